@@ -1,0 +1,56 @@
+"""What can be managed. This table is all that Home, the palette and the command line need to list the modules; a
+module itself is imported when it is opened (`load`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pi_installer_tui.i18n import N_
+
+if TYPE_CHECKING:
+    from pi_installer_tui.modules.base import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A module's line in the table. name: its key in a setup file. after: modules that are applied before it.
+    screen: `package.module:Class` of its own screen, "" for the general one."""
+
+    name: str
+    title: str
+    group: str
+    summary: str
+    after: tuple[str, ...] = ()
+    screen: str = ""
+
+
+MODULES: tuple[Listed, ...] = (
+    Listed(
+        name="system",
+        title=N_("System"),
+        group=N_("Base"),
+        summary=N_("hostname, time, locale, keyboard, network"),
+    ),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The modules' names, in the order they are applied."""
+    return tuple(m.name for m in MODULES)
+
+
+def listed(name: str) -> Listed:
+    """A module's line. Raises KeyError."""
+    for module in MODULES:
+        if module.name == name:
+            return module
+    raise KeyError(name)
+
+
+def load(name: str) -> Module:
+    """Imports a module. Raises KeyError for a name that isn't in the table."""
+    listed(name)
+    module: Module = import_module(f"pi_installer_tui.modules.{name}").MODULE
+    return module

@@ -1,0 +1,85 @@
+"""What every module is to the rest of the program: five verbs over one settings model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.reading import Value
+from pi_installer_tui.tasks.frozen import Frozen
+from pi_installer_tui.tasks.plan import Mistake, Others, Plan
+
+
+class Settings(Frozen):
+    """The base of a module's settings. Every field has a default of None (left alone), a `title` and a `description`
+    marked with N_(); `json_schema_extra` may say how a form shows it:
+
+    choices: "timezones"   the choices are state.choices("timezones")
+    unit: "s"              a number's unit
+    widget: "address" | "interface" | "secret" | "text"
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of what a module's screen shows as `what is`. setting: the path inside the module ("" for a fact that
+    can't be set); title: a translated label; values are translated and short."""
+
+    setting: str
+    title: str
+    value: Value[Any]
+
+
+S = TypeVar("S")  # the module's state
+C = TypeVar("C", bound=Settings)
+
+
+class Module(ABC, Generic[S, C]):
+    """A module. `Module` objects are stateless."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def settings(self) -> type[C]:
+        """The settings model (imported when asked for)."""
+
+    @abstractmethod
+    async def read(self, host: Host) -> S:
+        """What is. Never raises for what the machine lacks: that is Missing or Unknown in the state."""
+
+    @abstractmethod
+    def present(self, state: S) -> C:
+        """The settings that describe the machine as it is: planning them gives an empty plan."""
+
+    @abstractmethod
+    def facts(self, state: S) -> Sequence[Fact]:
+        """The state as lines to show."""
+
+    @abstractmethod
+    def summary(self, state: S) -> str:
+        """One translated phrase for Home: `attic, Europe/Berlin, NetworkManager`."""
+
+    @abstractmethod
+    def state_json(self, state: S) -> dict[str, Any]:
+        """The state for `status --json`: every value as {configured, effective, pending, owner, source}, a value
+        that is missing as null, one that is unknown as {"unknown": reason}."""
+
+    def choices(self, state: S, name: str) -> Sequence[str]:
+        """The choices that a field names (`choices="timezones"`)."""
+        return ()
+
+    @abstractmethod
+    def validate(self, state: S, settings: C) -> Sequence[Mistake]:
+        """Mistakes that only this machine's state shows: an interface that isn't there, a zone it doesn't know."""
+
+    async def probe(self, host: Host, state: S, settings: C) -> Sequence[Mistake]:
+        """Mistakes that have to be asked of the outside: an address that somebody else has."""
+        return ()
+
+    @abstractmethod
+    def plan(self, state: S, settings: C, others: Others) -> Plan:
+        """The way from state to settings. Pure: no I/O, no clock, no randomness. Empty when all is as wanted."""

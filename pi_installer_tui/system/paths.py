@@ -1,0 +1,12 @@
+"""Where the program keeps its own things."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: jobs, secrets, locks: root's, 0700. PI_INSTALLER_TUI_STATE moves it (tests do).
+STATE = Path(os.environ.get("PI_INSTALLER_TUI_STATE", "/var/lib/pi-installer-tui"))
+
+#: what a module must remember about the machine: root's, written by plans like any other file
+ETC = "/etc/pi-installer-tui"

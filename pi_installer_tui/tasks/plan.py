@@ -1,0 +1,98 @@
+"""A plan: the steps from what is to what is wanted, the checks that prove it, and what can't be done and why. It is
+pure data, made by a module's `plan(state, settings, others)`, and is stored as JSON beside its job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import model_validator
+
+from pi_installer_tui.tasks.checks import Check
+from pi_installer_tui.tasks.frozen import Frozen
+from pi_installer_tui.tasks.steps import Step
+
+VERSION = 1
+
+
+class Blocked(Frozen):
+    """A setting that is wanted but can't be planned, and why, in words: its present value is unknown, its owner isn't
+    supported."""
+
+    setting: str
+    why: str
+
+
+class Notice(Frozen):
+    """Something to know before agreeing, in words: what will not come back, what becomes true only after a reboot."""
+
+    setting: str
+    text: str
+
+
+class Plan(Frozen):
+    """Steps in the order they run.
+
+    settings: the setup file's document that was planned (no secrets: they are references).
+    expects:  filled in by `review.seal`: for each step what it found, compared again by the worker under the lock.
+    undoes:   the job that this plan takes back.
+    """
+
+    version: int = VERSION
+    modules: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Check, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    expects: dict[str, dict[str, str]] = {}
+    undoes: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to do."""
+        return not self.steps
+
+    @model_validator(mode="after")
+    def _sound(self) -> Plan:
+        seen: set[str] = set()
+        for step in self.steps:
+            if step.id in seen:
+                raise ValueError(f"two steps are called {step.id}")
+            if missing := set(step.needs) - seen:
+                raise ValueError(f"step {step.id} needs {sorted(missing)[0]}, which doesn't come before it")
+            seen.add(step.id)
+        return self
+
+
+def merge(plans: Iterable[Plan], settings: Mapping[str, Any]) -> Plan:
+    """One plan out of several modules', in the order given."""
+    parts = tuple(plans)
+    return Plan(
+        modules=tuple(m for p in parts for m in p.modules),
+        settings=dict(settings),
+        steps=tuple(s for p in parts for s in p.steps),
+        checks=tuple(c for p in parts for c in p.checks),
+        blocked=tuple(b for p in parts for b in p.blocked),
+        notices=tuple(n for p in parts for n in p.notices),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong in the input, with its place: `system.network.eth0.gateway`."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What the modules of the same run offer and need, as typed data, what the run will create included. A need gets a
+    field here when the first module has it."""
+
+    modules: tuple[str, ...] = ()

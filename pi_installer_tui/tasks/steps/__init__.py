@@ -1,0 +1,62 @@
+"""The vocabulary of steps. `Step` is any of them, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from pi_installer_tui.tasks.steps.base import (
+    Before,
+    Overlay,
+    PackageChange,
+    Preview,
+    Risk,
+    StepBase,
+    StepContext,
+    StepError,
+    StepId,
+)
+from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
+from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, WriteFile
+from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackages
+from pi_installer_tui.tasks.steps.restore import Restore
+
+Step: TypeAlias = Annotated[
+    WriteFile
+    | EditFile
+    | RemoveFile
+    | Link
+    | Directory
+    | InstallPackages
+    | RemovePackages
+    | RunCommand
+    | Unit
+    | Restore,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "Before",
+    "Directory",
+    "Edit",
+    "EditFile",
+    "InstallPackages",
+    "Link",
+    "Overlay",
+    "PackageChange",
+    "Preview",
+    "Probe",
+    "RemoveFile",
+    "RemovePackages",
+    "Restore",
+    "Risk",
+    "RunCommand",
+    "Step",
+    "StepBase",
+    "StepContext",
+    "StepError",
+    "StepId",
+    "Unit",
+    "WriteFile",
+]
