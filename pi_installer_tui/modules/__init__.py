@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pi_installer_tui.i18n import N_
 
@@ -49,8 +49,8 @@ def listed(name: str) -> Listed:
     raise KeyError(name)
 
 
-def load(name: str) -> Module:
+def load(name: str) -> Module[Any, Any]:
     """Imports a module. Raises KeyError for a name that isn't in the table."""
     listed(name)
-    module: Module = import_module(f"pi_installer_tui.modules.{name}").MODULE
+    module: Module[Any, Any] = import_module(f"pi_installer_tui.modules.{name}").MODULE
     return module

@@ -190,5 +190,5 @@ def from_json(line: str | bytes) -> Event | None:
     if cls is None:
         return None
     names = {f.name for f in fields(cls)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in names}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in names}
     return cls(**values)

@@ -8,7 +8,7 @@ Each module here has the same two functions:
 Both raise FormatError, with the line, where the text doesn't parse: such a file is never edited.
 
     keyvalue   KEY=value as in /etc/default/* (shell quoting)     key: (name,)
-    ini        [section] key=value: systemd, NetworkManager       key: (section, name); a tuple of values repeats the key
+    ini        [section] key=value: systemd, NetworkManager       key: (section, name); a tuple repeats the key
     yaml       YAML with its comments: netplan, cloud-init        key: the path of mapping keys; value: JSON-like
     hosts      /etc/hosts                                         key: (address,); value: the tuple of its names
     lines      one item a line, "# item" is off: locale.gen       key: (item,); value: True (there) or None (off)

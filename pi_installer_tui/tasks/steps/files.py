@@ -66,5 +66,3 @@ class Directory(StepBase):
     mode: Mode = 0o755
     owner: str = "root"
     group: str = "root"
-
-

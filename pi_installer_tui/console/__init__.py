@@ -1,0 +1,1 @@
+"""Which terminal this is, and how to draw on it."""
