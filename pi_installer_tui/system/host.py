@@ -122,9 +122,11 @@ class Host(ABC):
         input: bytes | None = None,  # noqa: A002
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        grace: float = 5.0,
     ) -> AbstractAsyncContextManager[Process]:
         """The same, its output read as it comes (standard error joined to it). Leaving the context early, by an
-        error or a cancellation, ends the process group."""
+        error or a cancellation, ends the process group as `Process.end(grace)` does. What a command that ended by
+        itself left running (a daemon) is left alone."""
 
     @abstractmethod
     async def which(self, program: str) -> str | None:

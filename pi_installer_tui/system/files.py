@@ -1,0 +1,246 @@
+"""Files of a machine below a root folder: reading them, and replacing them so that a crash at any moment leaves the old
+file or the new one, whole. `Files` serves LocalHost (root "/") and DemoHost (a tree that no path and no link leaves).
+
+These calls block for as long as the disk does and run where they are called, without a thread: reading a small file
+from the page cache is quicker than handing it to one, and only a job's own process changes files, where nothing else
+waits and a cancellation must not fall between a temporary file and its rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pi_installer_tui.system.host import FileStat, file_kind
+
+#: What a crash may leave beside a file: `.NAME.pi-installer-tui-1a2b3c4d`, made 0600, never complete or in use.
+LEFTOVER = re.compile(r"\..+\.pi-installer-tui-[0-9a-f]{8}", re.DOTALL)
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NAME_MAX = 255  # bytes, limits.h
+_LINKS_MAX = 40  # path_resolution(7)
+
+
+def _nothing(point: str) -> None:
+    return None
+
+
+class Files:
+    """The files below `root`. Paths are the machine's own absolute ones.
+
+    between: called with `temporary-written` and `renamed` while a file or a link is put in place; a crash test ends
+             the process there.
+    """
+
+    def __init__(self, root: str = "/", between: Callable[[str], None] | None = None) -> None:
+        self.root = root.rstrip("/")
+        self._between = between or _nothing
+
+    # where a path really is ---------------------------------------------------------------------------------------
+
+    def resolve(self, path: str, *, follow: bool) -> str:
+        """The machine's path with its links and `..` resolved inside the root, as a process confined to it sees them;
+        the last part only with `follow`. Parts that don't exist are kept. Raises ValueError for a relative path or one
+        with a NUL, OSError ELOOP."""
+        if not path.startswith("/") or "\0" in path:
+            raise ValueError(f"not an absolute path: {path!r}")
+        todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        done: list[str] = []
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                del done[-1:]
+                continue
+            done.append(part)
+            if todo or follow:
+                try:
+                    target = str(Path(f"{self.root}/{'/'.join(done)}").readlink())
+                except OSError:
+                    continue  # no link, or nothing there
+                links += 1
+                if links > _LINKS_MAX:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                done = [] if target.startswith("/") else done[:-1]
+                todo.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
+        return "/" + "/".join(done)
+
+    def at(self, path: str, *, follow: bool = False) -> str:
+        """Where the path lies on the disk. With the root "/" the kernel resolves it."""
+        if not self.root:
+            if not path.startswith("/") or "\0" in path:
+                raise ValueError(f"not an absolute path: {path!r}")
+            return path
+        if path.endswith("/"):
+            follow = True
+        return self.root + self.resolve(path, follow=follow)
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, path: str) -> bytes:
+        """A regular file's content, links followed. A device or a pipe, which could block or never end, is refused
+        with OSError EINVAL."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        with _named(path), os.fdopen(os.open(self.at(path, follow=True), flags), "rb", buffering=0) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            return file.readall()
+
+    def stat(self, path: str) -> FileStat | None:
+        """lstat; None where nothing is there."""
+        at = self.at(path)
+        try:
+            with _named(path):
+                found = os.lstat(at)
+                target = str(Path(at).readlink()) if stat.S_ISLNK(found.st_mode) else None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        mode = found.st_mode
+        return FileStat(
+            kind=file_kind(mode),
+            mode=stat.S_IMODE(mode),
+            uid=found.st_uid,
+            gid=found.st_gid,
+            size=found.st_size,
+            mtime_ns=found.st_mtime_ns,
+            target=target,
+        )
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        """Sorted names; empty where the folder doesn't exist."""
+        try:
+            with _named(path):
+                return tuple(sorted(entry.name for entry in Path(self.at(path, follow=True)).iterdir()))
+        except FileNotFoundError:
+            return ()
+
+    def realpath(self, path: str) -> str:
+        """Every link resolved, inside the root."""
+        if self.root:
+            return self.resolve(path, follow=True)
+        return os.path.realpath(self.at(path))
+
+    # changing -----------------------------------------------------------------------------------------------------
+
+    def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
+        """Puts a file there, atomically and durably. Raises OSError, and then nothing has changed."""
+        with _named(path), _folder(self.at(path)) as (folder, name):
+            temporary = _temporary(name)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
+            try:
+                try:
+                    _write_all(descriptor, data)
+                    self._own(descriptor, uid, gid)
+                    os.fchmod(descriptor, mode)  # after the owner: chown takes set-user-ID bits away
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                self._between("temporary-written")
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            self._between("renamed")
+            os.fsync(folder)
+
+    def symlink(self, path: str, target: str) -> None:
+        """Puts a link there, atomically and durably, replacing a file or a link."""
+        with _named(path), _folder(self.at(path)) as (folder, name):
+            temporary = _temporary(name)
+            os.symlink(target, temporary, dir_fd=folder)
+            try:
+                self._between("temporary-written")
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            self._between("renamed")
+            os.fsync(folder)
+
+    def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Makes one folder, durably."""
+        with _named(path), _folder(self.at(path.rstrip("/") or "/")) as (folder, name):
+            os.mkdir(name, 0o700, dir_fd=folder)
+            made = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                self._own(made, uid, gid)
+                os.fchmod(made, mode)
+                os.fsync(made)
+            finally:
+                os.close(made)
+            os.fsync(folder)
+
+    def remove(self, path: str) -> None:
+        """Removes a file, a link or an empty folder, durably."""
+        with _named(path), _folder(self.at(path.rstrip("/") or "/")) as (folder, name):
+            found = os.lstat(name, dir_fd=folder)
+            if stat.S_ISDIR(found.st_mode):
+                os.rmdir(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
+
+    def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """Sets owner and permission bits of a file or folder; a link is refused with OSError ELOOP."""
+        with _named(path):
+            at = self.at(path)
+            if stat.S_IFMT(os.lstat(at).st_mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+                raise OSError(errno.EINVAL, "not a regular file or a folder", path)
+            descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                self._own(descriptor, uid, gid)
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _own(self, descriptor: int, uid: int, gid: int) -> None:
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != (uid, gid):
+            os.fchown(descriptor, uid, gid)
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors name the machine's path, not where it lies on the disk or the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            error.filename, error.filename2 = path, None
+        raise
+
+
+@contextlib.contextmanager
+def _folder(at: str) -> Iterator[tuple[int, str]]:
+    """The folder of a path, opened, and the last part: nobody can put another folder in its place meanwhile."""
+    above, name = os.path.split(at)
+    if name in ("", ".", ".."):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), at)
+    descriptor = os.open(above, _FOLDER)
+    try:
+        yield descriptor, name
+    finally:
+        os.close(descriptor)
+
+
+def _temporary(name: str) -> str:
+    ending = f".pi-installer-tui-{os.urandom(4).hex()}"
+    return os.fsdecode(b"." + os.fsencode(name)[: _NAME_MAX - 1 - len(ending)]) + ending
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
