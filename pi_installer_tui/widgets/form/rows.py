@@ -1,0 +1,496 @@
+"""The lines of a form. Each field is one line: a mark where the focus is, its title, its value and a note (where the
+value comes from, what it was, what is wrong with it). What a row shows is told to it; what happens in it it tells.
+
+`ROWS` is the table from a field's kind to its widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.widgets.form.choose import ChooseScreen
+from pi_installer_tui.widgets.form.draft import ABSENT, Line, parse, shown, summary
+from pi_installer_tui.widgets.form.fields import Plain
+
+Choices = Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a form's columns are, in cells: the title's width, the value's width; the note has what is left."""
+
+    title: int = 20
+    value: int = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a row shows. was: what the machine has (ABSENT: nothing). note: said as long as nothing else has to be."""
+
+    value: Any = ABSENT
+    was: Any = ABSENT
+    touched: bool = False
+    error: str = ""
+    note: str = ""
+
+
+class Row(Widget, can_focus=True):
+    """One line of a form."""
+
+    DEFAULT_CSS = """
+    Row {
+        height: 1;
+        width: 1fr;
+        & > .row--mark { color: $accent; text-style: bold; }
+        & > .row--title { color: $foreground; }
+        & > .row--sign { color: $warning; text-style: bold; }
+        & > .row--value { color: $foreground; }
+        & > .row--left { color: $text-muted; }
+        & > .row--note { color: $text-muted; }
+        & > .row--error { color: $text-error; text-style: bold; }
+        &:focus > .row--title { background: $primary; color: $text; text-style: bold; }
+        &:focus-within > .row--title { text-style: bold; }
+        Input, Input:focus { background: $surface; background-tint: $foreground 0%; text-style: underline; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "row--mark", "row--title", "row--sign", "row--value", "row--left", "row--note", "row--error",
+    }  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "edit", id="field.open"),
+        Binding("u", "leave", "leave as is", id="field.leave"),
+        Binding("escape", "close", "done", id="field.close", show=False),
+    ]
+
+    class Set(Message):
+        """A value is wanted. secret: what was typed, where the value is only its name."""
+
+        def __init__(self, row: Row, value: Plain) -> None:
+            super().__init__()
+            self.row = row
+            self.value = value
+
+    class Left(Message):
+        """The present value is to be left alone."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    class Opened(Message):
+        """The row's own screen is wanted (a table's item), or a new item called `key`."""
+
+        def __init__(self, row: Row, key: str = "") -> None:
+            super().__init__()
+            self.row = row
+            self.key = key
+
+    def __init__(self, line: Line, choices: Choices) -> None:
+        super().__init__()
+        self.line = line
+        self.choices = choices
+        self.content = Content()
+        self.columns = Columns()
+
+    # what it shows ------------------------------------------------------------------------------------------------
+
+    def show(self, content: Content) -> None:
+        """Shows this from now on."""
+        if content != self.content:
+            self.content = content
+            self.refresh()
+
+    def set_columns(self, columns: Columns) -> None:
+        """Puts the columns there."""
+        if columns != self.columns:
+            self.columns = columns
+            self.refresh()
+
+    def text(self, value: Any) -> str:
+        """A value in words (not ABSENT)."""
+        unit = f" {self.line.field.unit}" if self.line.field.unit else ""
+        words = shown(self.line.field, value)
+        return f"{words}{unit}" if words else _("(empty)")
+
+    def value_text(self) -> str:
+        """The value's column."""
+        if self.content.value is ABSENT:
+            return _("(needed)") if self.line.field.required else _("(leave as is)")
+        return self.text(self.content.value)
+
+    def note_text(self) -> str:
+        """The last column: what is wrong, what it was, or the note."""
+        content = self.content
+        if content.error:
+            return f"! {content.error}"
+        if not content.touched:
+            return content.note
+        if content.was is ABSENT:
+            return _("new")
+        if content.was == content.value:
+            return _("as it is now")
+        return _("was {value}").format(value=self.text(content.was))
+
+    def render_line(self, y: int) -> Strip:
+        style = self.get_component_rich_style
+        content, columns, width = self.content, self.columns, self.size.width
+        indent = " " * (2 * self.line.depth)
+        title = _cut(self.line.title, columns.title - len(indent) - 1)
+        shows = content.value is not ABSENT
+        segments = [
+            Segment("> " if self.has_focus or self.has_focus_within else "  ", style("row--mark")),
+            Segment(indent, style("row--value")),
+            Segment(title, style("row--title")),
+            Segment(" " * (columns.title - len(indent) - cell_len(title)), style("row--value")),
+            Segment("* " if content.touched else "  ", style("row--sign")),
+            Segment(_fill(self.value_text(), columns.value), style("row--value" if shows else "row--left")),
+            Segment(" ", style("row--value")),
+            Segment(
+                _fill(self.note_text(), max(0, width - columns.title - columns.value - 5)),
+                style("row--error" if content.error else "row--note"),
+            ),
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    # what happens in it -------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """Opens the field."""
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left(self))
+
+    def action_close(self) -> None:
+        """Leaves the field; letters are keys again."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "leave":
+            return self.content.touched
+        return action != "close"
+
+
+class TextRow(Row):
+    """A field that is typed: text, a number, an address, a list of them."""
+
+    def __init__(self, line: Line, choices: Choices) -> None:
+        super().__init__(line, choices)
+        self._input: Input | None = None
+        self._typed = False
+
+    @property
+    def editing(self) -> bool:
+        """Letters are text now."""
+        return self._input is not None
+
+    def first(self) -> str:
+        """The text that the field opens with."""
+        return shown(self.line.field, self.content.value)
+
+    def read(self, text: str) -> Plain:
+        """A typed text as a value."""
+        return parse(self.line.field, text)
+
+    def action_open(self) -> None:
+        self.edit(self.first())
+
+    def edit(self, text: str, *, password: bool = False) -> None:
+        """Opens the line for typing."""
+        if self._input is not None:
+            return
+        self._typed = False
+        box = Input(text, compact=True, select_on_focus=False, password=password)
+        box.cursor_blink = False
+        self._input = box
+        self._place(box)
+        self.mount(box)
+        box.focus()
+        box.cursor_position = len(text)
+
+    def _place(self, box: Input) -> None:
+        box.styles.margin = (0, 0, 0, self.columns.title + 4)
+        box.styles.width = self.columns.value
+
+    def set_columns(self, columns: Columns) -> None:
+        super().set_columns(columns)
+        if self._input is not None:
+            self._place(self._input)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._input is None or (not self._typed and event.value == self.first()):
+            return
+        self._typed = True
+        self.typed(event.value)
+
+    def typed(self, text: str) -> None:
+        """The text changed."""
+        self.post_message(self.Set(self, self.read(text)))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.accept(event.value)
+        self.action_close()
+
+    def accept(self, text: str) -> None:
+        """Enter: this is wanted, also where it is what is there."""
+        self.typed(text)
+
+    def action_close(self) -> None:
+        box, self._input = self._input, None
+        if box is None:
+            return
+        if box.has_focus:
+            self.focus(scroll_visible=False)
+        box.remove()
+        self.refresh()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        self.action_close()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self.editing:
+            return action == "close"
+        return super().check_action(action, parameters)
+
+
+class SecretRow(TextRow):
+    """A secret: typed unseen and never shown. The settings hold its name."""
+
+    class Typed(Message):
+        """A secret was typed; its value is not in the settings."""
+
+        def __init__(self, row: Row, secret: str) -> None:
+            super().__init__()
+            self.row = row
+            self.secret = secret
+
+    def text(self, value: Any) -> str:
+        return _("(secret, changed)") if self.content.touched else _("(secret)")
+
+    def note_text(self) -> str:
+        if self.content.touched and not self.content.error:
+            return ""
+        return super().note_text()
+
+    def first(self) -> str:
+        return ""
+
+    def action_open(self) -> None:
+        self.edit("", password=True)
+
+    def typed(self, text: str) -> None:
+        self.post_message(self.Typed(self, text))
+
+    def accept(self, text: str) -> None:
+        if text:
+            self.typed(text)
+
+
+class ChoiceRow(TextRow):
+    """One of several; a long list is found by typing. Where the machine's choices aren't known it is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "next", "next", id="field.next", show=False)]
+
+    def options(self) -> tuple[Any, ...]:
+        """What can be chosen, as a setup file has it."""
+        field = self.line.field
+        if field.choices:
+            return field.choices
+        return tuple(self.choices(field.choices_from or ("interfaces" if field.kind == "interface" else "")))
+
+    def text(self, value: Any) -> str:
+        return str(value)
+
+    def action_open(self) -> None:
+        options = self.options()
+        if not options:
+            super().action_open()
+            return
+        leave = not (self.line.field.required and self.content.was is ABSENT)
+
+        def chosen(choice: tuple[bool, Any] | None) -> None:
+            if choice is not None:
+                left, value = choice
+                self.post_message(self.Left(self) if left else self.Set(self, value))
+
+        self.app.push_screen(
+            ChooseScreen(
+                self.line.title,
+                options,
+                self.content.was,
+                self.content.value,
+                leave=leave,
+                free=not self.line.field.choices,
+            ),
+            chosen,
+        )
+
+    def action_next(self) -> None:
+        """Goes through a few choices in place; `leave as is` is one of them."""
+        options = self.options()
+        if not 0 < len(options) <= 4:
+            self.action_open()
+            return
+        value, was, touched = self.content.value, self.content.was, self.content.touched
+        others = [option for option in options if option != was]
+        ring = [*others, was] if was is not ABSENT else others
+        index = ring.index(value) + 1 if touched and value in ring else 0
+        if index < len(ring):
+            self.post_message(self.Set(self, ring[index]))
+        elif was is ABSENT and self.line.field.required:
+            self.post_message(self.Set(self, ring[0]))
+        else:
+            self.post_message(self.Left(self))
+
+
+class BoolRow(ChoiceRow):
+    """On or off, told by sign and word; Enter and Space change it in place."""
+
+    def options(self) -> tuple[Any, ...]:
+        return (True, False)
+
+    def text(self, value: Any) -> str:
+        return _("[x] on") if value else _("[ ] off")
+
+    def value_text(self) -> str:
+        return _("[-] leave as is") if self.content.value is ABSENT else self.text(self.content.value)
+
+    def action_open(self) -> None:
+        self.action_next()
+
+
+class HeadingRow(Row, can_focus=False):
+    """A section's or a table's title; says what is wrong with it as a whole."""
+
+    DEFAULT_CSS = """
+    HeadingRow > .row--title { text-style: bold; color: $text-accent; }
+    """
+
+    def value_text(self) -> str:
+        return ""
+
+    def note_text(self) -> str:
+        return f"! {self.content.error}" if self.content.error else self.content.note
+
+
+class ItemRow(Row):
+    """A table's item in a line; Enter opens its editor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d,delete", "remove", "remove", id="field.remove"),
+        Binding("space", "open", "edit", show=False),
+    ]
+
+    class Removed(Message):
+        """The item is to go away."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, line: Line, choices: Choices) -> None:
+        super().__init__(line, choices)
+        self.removable = False
+
+    def text(self, value: Any) -> str:
+        return summary(value)
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened(self))
+
+    def action_remove(self) -> None:
+        self.post_message(self.Removed(self))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "remove":
+            return self.removable
+        return super().check_action(action, parameters)
+
+
+class AddRow(TextRow):
+    """Adds an item to a table: its name is chosen among the machine's, or typed."""
+
+    def value_text(self) -> str:
+        return ""
+
+    def note_text(self) -> str:
+        return ""
+
+    def first(self) -> str:
+        return ""
+
+    def action_open(self) -> None:
+        names = tuple(self.choices(self.line.field.choices_from)) if self.line.field.choices_from else ()
+        if not names:
+            self.edit("")
+            return
+
+        def chosen(choice: tuple[bool, Any] | None) -> None:
+            if choice is not None:
+                self.post_message(self.Opened(self, str(choice[1])))
+
+        self.app.push_screen(ChooseScreen(self.line.field.title, names, ABSENT, ABSENT, leave=False, free=True), chosen)
+
+    def typed(self, text: str) -> None:
+        """A name counts when Enter was pressed."""
+
+    def accept(self, text: str) -> None:
+        if text.strip():
+            self.post_message(self.Opened(self, text.strip()))
+
+
+ROWS: Mapping[str, type[Row]] = {
+    "bool": BoolRow,
+    "choice": ChoiceRow,
+    "text": TextRow,
+    "number": TextRow,
+    "address": TextRow,
+    "interface": ChoiceRow,
+    "secret": SecretRow,
+    "list": TextRow,
+    "heading": HeadingRow,
+    "item": ItemRow,
+    "add": AddRow,
+}
+
+
+def row_for(line: Line, choices: Choices) -> Row:
+    """The widget of a line."""
+    kind = line.kind
+    if kind == "text" and (line.field.choices or line.field.choices_from):
+        kind = "choice"
+    return ROWS[kind](line, choices)
+
+
+def _cut(text: str, width: int) -> str:
+    """A text in `width` cells; `..` where it goes on."""
+    text = " ".join(text.split())
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 2)).rstrip() + ".."[: max(0, width)]
+
+
+def _fill(text: str, width: int) -> str:
+    return set_cell_size(_cut(text, width), width)
