@@ -1,0 +1,99 @@
+"""Fixtures that boot real Debian machines (docs/testing.md). Without root or systemd-nspawn the tests say so and skip;
+where CI=true they fail instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from .lab import SUITES, CannotRun, Lab
+from .machine import CHECKOUT, Image, Machine
+
+REPOSITORY = Path(__file__).parents[2]
+UNDER_CI = os.environ.get("CI") == "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.machine)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if UNDER_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where CI=true asks for every machine test: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Where machines come from. Skips, saying why, where none can boot."""
+    try:
+        with Lab.open() as opened:
+            yield opened
+    except CannotRun as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """bookworm and trixie; one of them by `@pytest.mark.parametrize("suite", ["trixie"], indirect=True)`."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def bare_image(lab: Lab, suite: str) -> Image:
+    """A base system and nothing else."""
+    return lab.base(suite)
+
+
+@pytest.fixture(scope="session")
+def installed_image(lab: Lab, bare_image: Image) -> Image:
+    """The base system with this checkout in it and installed by its install.sh. Made again when a file changed."""
+    return lab.layer(bare_image, "installed", checkout_digest(REPOSITORY), install)
+
+
+@pytest.fixture
+def machine(lab: Lab, bare_image: Image) -> Iterator[Machine]:
+    """A bare machine of its own for each test, booted."""
+    with lab.machine(bare_image) as booted:
+        yield booted
+
+
+@pytest.fixture
+def installed(lab: Lab, installed_image: Image) -> Iterator[Machine]:
+    """A machine of its own for each test, booted, with `pi-installer-tui` installed."""
+    with lab.machine(installed_image) as booted:
+        yield booted
+
+
+@pytest.fixture
+def boot(lab: Lab) -> Iterator[Callable[[Image], Machine]]:
+    """Boot any number of machines on an image; they are gone after the test."""
+    with ExitStack() as stack:
+        yield lambda image: stack.enter_context(lab.machine(image))
+
+
+def install(machine: Machine) -> None:
+    """Copy the checkout in and run install.sh, as a person would."""
+    machine.push_checkout(REPOSITORY)
+    machine.run(["sh", f"{CHECKOUT}/install.sh", "--no-open"])
+
+
+def checkout_digest(checkout: Path) -> str:
+    """Of all that install.sh installs."""
+    digest = sha256()
+    single = [checkout / name for name in ("install.sh", "pyproject.toml", "requirements.lock")]
+    package = [path for path in (checkout / "pi_installer_tui").rglob("*") if "__pycache__" not in path.parts]
+    for path in sorted([*single, *package]):
+        if path.is_file():
+            digest.update(f"{path.relative_to(checkout)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
