@@ -1,0 +1,161 @@
+"""The one registry of what keys do. Footer, help, command palette and docs/keys.md are made from it, so a key can't do
+one thing and be said to do another. docs/keys.md: `python -m pi_installer_tui.widgets.actions > docs/keys.md`.
+
+Keys are letters, digits, arrows, Enter, Esc, Tab and punctuation: function keys, Alt and most control keys belong to
+the serial programs and terminals in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding
+
+from pi_installer_tui.i18n import N_, _
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What keys do in one place. id: `place.name`. keys: Textual's names, the first one is shown. action: what Textual
+    calls. label: a word or two for the footer. help: a phrase. show: `footer` is in the footer and the palette while
+    it is valid, `palette` in the palette only, `help` in neither."""
+
+    id: str
+    keys: str
+    action: str
+    label: str
+    help: str
+    show: Literal["footer", "palette", "help"] = "footer"
+
+    @property
+    def place(self) -> str:
+        """The screen or widget it belongs to."""
+        return self.id.partition(".")[0]
+
+
+#: What the places are called in the help and in docs/keys.md, in that order.
+PLACES: dict[str, str] = {
+    "app": N_("Everywhere"),
+    "list": N_("In a list"),
+    "text": N_("In a text (a diff, an output, a help page)"),
+    "field": N_("In a field"),
+    "home": N_("Home"),
+    "module": N_("A module"),
+    "review": N_("Review"),
+    "job": N_("Job"),
+    "history": N_("History"),
+    "ask": N_("A question"),
+    "message": N_("A message"),
+}
+
+ACTIONS: tuple[Action, ...] = (
+    Action("app.help", "question_mark", "app.help", N_("help"), N_("explain this screen and its keys")),
+    Action("app.palette", "colon", "app.palette", N_("commands"), N_("find a module or a command by its name")),
+    Action("app.history", "h", "app.history", N_("history"), N_("every job there was: open it, undo it"), "palette"),
+    Action("app.next", "tab", "app.focus_next", N_("next part"), N_("go to the next part of the screen"), "help"),
+    Action("app.previous", "shift+tab", "app.focus_previous", N_("part before"), N_("go to the part before"), "help"),
+    Action("app.back", "q,escape", "app.back", N_("back"), N_("go back; on the first screen `q` ends the program")),
+    Action("app.quit", "ctrl+c", "app.leave", N_("quit"), N_("end the program; a running job goes on"), "palette"),
+    Action("list.up", "up,k", "up", N_("up"), N_("the line above"), "help"),
+    Action("list.down", "down,j", "down", N_("down"), N_("the line below"), "help"),
+    Action("list.page_up", "pageup,b", "page_up", N_("page up"), N_("a page towards the start"), "help"),
+    Action("list.page_down", "pagedown,space", "page_down", N_("page down"), N_("a page towards the end"), "help"),
+    Action("list.first", "home,g", "first", N_("first"), N_("the first line"), "help"),
+    Action("list.last", "end,G", "last", N_("last"), N_("the last line"), "help"),
+    Action("list.open", "enter", "open", N_("open"), N_("open the line")),
+    Action("text.up", "up,k", "up", N_("up"), N_("a line towards the start"), "help"),
+    Action("text.down", "down,j", "down", N_("down"), N_("a line towards the end"), "help"),
+    Action("text.left", "left", "left", N_("left"), N_("show what is cut off on the left"), "help"),
+    Action("text.right", "right", "right", N_("right"), N_("show what is cut off on the right"), "help"),
+    Action("text.page_up", "pageup,b", "page_up", N_("page up"), N_("a page towards the start"), "help"),
+    Action("text.page_down", "pagedown,space", "page_down", N_("page down"), N_("a page towards the end"), "help"),
+    Action("text.first", "home,g", "first", N_("start"), N_("the first line"), "help"),
+    Action("text.last", "end,G", "last", N_("end"), N_("the last line; a running output is followed again"), "help"),
+    Action("text.search", "slash", "search", N_("search"), N_("search in the text")),
+    Action("text.next", "n", "search_next", N_("next"), N_("the next place that was found"), "help"),
+    Action("text.before", "N", "search_before", N_("before"), N_("the place before that was found"), "help"),
+    Action("field.leave", "escape", "leave", N_("leave field"), N_("leave the field: letters are keys again")),
+    Action("home.refresh", "r", "refresh", N_("read again"), N_("read the machine again")),
+    Action("review.agree", "y", "agree", N_("agree and run"), N_("agree to the plan and run it exactly as shown")),
+    Action("review.larger", "z", "larger", N_("larger"), N_("give the detail the whole screen, and back")),
+    Action("job.cancel", "c", "cancel", N_("cancel"), N_("stop the job (asks first)")),
+    Action("job.undo", "u", "undo", N_("undo"), N_("plan the way back and show it")),
+    Action("job.resume", "r", "resume", N_("continue"), N_("let an interrupted job go on where it was")),
+    Action("job.replan", "p", "replan", N_("plan again"), N_("plan again from what the machine is now")),
+    Action("job.larger", "z", "larger", N_("larger"), N_("give the lower part the whole screen, and back")),
+    Action("history.undo", "u", "undo", N_("undo"), N_("plan the way back from this job and show it")),
+    Action("ask.yes", "y", "yes", N_("yes"), N_("yes, do it")),
+    Action("ask.no", "n,q,escape", "no", N_("no"), N_("no, leave it")),
+    Action("message.close", "enter,q,escape", "close", N_("close"), N_("close the message")),
+)
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "enter": "Enter",
+    "escape": "Esc",
+    "tab": "Tab",
+    "shift+tab": "Shift-Tab",
+    "space": "Space",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "ctrl+c": "Ctrl-C",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as a person reads it."""
+    return _KEY_NAMES.get(key, key)
+
+
+def of(place: str) -> tuple[Action, ...]:
+    """The actions of one place."""
+    return tuple(action for action in ACTIONS if action.place == place)
+
+
+def bindings(*places: str) -> list[Binding]:
+    """The actions of places as Textual takes them (BINDINGS)."""
+    return [
+        Binding(
+            each.keys,
+            each.action,
+            _(each.label),
+            show=each.show == "footer",
+            key_display=key_name(each.keys.split(",")[0]),
+            tooltip=_(each.help),
+            id=each.id,
+        )
+        for place in places
+        for each in of(place)
+    ]
+
+
+def table() -> str:
+    """docs/keys.md."""
+    lines = [
+        "# Keys",
+        "",
+        "Made by `python -m pi_installer_tui.widgets.actions > docs/keys.md`; a test fails when it is out of date.",
+        "",
+        "In a field letters are text. Esc leaves the field, then they are keys again.",
+    ]
+    for place, title in PLACES.items():
+        if not (actions := of(place)):
+            continue
+        lines += ["", f"## {title}", "", "| key | what it does |", "|---|---|"]
+        lines += [
+            f"| {', '.join(f'`{key_name(k)}`' for k in each.keys.split(','))} | {each.help} |" for each in actions
+        ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
