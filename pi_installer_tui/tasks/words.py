@@ -1,0 +1,88 @@
+"""Events and outcomes in words, for screens and the command line alike. Journals hold codes and values; this is the one
+place that turns them into sentences. A code that isn't known here is shown as it is, with its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pi_installer_tui.i18n import N_, _
+
+STATUS = {
+    "queued": N_("queued"),
+    "running": N_("running"),
+    "waiting": N_("waiting"),
+    "done": N_("done"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+    "stale": N_("stale"),
+    "interrupted": N_("interrupted"),
+}
+
+CHECK = {"ok": N_("ok"), "failed": N_("failed"), "unknown": N_("unknown"), "skipped": N_("not checked")}
+
+_FAILURES = {
+    "command-failed": N_("{command} ended with status {status}"),
+    "not-installed": N_("{program} is not installed"),
+    "file-changed": N_("{path} was changed by someone else; it was not touched"),
+    "io-error": N_("{path}: {error}"),
+    "cancelled": N_("it was cancelled"),
+}
+
+_ENDINGS = {
+    "step-failed": N_("a step failed; what was done before it stays, and can be undone"),
+    "checks-failed": N_("every step ran, but the machine doesn't show the result"),
+    "dpkg-inconsistent": N_("dpkg could not be left in a consistent state: `dpkg --configure -a` mends it"),
+    "worker-failed": N_("the job's process could not go on"),
+    "start-failed": N_("the job's process could not be started"),
+}
+
+_OUTCOMES = {
+    "done": N_("Done."),
+    "failed": N_("Failed."),
+    "cancelled": N_("Cancelled; what was done before stays, and can be undone."),
+    "stale": N_("Nothing was done: the machine changed since the review."),
+    "interrupted": N_("Interrupted: the job's process is gone. It can be continued or undone."),
+}
+
+_WAITS = {
+    "job-lock": N_("waiting for job {holder} to end"),
+    "dpkg-lock": N_("waiting for the package system, which {holder} is using"),
+}
+
+
+def status(word: str) -> str:
+    """A job's status, translated."""
+    return _(STATUS.get(word, word))
+
+
+def check_status(word: str) -> str:
+    """A check's status, translated."""
+    return _(CHECK.get(word, word))
+
+
+def failure(reason: str, values: Mapping[str, str]) -> str:
+    """Why a step failed: a phrase without a full stop."""
+    return _filled(_FAILURES.get(reason, ""), reason, values)
+
+
+def outcome(word: str, reason: str = "") -> str:
+    """How a job ended, in a sentence or two."""
+    first = _(_OUTCOMES.get(word, word))
+    if not reason:
+        return first
+    return f"{first} {_(_ENDINGS[reason])}." if reason in _ENDINGS else f"{first} ({reason})"
+
+
+def wait(what: str, holder: str) -> str:
+    """What a job waits for."""
+    return _filled(_WAITS.get(what, ""), what, {"holder": holder or "?"})
+
+
+def _filled(template: str, code: str, values: Mapping[str, str]) -> str:
+    try:
+        if template:
+            return _(template).format_map(values)
+    except KeyError:
+        pass
+    details = ", ".join(f"{name}: {value}" for name, value in values.items())
+    return f"{code} ({details})" if details else code
