@@ -1,0 +1,221 @@
+"""before/<step id>/ of a job: what a step replaced. `index.json` says what was kept, `blobs/` holds the content of
+files. Each entry is durable before `save_path` or `put` returns, so it is there before the first byte changes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pi_installer_tui.tasks.fingerprints import compose
+from pi_installer_tui.tasks.journal import sync_folder, write_file
+
+if TYPE_CHECKING:
+    from pi_installer_tui.system.host import Host
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A path as it was. kind: file, directory, link, other, or "" where nothing was there."""
+
+    path: str
+    kind: str
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    target: str | None = None
+    sha256: str = ""
+
+
+class Before:
+    """What a step replaced. Reading needs no host; keeping and giving back does.
+
+    only: the paths that `restore_path` may touch; others are left as they are. None: all.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        host: Host | None = None,
+        *,
+        only: Collection[str] | None = None,
+        reached: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self._folder = folder
+        self._host = host
+        self._only = only
+        self._reached = reached
+        self._kept: dict[str, Kept] = {}
+        self._values: dict[str, Any] = {}
+        self.complete = False
+        with contextlib.suppress(FileNotFoundError):
+            index = json.loads((folder / "index.json").read_bytes())
+            self._kept = {entry["path"]: Kept(**entry) for entry in index["paths"]}
+            self._values = index["values"]
+            self.complete = index["complete"]
+
+    # keeping
+
+    async def save_path(self, path: str) -> None:
+        """Keeps a path as it is, unless it is kept already: a step that runs again after a crash finds what it left
+        half way, and that must not take the place of what was there before. Raises OSError."""
+        if path in self._kept:
+            return
+        kept, content = await _look(self._machine, path)
+        if content is not None:
+            self._reached("before:blob")
+            self._make_folder()
+            write_file(self._blob(kept), content)
+        self._reached("before:index")
+        self._write({**self._kept, path: kept}, self._values, self.complete)
+
+    def put(self, name: str, value: Any) -> None:
+        """Keeps a JSON value; the first one of a name stays. Raises OSError."""
+        if name not in self._values:
+            self._write(self._kept, {**self._values, name: value}, self.complete)
+
+    def finish(self) -> None:
+        """All is kept: from now on the step may change things."""
+        self._reached("before:complete")
+        self._write(self._kept, self._values, True)
+
+    def restart(self) -> None:
+        """Forgets what an unfinished capture kept. Nothing was changed after it, so it can be taken anew."""
+        assert not self.complete
+        self._kept, self._values = {}, {}
+
+    # giving back
+
+    async def restore_path(self, path: str) -> None:
+        """Puts a kept path back exactly; what was missing is removed. Raises StepError, OSError, KeyError."""
+        kept = self._kept[path]
+        if self._only is not None and path not in self._only:
+            return
+        host = self._machine
+        now = await host.stat(path)
+        if not kept.kind:
+            if now is not None:
+                await _remove(host, path)
+        elif kept.kind == "link":
+            if now is None or now.target != kept.target:
+                await _clear(host, path, kept.kind)
+                await host.symlink(path, kept.target or "")
+        elif kept.kind == "file":
+            await _clear(host, path, kept.kind)
+            content = self.content(path)
+            assert content is not None
+            await host.replace(path, content, mode=kept.mode, uid=kept.uid, gid=kept.gid)
+        elif kept.kind == "directory":
+            if now is not None and now.kind != "directory":
+                await _remove(host, path)
+                now = None
+            if now is None:
+                await host.mkdir(path, mode=kept.mode, uid=kept.uid, gid=kept.gid)
+            await host.chmod(path, mode=kept.mode, uid=kept.uid, gid=kept.gid)
+
+    # reading
+
+    def paths(self) -> tuple[str, ...]:
+        """The kept paths, in the order they were kept."""
+        return tuple(self._kept)
+
+    def kept(self, path: str) -> Kept:
+        """What was kept of a path. Raises KeyError."""
+        return self._kept[path]
+
+    def content(self, path: str) -> bytes | None:
+        """The kept content of a file (a link's target as bytes); None where there was none."""
+        kept = self._kept[path]
+        if kept.kind == "link":
+            return os.fsencode(kept.target or "")
+        return self._blob(kept).read_bytes() if kept.kind == "file" else None
+
+    def fingerprint(self, path: str) -> str:
+        """The kept path's fingerprint, as `fingerprints.fingerprint` gives for one on the machine."""
+        kept = self._kept[path]
+        return compose(kept.kind, kept.mode, kept.uid, kept.gid, kept.sha256, kept.target)
+
+    def get(self, name: str) -> Any:
+        """A kept value, None where there is none."""
+        return self._values.get(name)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The names of the kept values."""
+        return tuple(self._values)
+
+    @property
+    def _machine(self) -> Host:
+        if self._host is None:
+            raise ValueError("opened for reading only")
+        return self._host
+
+    def _blob(self, kept: Kept) -> Path:
+        return self._folder / "blobs" / hashlib.sha256(os.fsencode(kept.path)).hexdigest()[:32]
+
+    def _make_folder(self) -> None:
+        for folder in (self._folder, self._folder / "blobs"):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                sync_folder(folder.parent)
+
+    def _write(self, kept: dict[str, Kept], values: dict[str, Any], complete: bool) -> None:
+        index = {
+            "version": VERSION,
+            "complete": complete,
+            "paths": [asdict(entry) for entry in kept.values()],
+            "values": values,
+        }
+        self._make_folder()
+        write_file(self._folder / "index.json", json.dumps(index, ensure_ascii=True).encode("ascii"))
+        self._kept, self._values, self.complete = kept, values, complete
+
+
+async def _look(host: Host, path: str) -> tuple[Kept, bytes | None]:
+    """A path as it is, with a file's content."""
+    found = await host.stat(path)
+    if found is None:
+        return Kept(path, ""), None
+    content = await host.read(path) if found.kind == "file" else None
+    kept = Kept(
+        path=path,
+        kind=found.kind,
+        mode=found.mode,
+        uid=found.uid,
+        gid=found.gid,
+        size=found.size if content is None else len(content),
+        mtime_ns=found.mtime_ns,
+        target=found.target,
+        sha256="" if content is None else hashlib.sha256(content).hexdigest(),
+    )
+    return kept, content
+
+
+async def _clear(host: Host, path: str, kind: str) -> None:
+    """Takes a folder out of the way of a file or link."""
+    now = await host.stat(path)
+    if now is not None and now.kind == "directory":
+        await _remove(host, path)
+
+
+async def _remove(host: Host, path: str) -> None:
+    from pi_installer_tui.tasks.steps.base import StepError
+
+    try:
+        await host.remove(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise StepError("directory-not-empty", path=path) from None
+        raise

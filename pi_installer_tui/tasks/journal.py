@@ -1,0 +1,188 @@
+"""The journal of a job, `events.jsonl`: one event a line, appended by the job's worker alone, read by anyone at any
+time. What a crash tore off at its end is no line, and is cut away before the next one is written."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pi_installer_tui.tasks.events import Event, from_json, to_json
+
+E = TypeVar("E", bound=Event)
+
+#: bytes kept free for the last words of a job on a full disk
+RESERVE = 64 * 1024
+#: bytes read at once
+CHUNK = 256 * 1024
+
+
+class Journal:
+    """A journal opened for writing. There is one writer: the worker that holds the job's lock.
+
+    `append` gives each event its `seq` and `at`. A durable event is on the disk when it returns; where it can't be
+    (OSError: the disk is full), nothing of it is in the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._reserve = path.with_name("reserve")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.seq, self._end = _mend(self._fd, path)
+            os.fsync(self._fd)
+            sync_folder(path.parent)
+            self._set_aside()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def append(self, event: E) -> E:
+        """Writes an event and returns it with its number and time. Raises OSError."""
+        event = dataclasses.replace(event, seq=self.seq + 1, at=time.time())
+        line = to_json(event).encode("utf-8", "replace") + b"\n"
+        try:
+            write_all(self._fd, line, self._end)
+            if event.durable:
+                os.fdatasync(self._fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._end)
+            raise
+        self._end += len(line)
+        self.seq += 1
+        return event
+
+    def last_words(self, event: E) -> E:
+        """As `append`, for what must be told even on a full disk: it may use the space set aside for that."""
+        try:
+            return self.append(event)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+            return self.append(event)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._reserve.unlink()
+        os.close(self._fd)
+
+    def _set_aside(self) -> None:
+        """Takes `RESERVE` bytes of the disk. Without them there is too little space to begin: OSError."""
+        fd = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, RESERVE)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+            raise
+        finally:
+            os.close(fd)
+
+
+class Reader:
+    """Reads a journal from `after` on, and again what was added since: `read()` gives the new events, [] for none."""
+
+    def __init__(self, path: Path, after: int = 0) -> None:
+        self._path = path
+        self._after = after
+        self._at = 0  # the offset of the first line not given yet
+
+    def read(self, limit: int = CHUNK) -> list[Event]:
+        """The next events, about `limit` bytes of them. Numbers must follow each other: ValueError."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return []
+        try:
+            while True:
+                data = os.pread(fd, limit, self._at)
+                whole = data.rfind(b"\n") + 1
+                if whole or len(data) < limit:
+                    break
+                limit *= 2  # a line longer than that
+        finally:
+            os.close(fd)
+        self._at += whole
+        events = []
+        for line in data[:whole].splitlines():
+            event = from_json(line)
+            if event is not None and event.seq > self._after:
+                events.append(event)
+        return events
+
+    def grown(self) -> bool:
+        """Whether there is more to read, by one look at the file's size."""
+        try:
+            return self._path.stat().st_size > self._at
+        except FileNotFoundError:
+            return False
+
+
+def read_all(path: Path, after: int = 0) -> Iterator[Event]:
+    """All events of a journal."""
+    reader = Reader(path, after)
+    while True:
+        at = reader._at
+        yield from reader.read()
+        if reader._at == at:
+            return
+
+
+def write_all(fd: int, data: bytes, at: int) -> None:
+    """Writes all of `data` at an offset. Raises OSError; a part may have been written then."""
+    view = memoryview(data)
+    while view:
+        wrote = os.pwrite(fd, view, at)
+        at += wrote
+        view = view[wrote:]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Puts a file of ours there, 0600, atomically and durably. Raises OSError, and leaves nothing then."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            write_all(fd, data, 0)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        beside.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _mend(fd: int, path: Path) -> tuple[int, int]:
+    """Cuts off what isn't a whole line. Returns the last event's number and the end of the file."""
+    seq = end = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                event = from_json(line)
+            except ValueError:
+                break
+            seq = event.seq if event is not None else seq + 1
+            end += len(line)
+    os.ftruncate(fd, end)
+    return seq, end

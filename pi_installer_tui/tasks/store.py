@@ -1,0 +1,395 @@
+"""The jobs on disk: `<state>/jobs/<id>/` with plan.json, job.json (who made it, when, for which host), events.jsonl and
+before/. Anyone may look at any time; only a job's worker writes to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.events import (
+    JobEnded,
+    JobStarted,
+    Stale,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Waiting,
+    WaitOver,
+    from_json,
+)
+from pi_installer_tui.tasks.journal import read_all, sync_folder, write_file
+from pi_installer_tui.tasks.lock import is_held
+
+if TYPE_CHECKING:
+    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.tasks.events import Event
+    from pi_installer_tui.tasks.plan import Plan
+
+VERSION = 1
+ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9]{4}")
+
+KEEP_JOBS = 50
+KEEP_BYTES = 200 * 1000 * 1000
+#: seconds that a launched worker may need until it shows itself
+LAUNCH = 60
+
+Lane = Literal["change", "work", "look"]
+Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted"]
+OPEN: frozenset[str] = frozenset(("queued", "running", "waiting", "interrupted"))
+
+#: events that `summary` skips unread: they are most of a journal
+_BULK = (b'{"kind":"output"', b'{"kind":"step-progress"', b'{"kind":"check-started"')
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """job.json: what is known of a job before it runs. created: seconds since 1970; steps: ids in order."""
+
+    id: str
+    created: float
+    who: str
+    host_kind: str
+    host_address: str
+    lane: Lane
+    modules: tuple[str, ...]
+    settings_paths: tuple[str, ...]
+    steps: tuple[str, ...]
+    undoes: str
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job in a line.
+
+    created:   seconds since 1970
+    steps, done_steps: how many there are, how many are done
+    reason:    a code, of a job that ended not well
+    step:      the step in flight, or the one that failed; ""
+    undoes:    the job that this one takes back, undone_by: the one that took this back; ""
+    waits_for: of a waiting job: who has what it waits for
+    changed:   whether a step changed something (what may be undone)
+    """
+
+    id: str
+    created: float
+    who: str
+    modules: tuple[str, ...]
+    settings_paths: tuple[str, ...]
+    steps: int
+    done_steps: int
+    status: Status
+    reason: str
+    step: str
+    undoes: str
+    undone_by: str
+    host_kind: str
+    waits_for: str = ""
+    changed: bool = False
+    ended: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """It hasn't come to an end: it waits, runs, or was interrupted."""
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job's journal says it is."""
+
+    started: bool = False
+    ended: JobEnded | None = None
+    done: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    in_flight: str = ""
+    failed: str = ""
+    reason: str = ""
+    waits_for: str | None = None
+
+    def after(self, event: Event) -> Progress:
+        """The same, one event later."""
+        match event:
+            case JobStarted():
+                return replace(self, started=True, ended=None, waits_for=None, failed="", reason="")
+            case Waiting(holder=holder):
+                return replace(self, waits_for=holder)
+            case WaitOver():
+                return replace(self, waits_for=None)
+            case StepStarted(step=step):
+                return replace(self, in_flight=step, waits_for=None)
+            case StepDone(step=step, changed=changed):
+                return replace(
+                    self,
+                    in_flight="",
+                    waits_for=None,
+                    done=(*self.done, step),
+                    changed=(*self.changed, step) if changed else self.changed,
+                )
+            case StepFailed(step=step, reason=reason, partly=partly):
+                changed_steps = (*self.changed, step) if partly else self.changed
+                return replace(self, in_flight="", waits_for=None, failed=step, reason=reason, changed=changed_steps)
+            case Stale(step=step):
+                return replace(self, failed=self.failed or step)
+            case JobEnded():
+                return replace(self, ended=event, waits_for=None)
+        return self
+
+
+class Store:
+    """The jobs below a state directory. Making one needs the right to write there; looking makes nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._jobs = root / "jobs"
+        self._seen: dict[str, tuple[tuple[int, int], Progress]] = {}  # journals that have ended, by size and time
+
+    # making and taking away ---------------------------------------------------------------------------------------
+
+    def create(self, plan: Plan, *, who: str, host_kind: str, host_address: str, lane: Lane = "change") -> str:
+        """Stores a plan as a job that isn't started yet, durably, and returns its id. Raises OSError."""
+        self._jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        created = time.time()
+        job = _new_id(created)
+        while self.folder(job).exists():
+            job = _new_id(created)
+        about = JobFile(
+            id=job,
+            created=created,
+            who=who,
+            host_kind=host_kind,
+            host_address=host_address,
+            lane=lane,
+            modules=plan.modules,
+            settings_paths=tuple(dict.fromkeys(step.setting for step in plan.steps if step.setting)),
+            steps=tuple(step.id for step in plan.steps),
+            undoes=plan.undoes,
+        )
+        making = self._jobs / f".new-{job}"
+        making.mkdir(mode=0o700)
+        try:
+            (making / "before").mkdir(mode=0o700)
+            write_file(making / "plan.json", plan.model_dump_json(indent=1).encode())
+            write_file(making / "job.json", json.dumps(asdict(about), indent=1).encode())
+            making.rename(self.folder(job))
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+        sync_folder(self._jobs)
+        return job
+
+    def prune(self, *, jobs: int = KEEP_JOBS, size: int = KEEP_BYTES) -> None:
+        """Removes the oldest jobs beyond `jobs` in number or `size` bytes together. What isn't ended stays, and what
+        an undo needs: see docs/jobs.md."""
+        summaries = self.jobs()
+        needed = self._needed(summaries)
+        sizes = {each.id: _size(self.folder(each.id)) for each in summaries}
+        total, count = sum(sizes.values()), len(summaries)
+        for each in reversed(summaries):
+            if count <= jobs and total <= size:
+                break
+            if each.id in needed:
+                continue
+            self._remove(each.id)
+            count -= 1
+            total -= sizes[each.id]
+
+    def _needed(self, summaries: Sequence[JobSummary]) -> set[str]:
+        """The jobs that stay whatever their number."""
+        needed: set[str] = set()
+        covered: set[str] = set()  # paths that a later job, still in effect, has changed
+        for each in summaries:
+            progress = self.progress(each.id)
+            if each.open:
+                needed.add(each.id)
+            if not progress.changed or each.undone_by:
+                continue
+            touched: set[str] = set()
+            other = False
+            for step in progress.changed:
+                before = self.before(each.id, step)
+                touched.update(before.paths())
+                other = other or bool(before.values) or not before.paths()
+            if other or touched - covered:
+                needed.add(each.id)
+            covered |= touched
+        # an undo reads the jobs that it takes back, down to the first
+        for each in summaries:
+            if each.id in needed and each.undoes:
+                needed.add(each.undoes)
+        return needed
+
+    def _remove(self, job: str) -> None:
+        gone = self._jobs / f".gone-{job}"
+        with contextlib.suppress(FileNotFoundError, OSError):
+            self.folder(job).rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    # looking ------------------------------------------------------------------------------------------------------
+
+    def folder(self, job: str) -> Path:
+        """A job's folder. Raises KeyError for what can't be an id."""
+        if not ID.fullmatch(job):
+            raise KeyError(job)
+        return self._jobs / job
+
+    def ids(self) -> list[str]:
+        """The ids of all jobs, newest first. Raises PermissionError."""
+        try:
+            names = os.listdir(self._jobs)  # noqa: PTH208  (names only)
+        except FileNotFoundError:
+            return []
+        return sorted((name for name in names if ID.fullmatch(name)), reverse=True)
+
+    def jobs(self) -> list[JobSummary]:
+        """All jobs, newest first. One that can't be read (it was just removed, its job.json is broken) is left out.
+        Raises PermissionError."""
+        found = []
+        for job in self.ids():
+            with contextlib.suppress(KeyError, ValueError, TypeError):
+                found.append(self._summary(job))
+        found.sort(key=lambda each: (each.created, each.id), reverse=True)
+        undone = _undone_by(found)
+        return [replace(each, undone_by=undone.get(each.id, "")) for each in found]
+
+    def summary(self, job: str) -> JobSummary:
+        """One job. Raises KeyError."""
+        self.about(job)
+        for each in self.jobs():
+            if each.id == job:
+                return each
+        raise KeyError(job)
+
+    def about(self, job: str) -> JobFile:
+        """What job.json says. Raises KeyError."""
+        try:
+            data: dict[str, Any] = json.loads((self.folder(job) / "job.json").read_bytes())
+        except FileNotFoundError:
+            raise KeyError(job) from None
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return JobFile(**values)
+
+    def plan(self, job: str) -> Plan:
+        """The plan of a job. Raises KeyError."""
+        from pi_installer_tui.tasks.plan import Plan
+
+        try:
+            return Plan.model_validate_json((self.folder(job) / "plan.json").read_bytes())
+        except FileNotFoundError:
+            raise KeyError(job) from None
+
+    def events(self, job: str, after: int = 0) -> Iterator[Event]:
+        """Its events from number `after` on. A line torn off by a crash is none."""
+        return read_all(self.journal(job), after)
+
+    def journal(self, job: str) -> Path:
+        """Where its events are."""
+        return self.folder(job) / "events.jsonl"
+
+    def before(self, job: str, step: str, host: Host | None = None, *, only: Collection[str] | None = None) -> Before:
+        """What a step replaced; with a host it can be given back to that."""
+        return Before(self.folder(job) / "before" / step, host, only=only)
+
+    def after(self, job: str, step: str) -> Before:
+        """What a step left, to be compared later. Not there for large files and for what is sensitive."""
+        return Before(self.folder(job) / "after" / step)
+
+    def progress(self, job: str) -> Progress:
+        """Where the journal says the job is. Of a journal that has ended and didn't grow it is remembered."""
+        path = self.journal(job)
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return Progress()
+        mark = (found.st_size, found.st_mtime_ns)
+        if job in self._seen and self._seen[job][0] == mark:
+            return self._seen[job][1]
+        progress = Progress()
+        with path.open("rb") as lines:
+            for line in lines:
+                if line.startswith(_BULK) or not line.endswith(b"\n"):
+                    continue
+                event = from_json(line)
+                if event is not None:
+                    progress = progress.after(event)
+        if progress.ended is not None:
+            self._seen[job] = (mark, progress)
+        return progress
+
+    def alive(self, job: str) -> bool:
+        """Whether its worker lives: it holds the lock on <job>/worker.lock."""
+        return is_held(self.folder(job) / "worker.lock")
+
+    def launched(self, job: str) -> float | None:
+        """When it was launched, seconds since 1970; None: it wasn't."""
+        try:
+            return (self.folder(job) / "launched").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _summary(self, job: str) -> JobSummary:
+        about = self.about(job)
+        alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
+        progress = self.progress(job)
+        return JobSummary(
+            id=job,
+            created=about.created,
+            who=about.who,
+            modules=about.modules,
+            settings_paths=about.settings_paths,
+            steps=len(about.steps),
+            done_steps=len(progress.done),
+            status=self._status(job, progress, alive),
+            reason=progress.reason or (progress.ended.reason if progress.ended else ""),
+            step=progress.in_flight or progress.failed,
+            undoes=about.undoes,
+            undone_by="",
+            host_kind=about.host_kind,
+            waits_for=progress.waits_for or "",
+            changed=bool(progress.changed or progress.in_flight),
+            ended=progress.ended.at if progress.ended else None,
+        )
+
+    def _status(self, job: str, progress: Progress, alive: bool) -> Status:
+        if progress.ended is not None:
+            return progress.ended.outcome
+        if alive:
+            if progress.waits_for is not None:
+                return "waiting"
+            return "running" if progress.started else "queued"
+        if progress.started:
+            return "interrupted"
+        launched = self.launched(job)
+        if launched is None or 0 <= time.time() - launched < LAUNCH:
+            return "queued"
+        return "interrupted"
+
+
+def _undone_by(newest_first: Sequence[JobSummary]) -> dict[str, str]:
+    """Which job took which back. An undo that was undone itself doesn't count."""
+    undone: dict[str, str] = {}
+    for each in newest_first:
+        if each.undoes and each.status == "done" and each.id not in undone:
+            undone.setdefault(each.undoes, each.id)
+    return undone
+
+
+def _new_id(created: float) -> str:
+    """YYYYMMDD-HHMMSS-xxxx, in UTC."""
+    tail = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4))
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{tail}"
+
+
+def _size(folder: Path) -> int:
+    """Bytes that a job's files have."""
+    return sum((Path(where) / name).lstat().st_size for where, _, names in os.walk(folder) for name in names)
