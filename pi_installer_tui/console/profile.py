@@ -94,16 +94,20 @@ def detect(environment: Mapping[str, str], terminal: Terminal, wish: str = "") -
 
     Raises ProfileError for a wish that isn't understood.
     """
-    wish = wish or environment.get(ENVIRONMENT, "")
-    name, overrides = parse_wish(wish)
+    _, overrides = parse_wish(wish or environment.get(ENVIRONMENT, ""))
     term = environment.get("TERM", "").lower()
-    name = name or _name(term, terminal.tty)
-    profile = _base(name, term, environment, terminal)
+    profile = _base(kind(environment, terminal.tty, wish), term, environment, terminal)
     if environment.get("NO_COLOR"):
         profile = replace(profile, colours="none")
     if "glyphs" in overrides and overrides["glyphs"] != profile.glyphs:
         overrides["font"] = None
     return replace(profile, **overrides)  # type: ignore[arg-type]
+
+
+def kind(environment: Mapping[str, str], tty: str, wish: str = "") -> Name:
+    """Only the name of the profile."""
+    name, _ = parse_wish(wish or environment.get(ENVIRONMENT, ""))
+    return name or _name(environment.get("TERM", "").lower(), tty)
 
 
 def parse_wish(wish: str) -> tuple[Name | None, dict[str, object]]:
