@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import select
 import signal
 import struct
@@ -21,7 +22,8 @@ import termios
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from textual import events
@@ -51,6 +53,7 @@ _LAST_FRAME: Final = 1.0
 _MOUSE_ON: Final = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h"
 _MOUSE_OFF: Final = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l"
 _MEASURE: Final = b"\x1b7\x1b[999;999H\x1b[6n\x1b8"
+_LONE_ESC: Final = re.compile(r"(\x1b)(?=[^\[O])")
 _DEC_TABLE: Final = {ord(glyph): byte for glyph, byte in DEC.items()}
 
 
@@ -142,12 +145,15 @@ class CellDriver(LinuxDriver):
         """Columns and rows: what the terminal said when it was asked, else what the kernel says, else 80x24."""
         if self.profile.size is not None:
             return self.profile.size
+        return self._kernel_size() or (80, 24)
+
+    def _kernel_size(self) -> tuple[int, int] | None:
         for fd in (self._out, self.fileno):
             with contextlib.suppress(OSError):
                 width, height = os.get_terminal_size(fd)
                 if width and height:
                     return width, height
-        return 80, 24
+        return None
 
     def _resized(self, width: int, height: int) -> None:
         with self._wake:
@@ -221,9 +227,9 @@ class CellDriver(LinuxDriver):
         return b"".join(parts)
 
     def _window_changed(self) -> None:
-        if self.profile.name != "serial":
-            width, height = self._get_terminal_size()
-            self._loop.call_soon_threadsafe(self._resized, width, height)
+        if size := self._kernel_size():  # a terminal that tells of a change knows its size
+            self.profile = replace(self.profile, size=None)
+            self._loop.call_soon_threadsafe(self._resized, *size)
 
     def _end(self, number: int) -> None:
         """The line is gone, or somebody ends the program: leave at once, quietly."""
@@ -376,7 +382,7 @@ class CellDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Reads keys until the program ends or the line is gone."""
-        parser = XTermParser(self._debug)
+        keys = _Keys(XTermParser(self._debug), self.profile.escape)
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             try:
@@ -387,11 +393,8 @@ class CellDriver(LinuxDriver):
             if data == b"":
                 self._line_lost()
                 return
-            if data:
+            for message in keys.read(decode(data) if data else ""):
                 self._key_at = time.monotonic()
-                for message in parser.feed(decode(data)):
-                    self.process_message(message)
-            for message in parser.tick():
                 self.process_message(message)
 
     def process_message(self, message: Message) -> None:
@@ -408,6 +411,38 @@ class CellDriver(LinuxDriver):
             self._lost = True
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._end, signal.SIGHUP)
+
+
+class _Keys:
+    """Tells a lone Esc from the start of a sequence.
+
+    An Esc before anything but `[` and `O` is the key, at once; one at the end of what was read is held for `patience`
+    seconds (a slow line tears sequences). So Esc and a letter right after it are two keys and never Alt.
+    """
+
+    def __init__(self, parser: XTermParser, patience: float) -> None:
+        self._parser = parser
+        self._patience = patience
+        self._held_since: float | None = None
+
+    def read(self, text: str) -> Iterator[Message]:
+        """The messages of a text; "" when nothing came."""
+        if self._held_since is not None:
+            if text:
+                text = "\x1b" + text
+                self._held_since = None
+            elif time.monotonic() - self._held_since >= self._patience:
+                self._held_since = None
+                yield events.Key("escape", "\x1b")
+        if text.endswith("\x1b"):
+            self._held_since = time.monotonic()
+            text = text[:-1]
+        for number, part in enumerate(_LONE_ESC.split(text)):
+            if number % 2:
+                yield events.Key("escape", "\x1b")
+            elif part:  # an empty text would be the parser's end of input
+                yield from self._parser.feed(part)
+        yield from self._parser.tick()
 
 
 def _encoder(glyphs: GlyphSet) -> Callable[[str], bytes]:
