@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from rich.color import Color
 from rich.segment import Segment, Segments
 from rich.style import Style
-from textual.color import Color
 from textual.scrollbar import ScrollBarRender
 
 from pi_installer_tui.console import Glyphs
 
 #: the colours are the terminal's own, whatever is asked for
-_ANY = Color(0, 0, 0)
+_ANY = Color.default()
 
 
 def plain(glyphs: Glyphs) -> type[ScrollBarRender]:

@@ -33,7 +33,7 @@ class TitleBar(Widget):
         for mode in self.modes:
             right += [Cell(f"[{mode}]", "warn"), Cell(" ")]
         room = width - sum(cell_len(c.text) for c in right)
-        left = [Cell(" pi-installer-tui", "key"), Cell("  "), Cell(self.where, "strong"), Cell(" " * width)]
+        left = [Cell(" pi-installer-tui", "key"), Cell("  "), Cell(self.where, "strong")]
         return Strip([*strip(left, room, signs), *strip(right, width - room, signs)], width)
 
     def render(self) -> RenderResult:

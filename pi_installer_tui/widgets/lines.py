@@ -36,6 +36,12 @@ class Cell:
     tone: Tone = "plain"
 
 
+class Prose(Cell):
+    """A sentence: a text breaks it at blanks to its width. Any other line is cut."""
+
+    __slots__ = ()
+
+
 def crop(text: str, width: int, more: str) -> str:
     """`text` in exactly `width` cells; where it is cut, `more` says so."""
     if width <= 0:

@@ -184,7 +184,7 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._show_cursor()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         signs = glyphs(self)
         index = y + self.scroll_offset.y
         if index >= len(self._rows):

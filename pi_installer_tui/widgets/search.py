@@ -15,7 +15,7 @@ class SearchField(Input):
     """Says what was typed at every letter, and when it was left."""
 
     DEFAULT_CSS = "SearchField { width: 1fr; height: 1; border: none; padding: 0 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("field")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("search")]
 
     class Left(Message):
         """Esc."""

@@ -24,7 +24,7 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import _
 from pi_installer_tui.widgets.actions import bindings
-from pi_installer_tui.widgets.lines import STYLES, Cell, rule, strip
+from pi_installer_tui.widgets.lines import STYLES, Cell, Prose, rule, strip
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -66,7 +66,6 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._source: Sequence[Cell] = ()
-        self._wrap = False
         self._lines: list[Cell] = []
         self._widest = 0
         self._left = 0
@@ -79,9 +78,9 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
         """What is kept."""
         return self._lines
 
-    def set_lines(self, lines: Sequence[Cell], *, wrap: bool = False) -> None:
-        """Another text, from its start. wrap: it is prose, broken at blanks."""
-        self._source, self._wrap = lines, wrap
+    def set_lines(self, lines: Sequence[Cell]) -> None:
+        """Another text, from its start."""
+        self._source = lines
         self._found = -1
         self._left = 0
         self._lay_out()
@@ -103,20 +102,22 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _lay_out(self) -> None:
-        width = max(10, self.size.width - 2)
-        if self._wrap:
-            self._lines = []
-            for cell in self._source:
-                indent = " " * (len(cell.text) - len(cell.text.lstrip(" ")))
-                pieces = textwrap.wrap(cell.text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+        width = max(10, self.scrollable_content_region.width - 2)
+        self._lines = []
+        for cell in self._source:
+            text = printable(cell.text)
+            if isinstance(cell, Prose):
+                indent = " " * (len(text) - len(text.lstrip(" ")))
+                pieces = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
                 self._lines += [Cell(piece, cell.tone) for piece in pieces]
-        else:
-            self._lines = [Cell(printable(c.text), c.tone) for c in self._source][-MOST:]
+            else:
+                self._lines.append(Cell(text, cell.tone))
+        del self._lines[:-MOST]
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
 
     def on_resize(self) -> None:
-        if self._wrap:
+        if any(isinstance(cell, Prose) for cell in self._source):
             self._lay_out()
         if self.follow:
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
@@ -196,7 +197,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
     # drawing ------------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
         if index >= len(self._lines):
             return Strip.blank(width)
@@ -255,11 +256,11 @@ class TextPane(Vertical):
         yield self.heading
         yield self.text
 
-    def set(self, title: str, lines: Sequence[Cell], *, note: str = "", wrap: bool = False) -> None:
+    def set(self, title: str, lines: Sequence[Cell], *, note: str = "") -> None:
         """Another text."""
         self.heading.title = title
         self.note = note
-        self.text.set_lines(lines, wrap=wrap)
+        self.text.set_lines(lines)
 
     @property
     def note(self) -> str:

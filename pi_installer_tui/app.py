@@ -1,0 +1,300 @@
+"""The Textual app: which screen is shown, and what outlives screens (the machine, the jobs that are watched)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.scrollbar import ScrollBar
+from textual.signal import Signal
+
+from pi_installer_tui.console import SSH, Profile, choose
+from pi_installer_tui.console.scrollbar import plain
+from pi_installer_tui.console.theme import THEME
+from pi_installer_tui.i18n import _
+from pi_installer_tui.modules import listed
+from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.home import HomeScreen
+from pi_installer_tui.system.caller import caller
+from pi_installer_tui.widgets.actions import bindings
+
+if TYPE_CHECKING:
+    from pi_installer_tui.screens.watch import Watch
+    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.tasks.plan import Plan
+    from pi_installer_tui.tasks.store import Store
+
+#: seconds without a key after which nobody is typing
+_QUIET = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A machine and its jobs."""
+
+    host: Host
+    store: Store
+
+
+class PiInstallerApp(App[None], inherit_bindings=False):
+    """The program on the screen.
+
+    opening: opens the machine; called after the first paint. read_only: why nothing can be changed, "" where it can.
+    """
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "pi-installer-tui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+
+    def __init__(
+        self,
+        opening: Callable[[], Awaitable[Opened]],
+        *,
+        read_only: str = "",
+        demo: bool = False,
+        profile: Profile = SSH,
+    ) -> None:
+        super().__init__()
+        self.read_only = read_only
+        self.demo = demo
+        self.who = caller()
+        self.profile = profile
+        self.opened: Signal[None] = Signal(self, "opened")
+        self.job_changed: Signal[str] = Signal(self, "job_changed")
+        self._opening = opening
+        self._machine: Opened | None = None
+        self._watches: dict[str, Watch] = {}
+        self._last_key = 0.0
+        self._imported = asyncio.Event()
+        self.machine_name = ""
+        ScrollBar.renderer = plain(profile.glyphs)
+        self.animation_level = "none"
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.set_class(profile.glyphs.full.isascii(), "-ascii")
+
+    # what screens ask for (screens.base.Shell) --------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self._machine is not None
+
+    @property
+    def host(self) -> Host:
+        if self._machine is None:
+            raise RuntimeError("the machine isn't open yet")
+        return self._machine.host
+
+    @property
+    def store(self) -> Store:
+        if self._machine is None:
+            raise RuntimeError("the machine isn't open yet")
+        return self._machine.store
+
+    def follow_job(self, job: str) -> Watch:
+        from pi_installer_tui.screens.watch import Watch
+
+        if job not in self._watches:
+            watch = Watch(self.store, job, self.job_changed.publish)
+            self._watches[job] = watch
+            self._follow(watch)
+        return self._watches[job]
+
+    @work(group="watch", exit_on_error=False)
+    async def _follow(self, watch: Watch) -> None:
+        await watch.follow()
+
+    def forget(self, job: str) -> None:
+        """Lets a job be read anew (it was continued)."""
+        self._watches.pop(job, None)
+
+    async def until_idle(self) -> None:
+        await self._imported.wait()
+        await self._quiet()
+
+    async def cancel_job(self, job: str) -> None:
+        from pi_installer_tui.tasks.jobs import cancel
+
+        await cancel(self.store, job, self.who)
+
+    async def replan(self, job: str) -> None:
+        from pi_installer_tui.planning import combine, plan
+        from pi_installer_tui.screens.review import ReviewScreen
+
+        old = await asyncio.to_thread(self.store.plan, job)
+        if old.undoes:
+            await self.show_undo(old.undoes)
+            return
+        planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
+        await self.push_screen(ReviewScreen(planned))
+
+    async def start_job(self, plan: Plan) -> None:
+        from pi_installer_tui.tasks.jobs import launch
+
+        host, store = self.host, self.store
+        create = partial(store.create, plan, who=self.who, host_kind=host.kind, host_address=host.address)
+        job = await asyncio.to_thread(create)
+        await launch(store, job, host)
+        await self.show_job(job)
+
+    async def resume_job(self, job: str) -> None:
+        """Lets an interrupted job go on, and shows it."""
+        from pi_installer_tui.tasks.jobs import resume
+
+        await resume(self.store, job, self.host)
+        self.forget(job)
+        await self.show_job(job)
+
+    async def show_job(self, job: str) -> None:
+        from pi_installer_tui.screens.job import JobScreen
+
+        await self._home()
+        await self.push_screen(JobScreen(job))
+
+    async def show_undo(self, job: str) -> None:
+        from pi_installer_tui.screens.review import ReviewScreen
+        from pi_installer_tui.tasks.review import review
+        from pi_installer_tui.tasks.undo import plan_undo
+
+        plan = await asyncio.to_thread(plan_undo, self.store, job)
+        reviewed = await review(plan, self.host)
+        await self.push_screen(ReviewScreen(reviewed))
+
+    async def open_module(self, name: str) -> None:
+        where = listed(name).screen or "pi_installer_tui.screens.module:ModuleScreen"
+        package, _colon, cls = where.partition(":")
+        screen: type[Screen[None]] = getattr(import_module(package), cls)
+        await self.push_screen(screen(name))
+
+    async def _home(self) -> None:
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    # keys ---------------------------------------------------------------------------------------------------------
+
+    async def action_back(self) -> None:
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.exit()
+
+    def action_leave(self) -> None:
+        self.exit()
+
+    def action_help(self) -> None:
+        from pi_installer_tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, ShellScreen) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_palette(self) -> None:
+        from pi_installer_tui.screens.palette import PaletteScreen
+
+        if isinstance(self.screen, ShellScreen):
+            self.push_screen(PaletteScreen(self.screen), self._run_chosen)
+
+    async def _run_chosen(self, chosen: Callable[[], Awaitable[None]] | None) -> None:
+        if chosen is not None:
+            await chosen()
+
+    def action_history(self) -> None:
+        from pi_installer_tui.screens.history import HistoryScreen
+
+        if not isinstance(self.screen, HistoryScreen):
+            self.push_screen(HistoryScreen())
+
+    # life ---------------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        return HomeScreen()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._last_key = time.monotonic()
+        await super().on_event(event)
+
+    def on_load(self) -> None:
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+
+    def on_ready(self) -> None:
+        """The first frame is on the screen: now the machine, and then what may be needed."""
+        self._open()
+
+    @work(group="open")
+    async def _open(self) -> None:
+        self._machine = await self._opening()
+        self.opened.publish(None)
+        from pi_installer_tui.screens.ready import FIRST, LATER, import_when_idle
+
+        await import_when_idle(FIRST, self._quiet)
+        self._imported.set()
+        await import_when_idle(LATER, self._quiet)
+
+    async def _quiet(self) -> None:
+        """Returns when nobody is typing."""
+        while True:
+            rest = self._last_key + _QUIET - time.monotonic()
+            if rest <= 0:
+                return
+            await asyncio.sleep(rest)
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes that every screen's title shows."""
+        return ((_("DEMO"),) if self.demo else ()) + ((_("READ-ONLY"),) if self.read_only else ())
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual would print a traceback with all local variables. We keep the exception for `run`, which hands it to
+        whoever started us, and end without a word."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+
+async def _open_local() -> Opened:
+    from pi_installer_tui.system.local import LocalHost
+    from pi_installer_tui.system.paths import STATE
+    from pi_installer_tui.tasks.store import Store
+
+    return Opened(LocalHost(), Store(STATE))
+
+
+async def _open_demo() -> Opened:
+    raise NotImplementedError
+
+
+def run(*, demo: bool, read_only: bool, console: str | None) -> int:
+    """Opens the screens and returns the exit status. A fault of the program is raised once the terminal is itself
+    again; nothing of it is printed here."""
+    reason = ""
+    if read_only:
+        reason = _("the program was opened read-only") if demo or os.geteuid() == 0 else _("that takes root")
+    app = PiInstallerApp(
+        _open_demo if demo else _open_local,
+        read_only=reason,
+        demo=demo,
+        profile=choose(console, os.environ.get("TERM", "")),
+    )
+    app.run()
+    if app._exception is not None:
+        raise app._exception
+    return app.return_code or 0

@@ -1,0 +1,113 @@
+"""What all screens have: the title line, the line of keys, and the way to what outlives them (`Shell`, the app)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.widgets.bars import KeyBar, TitleBar
+
+if TYPE_CHECKING:
+    from textual.signal import Signal
+
+    from pi_installer_tui.screens.watch import Watch
+    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.tasks.plan import Plan
+    from pi_installer_tui.tasks.store import Store
+
+
+class Shell(Protocol):
+    """What the app is to its screens.
+
+    read_only: why nothing can be changed, in words; "" where it can.
+    opened: published once the machine can be asked. Until then `host` and `store` raise RuntimeError.
+    job_changed: published with a job's id, at most ten times a second, while the app watches it.
+    """
+
+    read_only: str
+    demo: bool
+    who: str
+    machine_name: str
+    opened: Signal[None]
+    job_changed: Signal[str]
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes that every title shows: `DEMO`, `READ-ONLY`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `opened` was published."""
+
+    @property
+    def host(self) -> Host:
+        """The machine."""
+
+    @property
+    def store(self) -> Store:
+        """The jobs."""
+
+    def follow_job(self, job: str) -> Watch:
+        """Follows a job from its first event on, for as long as the app lives."""
+
+    async def until_idle(self) -> None:
+        """Waits until what is big was imported and nobody is typing."""
+
+    async def cancel_job(self, job: str) -> None:
+        """Asks a job to stop."""
+
+    async def resume_job(self, job: str) -> None:
+        """Lets an interrupted job go on, and shows it."""
+
+    async def replan(self, job: str) -> None:
+        """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
+
+    async def start_job(self, plan: Plan) -> None:
+        """Runs a reviewed plan as a job and shows it."""
+
+    async def show_job(self, job: str) -> None:
+        """Shows a job, over Home."""
+
+    async def show_undo(self, job: str) -> None:
+        """Plans the way back from a job and shows it for review."""
+
+    async def open_module(self, name: str) -> None:
+        """Opens a module's screen."""
+
+
+class ShellScreen(Screen[None], inherit_bindings=False):
+    """A screen of the program. place: its name in the registry of actions and in the help. about: what the help says
+    of it (marked with N_)."""
+
+    place: ClassVar[str] = ""
+    where: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    @property
+    def shell(self) -> Shell:
+        """What outlives this screen."""
+        return cast(Shell, self.app)
+
+    def compose(self) -> ComposeResult:
+        bar = TitleBar(id="title")
+        bar.where = _(self.where)
+        bar.machine = self.shell.machine_name
+        bar.modes = self.shell.modes
+        yield bar
+        yield from self.body()
+        yield KeyBar(id="keys")
+
+    def body(self) -> Iterable[Widget]:
+        """What stands between the title and the keys."""
+        return ()
+
+    def say_where(self, where: str) -> None:
+        """Another title."""
+        self.query_one(TitleBar).where = where

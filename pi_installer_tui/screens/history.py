@@ -1,0 +1,122 @@
+"""Every job there was: when, who, how it ended, what it changed. Any of them can be opened and taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from pi_installer_tui.console import glyphs
+from pi_installer_tui.i18n import N_, _, ngettext
+from pi_installer_tui.screens import signs as show
+from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.tasks import words
+from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.rows import Row, Rows, remark
+
+if TYPE_CHECKING:
+    from pi_installer_tui.console import Glyphs
+    from pi_installer_tui.tasks.store import JobSummary
+
+
+def what(job: JobSummary) -> str:
+    """What a job changed, in a few words: `system.hostname, system.timezone`."""
+    if job.undoes:
+        return _("undo of {job}").format(job=job.undoes)
+    return ", ".join(job.settings_paths) or ", ".join(job.modules)
+
+
+def job_row(job: JobSummary, signs: Glyphs) -> Row:
+    """A job's line: sign and status, when, who, what."""
+    sign, tone = show.sign(job.status, signs)
+    said = what(job)
+    if job.undone_by:
+        said = _("(undone) {what}").format(what=said)
+    return Row(
+        job.id,
+        (
+            Cell(f"{sign} {words.status(job.status)}", tone),
+            Cell(show.moment(job.created)),
+            Cell(job.who),
+            Cell(said, "quiet" if job.undone_by else "plain"),
+        ),
+    )
+
+
+#: the columns of `job_row`
+WIDTHS = (13, 16, 10, 0)
+
+
+def can_undo(job: JobSummary) -> bool:
+    """Whether there is anything to take back."""
+    return job.changed and not job.undone_by and job.status in {"done", "failed", "cancelled", "interrupted"}
+
+
+class HistoryScreen(ShellScreen):
+    """All jobs, newest first."""
+
+    place = "history"
+    where = N_("History")
+    about = N_(
+        "Every job there was, newest first: how it ended, when, who started it and what it changed.\n"
+        "Open one to read its plan, its output, its diffs and its checks. Undo plans the way back and shows it "
+        "before anything is changed. The last 50 jobs are kept, and longer what an undo still needs."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("history")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jobs: dict[str, JobSummary] = {}
+
+    def body(self) -> Iterable[Widget]:
+        yield Rows(WIDTHS, id="jobs")
+
+    def on_mount(self) -> None:
+        self.query_one(Rows).focus()
+
+    def on_screen_resume(self) -> None:
+        self._read()
+
+    @work(exclusive=True, group="read")
+    async def _read(self) -> None:
+        try:
+            jobs = await asyncio.to_thread(self.shell.store.jobs)
+        except PermissionError:
+            self.query_one(Rows).set_rows([remark(Cell(_("Reading the history takes root."), "warn"))])
+            return
+        self._jobs = {job.id: job for job in jobs}
+        signs = glyphs(self)
+        rows = [job_row(job, signs) for job in jobs]
+        self.query_one(Rows).set_rows(rows or [remark(Cell(_("No job ran yet."), "quiet"))])
+        self.say_where(
+            _("History") + (ngettext(": {n} job", ": {n} jobs", len(jobs)).format(n=len(jobs)) if jobs else "")
+        )
+        self.refresh_bindings()
+
+    def _at_cursor(self) -> JobSummary | None:
+        row = self.query_one(Rows).row
+        return self._jobs.get(row.id) if row else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            job = self._at_cursor()
+            return job is not None and can_undo(job)
+        return True
+
+    def on_rows_moved(self) -> None:
+        self.refresh_bindings()
+
+    async def on_rows_opened(self, message: Rows.Opened) -> None:
+        if message.row is not None and message.row.id in self._jobs:
+            from pi_installer_tui.screens.job import JobScreen
+
+            await self.app.push_screen(JobScreen(message.row.id))
+
+    async def action_undo(self) -> None:
+        if (job := self._at_cursor()) is not None:
+            await self.shell.show_undo(job.id)

@@ -1,0 +1,188 @@
+"""Home: the machine at a glance, the modules with a true state each, running jobs, last changes. It is drawn at once;
+every value is filled in when it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from pi_installer_tui import modules
+from pi_installer_tui.console import glyphs
+from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens import signs as show
+from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.history import what
+from pi_installer_tui.tasks import words
+from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.panel import Panel
+from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
+from pi_installer_tui.widgets.text import printable
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.store import JobSummary
+
+#: seconds between two looks at the live values, and at the jobs
+LIVE = 3.0
+JOBS = 5.0
+#: last changes that are shown
+LAST = 6
+
+_ACTIVE = frozenset({"queued", "running", "waiting"})
+
+
+class HomeScreen(ShellScreen):
+    """The first screen."""
+
+    place = "home"
+    where = N_("Home")
+    about = N_(
+        "The machine at a glance, then what can be managed on it, with what was found there, then jobs "
+        "that run and the last changes.\n"
+        "Open a module to see and change its settings, or a job to see what it does or did. Nothing is changed before "
+        "you have seen exactly what will happen and agreed to it."
+    )
+    CSS = """
+    HomeScreen #machine { margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: dict[str, Cell] = {}
+        self._jobs: tuple[JobSummary, ...] = ()
+        self._no_jobs = _("reading ...")
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel([[], [], [], []], id="machine")
+        yield Rows((14, 0), id="list")
+
+    def on_mount(self) -> None:
+        rows = self.query_one(Rows)
+        rows.set_rows(self._rows())
+        rows.focus()
+        self.shell.job_changed.subscribe(self, self._on_job_changed)
+        self.shell.opened.subscribe(self, lambda _: self._begin())
+        if self.shell.is_open:
+            self._begin()
+
+    def on_screen_resume(self) -> None:
+        if self.shell.is_open:
+            self._look()
+
+    def _begin(self) -> None:
+        self.set_interval(LIVE, self._read_live)
+        self.set_interval(JOBS, self._read_jobs_again)
+        self._look()
+
+    def _look(self) -> None:
+        self._read_machine()
+        self._read_jobs()
+        self._read_modules()
+
+    # the list -----------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[Row]:
+        running = [job for job in self._jobs if job.status in _ACTIVE]
+        broken = [job for job in self._jobs if job.status == "interrupted" and not job.undone_by]
+        rows: list[Row] = []
+        if broken:
+            rows.append(heading(_("Interrupted: continue or undo")))
+            rows += [self._job(job) for job in broken]
+        if running:
+            rows.append(heading(_("Running")))
+            rows += [self._job(job) for job in running]
+        rows.append(heading(_("Modules")))
+        for module in modules.MODULES:
+            state = self._states.get(module.name) or Cell(_("reading ..."), "quiet")
+            rows.append(Row(f"module:{module.name}", (Cell(_(module.title), "strong"), state)))
+        rows.append(heading(_("Last changes"), _("h: all") if len(self._jobs) > LAST else ""))
+        over = [job for job in self._jobs if job not in running and job not in broken]
+        rows += [self._job(job) for job in over[:LAST]]
+        if not over:
+            rows.append(remark(Cell(self._no_jobs, "quiet")))
+        return rows
+
+    def _job(self, job: JobSummary) -> Row:
+        signs = glyphs(self)
+        sign, tone = show.sign(job.status, signs)
+        if job.status in _ACTIVE:
+            view = self.shell.follow_job(job.id).view
+            said = f"{what(job)}  {show.steps_of(view.finished_steps, job.steps)}"
+            if view.wait is not None:
+                said += "  " + words.wait(view.wait.what, view.wait.holder)
+        else:
+            said = f"{show.moment(job.created)}  {what(job)}"
+            if job.undone_by:
+                said += "  " + _("(undone)")
+            elif job.who:
+                said += "  " + job.who
+        return Row(f"job:{job.id}", (Cell(f"{sign} {words.status(job.status)}", tone), Cell(said)))
+
+    def _draw(self) -> None:
+        self.query_one(Rows).set_rows(self._rows())
+
+    async def on_rows_opened(self, message: Rows.Opened) -> None:
+        kind, _colon, name = (message.row.id if message.row else "").partition(":")
+        if kind == "module":
+            await self.shell.open_module(name)
+        elif kind == "job":
+            await self.shell.show_job(name)
+
+    def action_refresh(self) -> None:
+        if self.shell.is_open:
+            self._states.clear()
+            self._draw()
+            self._look()
+
+    # what arrives -------------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="jobs")
+    async def _read_jobs(self) -> None:
+        try:
+            self._jobs = tuple(await asyncio.to_thread(self.shell.store.jobs))
+            self._no_jobs = _("none yet")
+        except PermissionError:
+            self._no_jobs = _("reading them takes root")
+        for job in self._jobs:
+            if job.status in _ACTIVE:
+                self.shell.follow_job(job.id)
+        self._draw()
+
+    def _read_jobs_again(self) -> None:
+        if self.is_current:
+            self._read_jobs()
+
+    def _on_job_changed(self, job: str) -> None:
+        if not self.is_current:
+            return
+        if self.shell.follow_job(job).over:
+            self._look()
+        else:
+            self._draw()
+
+    @work(exclusive=True, group="modules")
+    async def _read_modules(self) -> None:
+        for module in modules.MODULES:
+            await self.shell.until_idle()
+            try:
+                loaded = modules.load(module.name)
+                state = await loaded.read(self.shell.host)
+                cell = Cell(printable(loaded.summary(state)))
+            except Exception as error:
+                # a fault in one module must not take the other modules with it
+                cell = Cell(_("{sign} can't be read: {error}").format(sign=glyphs(self).unknown, error=error), "warn")
+            self._states[module.name] = cell
+            self._draw()
+
+    @work(exclusive=True, group="machine")
+    async def _read_machine(self) -> None:
+        pass
+
+    def _read_live(self) -> None:
+        pass

@@ -1,0 +1,357 @@
+"""A job: how far it is, what it waits for, its output, then its checks with their evidence. The same screen shows one
+that is over, with what it changed. Leaving it leaves the job alone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from pi_installer_tui.console import glyphs
+from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens import signs as show
+from pi_installer_tui.screens.ask import Ask
+from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.diffs import toned
+from pi_installer_tui.screens.history import can_undo, what
+from pi_installer_tui.tasks import changes, words
+from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.lines import Cell, Prose, bar
+from pi_installer_tui.widgets.panel import Line, Panel
+from pi_installer_tui.widgets.rows import Row, Rows, heading
+from pi_installer_tui.widgets.text import Text, TextPane, printable
+
+if TYPE_CHECKING:
+    from pi_installer_tui.screens.watch import JobView, Watch
+    from pi_installer_tui.tasks.plan import Plan
+    from pi_installer_tui.tasks.store import JobSummary
+
+_OUTPUT = "output"
+
+
+class JobScreen(ShellScreen):
+    """One job, running or over."""
+
+    place = "job"
+    where = N_("Job")
+    about = N_(
+        "What a job does and did. It runs by itself: leave this screen, close the program or lose the line, and it "
+        "goes on; Home shows it when you come back.\n"
+        "The list has the steps in order, then the checks that prove the result. The lower part shows what belongs to "
+        "the line under the cursor: the whole output, a step with its difference and its own output, a check with what "
+        "the machine answered.\n"
+        "Cancel stops the job after asking; what was done before stays and can be undone."
+    )
+    CSS = """
+    JobScreen #parts { height: 1fr; layout: vertical; }
+    JobScreen #steps { height: 9; }
+    JobScreen.-wide #parts { layout: horizontal; }
+    JobScreen.-wide #steps { height: 1fr; width: 52; }
+    JobScreen.-tall #steps { height: 14; }
+    JobScreen.-wide.-tall #steps { height: 1fr; }
+    JobScreen.-larger #steps, JobScreen.-larger #summary { display: none; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("job")]
+
+    def __init__(self, job: str) -> None:
+        super().__init__()
+        self._job = job
+        self._watch: Watch | None = None
+        self._plan: Plan | None = None
+        self._summary: JobSummary | None = None
+        self._drawn = 0
+        self._shown = ""
+        self._led = False
+        self._diffs: dict[str, str] = {}
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel([[Cell(self._job, "strong")], [], []], id="summary")
+        with Container(id="parts"):
+            yield Rows((13, 0), id="steps")
+            yield TextPane(_("Output"), id="detail")
+
+    def on_mount(self) -> None:
+        self.query_one("#steps", Rows).focus()
+        self.query_one("#detail", TextPane).text.follow = True
+        self.shell.job_changed.subscribe(self, self._on_job_changed)
+        self._open()
+        self.set_interval(1.0, self._tick)
+
+    @work(exclusive=True, group="open")
+    async def _open(self) -> None:
+        store = self.shell.store
+        self._plan = await asyncio.to_thread(store.plan, self._job)
+        self._watch = self.shell.follow_job(self._job)
+        self._read_summary()
+        self._redraw()
+
+    @work(exclusive=True, group="summary")
+    async def _read_summary(self) -> None:
+        self._summary = await asyncio.to_thread(self.shell.store.summary, self._job)
+        self._draw_summary()
+        self.refresh_bindings()
+
+    @work(exclusive=True, group="diff")
+    async def _read_diff(self, step: str) -> None:
+        """What a step that is over changed, once."""
+        sensitive = next((s.sensitive for s in self._plan.steps if s.id == step), True) if self._plan else True
+        self._diffs[step] = await asyncio.to_thread(
+            changes.diff, self.shell.store, self._job, step, sensitive=sensitive
+        )
+        if self._diffs[step]:
+            self._draw_detail(again=True)
+
+    def _on_job_changed(self, job: str) -> None:
+        if job != self._job or self._watch is None:
+            return
+        self._redraw()
+        if self._watch.over:
+            self._read_summary()
+
+    def _tick(self) -> None:
+        if self._watch is not None and not self._watch.over:
+            self._draw_summary()
+
+    # drawing ------------------------------------------------------------------------------------------------------
+
+    def _redraw(self) -> None:
+        if self._watch is None or self._plan is None:
+            return
+        view = self._watch.view
+        self._draw_summary()
+        self._draw_rows(self._plan, view)
+        if view.failure is not None and not self._led:
+            self._led = True
+            self.query_one("#steps", Rows).select(f"step:{view.failure.step}")
+        self._draw_detail(again=False)
+        self.refresh_bindings()
+
+    def _status(self, view: JobView) -> str:
+        if view.outcome:
+            return view.outcome
+        if view.wait is not None:
+            return "waiting"
+        return "running" if view.started else "queued"
+
+    def _draw_summary(self) -> None:
+        if self._watch is None or self._plan is None:
+            return
+        view, plan, signs = self._watch.view, self._plan, glyphs(self)
+        status = self._status(view)
+        sign, tone = show.sign(status, signs)
+        first = [Cell(f"{sign} {words.status(status)}", tone), Cell("  ")]
+        if self._summary is not None:
+            first += [Cell(what(self._summary), "strong")]
+            first += [Cell("  "), Cell(f"{self._summary.who}, {show.moment(self._summary.created)}", "quiet")]
+        count = len(plan.steps)
+        part = view.steps.get(view.current)
+        running = part.fraction or 0.0 if part is not None and part.status == "running" else 0.0
+        fraction = (view.finished_steps + running) / count if count else 1.0
+        width = 30
+        end = view.ended or time.time()
+        second = [Cell(bar(fraction, width, signs), "key"), Cell("  " + show.steps_of(view.finished_steps, count))]
+        if view.checks or view.outcome == "done":
+            proven = sum(1 for c in view.checks.values() if c.status == "ok")
+            second.append(Cell("  " + _("{n} of {count} checks proven").format(n=proven, count=len(plan.checks))))
+        if view.started:
+            second.append(Cell("  " + show.span(end - view.started), "quiet"))
+        self.query_one("#summary", Panel).set_lines([first, second, self._third(view)])
+
+    def _third(self, view: JobView) -> Line:
+        if view.outcome == "stale" and view.stale is not None:
+            said = words.outcome("stale")
+            return [Cell(said + " " + _("Different: {path}").format(path=view.stale.path), "warn")]
+        if view.outcome:
+            said = words.outcome(view.outcome, view.reason)
+            return [Cell(said, "good" if view.outcome == "done" else "warn")]
+        if view.wait is not None:
+            waited = show.span(time.time() - view.wait.since)
+            return [Cell(words.wait(view.wait.what, view.wait.holder), "warn"), Cell(f", {waited}")]
+        if view.cancel_requested:
+            return [Cell(_("It is being cancelled: what runs is brought to a safe end first."), "warn")]
+        part = view.steps.get(view.current)
+        if part is None or part.status != "running":
+            looking = next((c for c, v in view.checks.items() if not v.status), None)
+            return [Cell(_("Asking the machine: {check}").format(check=self._check_title(looking)))] if looking else []
+        cells = [Cell(self._step_title(view.current))]
+        if part.fraction is not None:
+            cells += [Cell("  "), Cell(bar(part.fraction, 12, glyphs(self)), "key"), Cell(f" {part.fraction:.0%}")]
+        said = " ".join(x for x in (part.phase, part.detail) if x)
+        return [*cells, Cell("  "), Cell(printable(said), "quiet")]
+
+    def _step_title(self, step: str) -> str:
+        for each in self._plan.steps if self._plan else ():
+            if each.id == step:
+                return each.describe()
+        return step
+
+    def _check_title(self, check: str) -> str:
+        for each in self._plan.checks if self._plan else ():
+            if each.id == check:
+                return each.describe()
+        return check
+
+    def _draw_rows(self, plan: Plan, view: JobView) -> None:
+        signs = glyphs(self)
+        rows = [Row(_OUTPUT, (Cell(""), Cell(_("Output of all steps"))))]
+        rows.append(heading(_("Steps"), show.steps_of(view.finished_steps, len(plan.steps))))
+        for step in plan.steps:
+            state = view.steps.get(step.id)
+            code = state.status if state else ("skipped" if view.outcome else "todo")
+            sign, tone = show.sign(code, signs)
+            rows.append(Row(f"step:{step.id}", (Cell(f"{sign} {show.step_status(code)}", tone), Cell(step.describe()))))
+        if plan.checks:
+            rows.append(heading(_("Checks")))
+        for check in plan.checks:
+            found = view.checks.get(check.id)
+            if found is None:
+                sign, tone = show.sign("todo", signs)
+                word = _("to do") if not view.outcome else words.check_status("skipped")
+            else:
+                sign, tone = show.sign(found.status or "running", signs)
+                word = words.check_status(found.status) if found.status else _("looking")
+            rows.append(Row(f"check:{check.id}", (Cell(f"{sign} {word}", tone), Cell(check.describe()))))
+        self.query_one("#steps", Rows).set_rows(rows)
+
+    def _draw_detail(self, *, again: bool) -> None:
+        row = self.query_one("#steps", Rows).row
+        if self._watch is None or row is None:
+            return
+        view, pane = self._watch.view, self.query_one("#detail", TextPane)
+        kind, _colon, name = row.id.partition(":")
+        if kind == _OUTPUT:
+            self._draw_output(view, pane, again or self._shown != row.id)
+        else:
+            state = repr(view.steps.get(name)) if kind == "step" else repr(view.checks.get(name))
+            mark = f"{row.id} {state} {view.outcome} {view.total if kind == 'step' else ''}"
+            if again or self._shown != mark:
+                fresh = not self._shown.startswith(row.id + " ")
+                at = pane.text.scroll_offset.y
+                pane.text.follow = False
+                if kind == "step":
+                    self._draw_step(name, view, pane)
+                    over = name in view.steps and view.steps[name].status in {"done", "failed"}
+                    if over and name not in self._diffs:
+                        self._read_diff(name)
+                else:
+                    found = view.checks.get(name)
+                    evidence = (found.evidence if found else "").splitlines()
+                    lines = [Cell(self._check_title(name), "strong"), Cell("")]
+                    lines += [Cell(line) for line in evidence] or [Cell(_("not asked yet"), "quiet")]
+                    pane.set(_("Evidence"), lines)
+                if not fresh:
+                    pane.text.scroll_to(y=at, animate=False)
+            self._shown = mark
+            return
+        self._shown = row.id
+
+    def _draw_output(self, view: JobView, pane: TextPane, fresh: bool) -> None:
+        if fresh:
+            self._drawn = view.total
+            lines = [Cell(line) for _step, line in view.output]
+            if not lines and view.outcome:
+                lines = [Cell(_("No command printed anything."), "quiet")]
+            pane.set(_("Output"), lines)
+            pane.text.action_last()
+        elif (new := view.total - self._drawn) > 0:
+            self._drawn = view.total
+            kept = len(view.output)
+            start = max(0, kept - new)
+            pane.text.append([Cell(printable(view.output[n][1])) for n in range(start, kept)])
+        pane.note = _("{n} lines").format(n=view.total) if view.total else ""
+
+    def _draw_step(self, name: str, view: JobView, pane: TextPane) -> None:
+        state = view.steps.get(name)
+        lines = [Cell(self._step_title(name), "strong")]
+        if state is not None and state.ended and state.started:
+            lines.append(
+                Cell(
+                    _("{status}, from {start}, {span}").format(
+                        status=show.step_status(state.status),
+                        start=show.clock(state.started),
+                        span=show.span(state.ended - state.started),
+                    ),
+                    "quiet",
+                )
+            )
+        failure = view.failure
+        if failure is not None and failure.step == name:
+            lines += [Cell(""), Prose(words.failure(failure.reason, failure.values), "bad")]
+            lines += [Cell("  " + line) for line in failure.tail]
+            lines += [Cell(""), Prose(self._stayed(view, failure.partly))]
+        if diff := self._diffs.get(name):
+            lines += [Cell(""), *toned(diff)]
+        printed = [Cell(line) for step, line in view.output if step == name]
+        if printed:
+            lines += [Cell(""), Cell(_("It printed:"), "quiet"), *printed]
+        pane.set(_("Step"), lines)
+
+    def _stayed(self, view: JobView, partly: bool) -> str:
+        done = sum(1 for s in view.steps.values() if s.status == "done")
+        parts = [_("This step may have been done in part.")] if partly else [_("This step changed nothing.")]
+        if done:
+            parts.append(_("The steps before it stay as they are done; `u` plans the way back."))
+        else:
+            parts.append(_("Nothing was changed before it."))
+        return " ".join(parts)
+
+    # keys ---------------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        view = self._watch.view if self._watch else None
+        over = view is not None and bool(view.outcome)
+        match action:
+            case "cancel":
+                return view is not None and not over and not view.cancel_requested and not self.shell.read_only
+            case "undo":
+                return over and self._summary is not None and can_undo(self._summary)
+            case "resume":
+                return view is not None and view.outcome == "interrupted" and not self.shell.read_only
+            case "replan":
+                return view is not None and view.outcome == "stale"
+            case _:
+                return True
+
+    def on_rows_moved(self) -> None:
+        self._draw_detail(again=False)
+
+    def on_rows_opened(self) -> None:
+        self.query_one("#detail", TextPane).text.focus()
+
+    def action_larger(self) -> None:
+        self.toggle_class("-larger")
+        target = Text if self.has_class("-larger") else Rows
+        self.query(target).first().focus()
+
+    async def action_cancel(self) -> None:
+        self.app.push_screen(
+            Ask(
+                _("Stop this job?"),
+                [
+                    _("What runs is ended, apt in a safe way. What was done before stays, and can be undone."),
+                    _("No: the job goes on."),
+                ],
+            ),
+            self._cancel,
+        )
+
+    async def _cancel(self, yes: bool | None) -> None:
+        if yes:
+            await self.shell.cancel_job(self._job)
+
+    async def action_undo(self) -> None:
+        await self.shell.show_undo(self._job)
+
+    async def action_resume(self) -> None:
+        await self.shell.resume_job(self._job)
+
+    async def action_replan(self) -> None:
+        await self.shell.replan(self._job)

@@ -1,0 +1,176 @@
+"""A job as its events tell it, kept up to date while the app lives. Screens come and go; they only look at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pi_installer_tui.tasks import events
+from pi_installer_tui.tasks.events import CheckStatus, Event, Outcome
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.store import Store
+
+#: lines of output that are kept
+MOST = 5000
+#: seconds between two looks of the screen
+BEAT = 0.1
+
+StepStatus = Literal["todo", "running", "done", "nothing", "failed", "skipped"]
+
+
+@dataclass
+class StepView:
+    """How a step is. `nothing`: there was nothing to do. started, ended: seconds since 1970, 0 for not yet."""
+
+    status: StepStatus = "todo"
+    fraction: float | None = None
+    phase: str = ""
+    detail: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+    because: str = ""
+
+
+@dataclass
+class CheckView:
+    """How a check is; status "" while it looks."""
+
+    status: CheckStatus | Literal[""] = ""
+    evidence: str = ""
+
+
+@dataclass
+class Wait:
+    """What is waited for, since when (seconds since 1970)."""
+
+    what: str
+    holder: str
+    since: float
+
+
+@dataclass
+class JobView:
+    """The events of a job, added up. output: the last lines, each with its step. total: lines there ever were."""
+
+    steps: dict[str, StepView] = field(default_factory=dict)
+    checks: dict[str, CheckView] = field(default_factory=dict)
+    output: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MOST))
+    total: int = 0
+    started: float = 0.0
+    ended: float = 0.0
+    last: int = 0
+    current: str = ""
+    wait: Wait | None = None
+    outcome: Outcome | Literal[""] = ""
+    reason: str = ""
+    failure: events.StepFailed | None = None
+    stale: events.Stale | None = None
+    cancel_requested: bool = False
+
+    @property
+    def finished_steps(self) -> int:
+        """Steps that are over, well or not."""
+        return sum(1 for s in self.steps.values() if s.status not in {"todo", "running"})
+
+    def step(self, step: str) -> StepView:
+        """A step's view; a new one where no event named it yet."""
+        return self.steps.setdefault(step, StepView())
+
+    def apply(self, event: Event) -> None:
+        """Adds one event."""
+        self.last = event.seq
+        match event:
+            case events.JobStarted():
+                self.started = self.started or event.at
+                self.ended, self.outcome, self.reason, self.wait = 0.0, "", "", None
+                self.cancel_requested = False
+                if event.resumed:
+                    self.failure = None
+            case events.Waiting():
+                since = self.wait.since if self.wait and self.wait.what == event.what else event.at
+                self.wait = Wait(event.what, event.holder, since)
+            case events.WaitOver():
+                self.wait = None
+            case events.StepStarted():
+                self.current = event.step
+                self.steps[event.step] = StepView("running", started=event.at)
+            case events.StepProgress():
+                view = self.step(event.step)
+                view.fraction, view.phase, view.detail = event.fraction, event.phase, event.detail
+            case events.Output():
+                lines = event.text.splitlines()
+                self.total += len(lines)
+                self.output.extend((event.step, line) for line in lines[-MOST:])
+            case events.StepDone():
+                view = self.step(event.step)
+                view.status, view.ended = ("done" if event.changed else "nothing"), event.at
+            case events.StepFailed():
+                view = self.step(event.step)
+                view.status, view.ended = "failed", event.at
+                self.failure = event
+            case events.StepSkipped():
+                view = self.step(event.step)
+                view.status, view.because = "skipped", event.because
+            case events.CheckStarted():
+                self.checks[event.check] = CheckView()
+            case events.CheckDone():
+                self.checks[event.check] = CheckView(event.status, event.evidence)
+            case events.CancelRequested():
+                self.cancel_requested = True
+            case events.Stale():
+                self.stale = event
+            case events.JobEnded():
+                self.outcome, self.reason, self.ended, self.wait = event.outcome, event.reason, event.at, None
+            case _:
+                pass
+
+
+class Watch:
+    """Follows one job. changed: called after events came in, at most once a beat, and at the end. The view's outcome
+    is `interrupted` when its worker died."""
+
+    def __init__(self, store: Store, job: str, changed: Callable[[str], None]) -> None:
+        self.job = job
+        self.view = JobView()
+        self.over = False
+        self._store = store
+        self._changed = changed
+        self._told = 0.0
+        self._later: asyncio.TimerHandle | None = None
+
+    async def follow(self) -> None:
+        """Runs until the job ended or its worker died."""
+        from pi_installer_tui.tasks.jobs import follow
+
+        try:
+            async for batch in follow(self._store, self.job):
+                for n, event in enumerate(batch):
+                    self.view.apply(event)
+                    if n % 200 == 199:
+                        self._tell()
+                        await asyncio.sleep(0)
+                self._tell()
+                await asyncio.sleep(0)
+            if not self.view.outcome:
+                self.view.outcome = "interrupted"
+                self.view.wait = None
+        finally:
+            self.over = True
+            if self._later:
+                self._later.cancel()
+            self._changed(self.job)
+
+    def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._later is None:
+            wait = max(0.0, self._told + BEAT - loop.time())
+            self._later = loop.call_later(wait, self._now)
+
+    def _now(self) -> None:
+        self._later = None
+        self._told = asyncio.get_running_loop().time()
+        self._changed(self.job)
