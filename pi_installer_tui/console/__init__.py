@@ -1,94 +1,25 @@
-"""Which terminal this is, and how to draw on it: its glyphs and its theme."""
+"""Which terminal this is, and how to draw on it: its profile, its glyphs, its theme, its driver."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pi_installer_tui.console.glyphs import Glyphs
+from pi_installer_tui.console.profile import Profile, Terminal, detect
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
+__all__ = ["SSH", "Glyphs", "Profile", "choose", "glyphs"]
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
-    """The signs that screens draw with, each one cell wide (`more`: two).
-
-    UNICODE holds only what the Linux kernel's own console font has (CP437); all else that is drawn is ASCII.
-    """
-
-    line: str
-    vertical: str
-    full: str
-    empty: str
-    cursor: str
-    ok: str
-    failed: str
-    warning: str
-    unknown: str
-    running: str
-    waiting: str
-    todo: str
-    degree: str
-    more: str = ".."
-
-
-UNICODE = Glyphs(
-    line="─",
-    vertical="│",
-    full="█",
-    empty="░",
-    cursor="►",
-    ok="√",
-    failed="x",
-    warning="!",
-    unknown="?",
-    running="»",
-    waiting="~",
-    todo="·",
-    degree="°",
-)
-
-ASCII = Glyphs(
-    line="-",
-    vertical="|",
-    full="#",
-    empty=".",
-    cursor=">",
-    ok="+",
-    failed="x",
-    warning="!",
-    unknown="?",
-    running="*",
-    waiting="~",
-    todo=".",
-    degree=" ",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How to draw on this terminal. name: `ssh`, `hdmi` or `serial`, as `--console` takes it."""
-
-    name: str
-    glyphs: Glyphs
-
-
-SSH = Profile("ssh", UNICODE)
-HDMI = Profile("hdmi", UNICODE)
-SERIAL = Profile("serial", ASCII)
-
-PROFILES = {profile.name: profile for profile in (SSH, HDMI, SERIAL)}
+#: where nothing is known: a terminal emulator with UTF-8
+SSH = detect({"TERM": "xterm-256color"}, Terminal(utf8=True))
 
 
 def choose(wanted: str | None, term: str) -> Profile:
-    """The profile of `--console`, else the one that TERM speaks for. Raises KeyError for a name that isn't one."""
-    if wanted:
-        return PROFILES[wanted]
-    if term == "linux":
-        return HDMI
-    if term in {"", "dumb", "unknown", "ansi"} or term.startswith("vt"):
-        return SERIAL
-    return SSH
+    """The profile of `--console`, else the one that TERM speaks for; nothing is asked of the terminal. Raises
+    ProfileError for a wish that isn't understood."""
+    return detect({"TERM": term}, Terminal(utf8=True), wanted or "")
 
 
 def glyphs(node: DOMNode) -> Glyphs:

@@ -85,9 +85,9 @@ class CellDriver(LinuxDriver):
     def _equip(self, width: int, height: int) -> None:
         profile = self.profile
         self._canvas = Canvas(
-            width, height, style=mapper(profile.colours), text=translator(profile.glyphs, profile.font)
+            width, height, style=mapper(profile.colours), text=translator(profile.glyph_set, profile.font)
         )  # fmt: skip
-        self._painter = Painter(width, height, profile.abilities, _encoder(profile.glyphs))
+        self._painter = Painter(width, height, profile.abilities, _encoder(profile.glyph_set))
 
     # what the app says ----------------------------------------------------------------------------------------------
 
@@ -130,9 +130,9 @@ class CellDriver(LinuxDriver):
     def use(self, profile: Profile) -> None:
         """Draws by another profile from now on; the app has to draw everything again."""
         with self._wake:
-            if self.profile.glyphs == "dec" and profile.glyphs != "dec":
+            if self.profile.glyph_set == "dec" and profile.glyph_set != "dec":
                 self._urgent += b"\x0f"
-            elif profile.glyphs == "dec":
+            elif profile.glyph_set == "dec":
                 self._urgent += b"\x1b)0"
             self.profile = profile
             self._equip(self._canvas.width, self._canvas.height)
@@ -205,7 +205,7 @@ class CellDriver(LinuxDriver):
     def _opening(self) -> bytes:
         profile = self.profile
         parts = [b"\x1b[?1049h"] if profile.alternate_screen else []
-        if profile.glyphs == "dec":
+        if profile.glyph_set == "dec":
             parts.append(b"\x1b)0")
         parts.append(b"\x1b[?25l")
         if self._mouse:
@@ -219,7 +219,7 @@ class CellDriver(LinuxDriver):
         parts = [b"\x1b[?2004l"] if profile.bracketed_paste else []
         if self._mouse:
             parts.append(_MOUSE_OFF)
-        if profile.glyphs == "dec":
+        if profile.glyph_set == "dec":
             parts.append(b"\x0f")
         parts.append(b"\x1b[m")
         parts.append(b"\x1b[?1049l" if profile.alternate_screen else b"\x1b[H\x1b[2J")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -70,31 +70,68 @@ _STAND_INS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs that widgets draw with. All are one cell wide."""
+    """The signs that screens and widgets draw with, each one cell wide."""
 
-    tick: str
-    cross: str
-    bullet: str
-    pointer: str
+    line: str
+    vertical: str
+    full: str
+    empty: str
+    cursor: str
+    ok: str
+    failed: str
+    warning: str
+    unknown: str
+    running: str
+    waiting: str
+    todo: str
+    degree: str
     ellipsis: str
     arrow: str
     up: str
     down: str
-    full: str
-    empty: str
     #: a sparkline's or a column's levels, lowest first; the first is "nothing"
     levels: str
     #: whether ▀ ▄ █ are there: two modules of a QR code in one cell
     half_blocks: bool
 
+    @property
+    def more(self) -> str:
+        """What stands for text that was cut off."""
+        return self.ellipsis if self.ellipsis != "." else ".."
+
+
+_ASCII: Final = Glyphs(
+    "-", "|", "#", ".", ">", "+", "x", "!", "?", "*", "~", ".", " ", ".", ">", "^", "v", " .-=#", half_blocks=False
+)  # fmt: skip
 
 GLYPHS: Final[dict[GlyphSet, Glyphs]] = {
-    "utf8": Glyphs("✓", "✗", "•", "▶", "…", "→", "↑", "↓", "█", "░", " ▁▂▃▄▅▆▇█", True),
-    "kernel": Glyphs("√", "x", "•", "►", ".", "→", "↑", "↓", "█", "░", " ░▒▓█", True),
-    "lat15": Glyphs("+", "x", "·", ">", "…", ">", "^", "v", "█", "░", " ░▒▓█", False),
-    "dec": Glyphs("+", "x", "·", ">", ".", ">", "^", "v", "▒", "·", " .-=#", False),
-    "ascii": Glyphs("+", "x", "*", ">", ".", ">", "^", "v", "#", ".", " .-=#", False),
-}
+    "utf8": Glyphs(
+        "─", "│", "█", "░", "►", "√", "x", "!", "?", "»", "~", "·", "°", "…", "→", "↑", "↓", " ▁▂▃▄▅▆▇█",
+        half_blocks=True,
+    ),
+    "kernel": Glyphs(
+        "─", "│", "█", "░", "►", "√", "x", "!", "?", "»", "~", "·", "°", ".", "→", "↑", "↓", " ░▒▓█", half_blocks=True
+    ),
+    "lat15": Glyphs(
+        "─", "│", "█", "░", ">", "+", "x", "!", "?", "»", "~", "·", "°", "…", "→", "↑", "↓", " ░▒▓█", half_blocks=False
+    ),
+    "dec": replace(_ASCII, line="─", vertical="│", full="▒", empty="·", todo="·", degree="°"),
+    "ascii": _ASCII,
+}  # fmt: skip
+
+
+def signs(glyph_set: GlyphSet, font: frozenset[str] | None = None) -> Glyphs:
+    """The signs of a set, those that the console's font lacks in ASCII."""
+    rich = GLYPHS[glyph_set]
+    if font is None or glyph_set == "utf8":
+        return rich
+    found: dict[str, str | bool] = {}
+    for part in fields(Glyphs):
+        sign = getattr(rich, part.name)
+        if isinstance(sign, str):
+            there = all(" " <= char <= "~" or char in font for char in sign)
+            found[part.name] = sign if there else getattr(_ASCII, part.name)
+    return replace(rich, half_blocks={"▀", "▄", "█"} <= font, **found)  # type: ignore[arg-type]
 
 
 def translator(glyphs: GlyphSet, font: frozenset[str] | None = None) -> Callable[[str], str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from pi_installer_tui.console.cells import Abilities
-from pi_installer_tui.console.glyphs import GLYPHS, Glyphs, GlyphSet
+from pi_installer_tui.console.glyphs import Glyphs, GlyphSet, signs
 
 Name = Literal["hdmi", "ssh", "serial"]
 Colours = Literal["true", "256", "16", "8", "none"]
@@ -50,7 +50,7 @@ class Profile:
     name: Name
     term: str
     colours: Colours
-    glyphs: GlyphSet
+    glyph_set: GlyphSet
     baud: int | None = None
     fps: int = 30
     tick: float = 2.0
@@ -64,25 +64,14 @@ class Profile:
     size: tuple[int, int] | None = None
 
     @property
-    def signs(self) -> Glyphs:
-        """The signs that widgets draw with."""
-        if self.glyphs == "utf8" or self.font is None:
-            return GLYPHS[self.glyphs]
-        wanted = GLYPHS["kernel"]
-        fallback = GLYPHS["ascii"]
-        has = self.font
-        pairs = {
-            name: getattr(wanted, name) if all(c == " " or c in has for c in getattr(wanted, name)) else other
-            for name in ("tick", "cross", "bullet", "pointer", "arrow", "up", "down", "full", "empty", "levels")
-            if (other := getattr(fallback, name))
-        }
-        pairs["cross"] = "x"
-        return Glyphs(**pairs, ellipsis="…" if "…" in has else ".", half_blocks={"▀", "▄", "█"} <= has)
+    def glyphs(self) -> Glyphs:
+        """The signs that screens and widgets draw with."""
+        return signs(self.glyph_set, self.font)
 
     def __str__(self) -> str:
         colours = {"true": "true colour", "none": "no colour"}.get(self.colours, f"{self.colours} colours")
         pace = f", {self.baud} baud" if self.baud else ""
-        return f"{self.name}: {colours}, {self.glyphs}{pace}"
+        return f"{self.name}: {colours}, {self.glyph_set}{pace}"
 
 
 class ProfileError(ValueError):
@@ -99,7 +88,7 @@ def detect(environment: Mapping[str, str], terminal: Terminal, wish: str = "") -
     profile = _base(kind(environment, terminal.tty, wish), term, environment, terminal)
     if environment.get("NO_COLOR"):
         profile = replace(profile, colours="none")
-    if "glyphs" in overrides and overrides["glyphs"] != profile.glyphs:
+    if overrides.get("glyph_set", profile.glyph_set) != profile.glyph_set:
         overrides["font"] = None
     return replace(profile, **overrides)  # type: ignore[arg-type]
 
@@ -121,7 +110,7 @@ def parse_wish(wish: str) -> tuple[Name | None, dict[str, object]]:
         elif key == "colours" and value in get_args(Colours):
             overrides["colours"] = value
         elif key == "glyphs" and value in get_args(GlyphSet):
-            overrides["glyphs"] = value
+            overrides["glyph_set"] = value
         elif key == "baud" and value.isascii() and value.isdigit() and len(value) < 8 and int(value) in _SPEEDS:
             overrides["baud"] = int(value)
         elif key == "baud" and value == "none":

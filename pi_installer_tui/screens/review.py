@@ -69,7 +69,7 @@ class ReviewScreen(ShellScreen):
 
     def __init__(self, planned: Planned | Reviewed) -> None:
         super().__init__()
-        reviewed: Reviewed = getattr(planned, "reviewed", planned)
+        reviewed = getattr(planned, "reviewed", planned)
         self._plan: Plan = reviewed.plan
         self._previews: tuple[Preview, ...] = reviewed.previews
         self._agreed = False

@@ -114,7 +114,7 @@ class Sample(App[None]):
     def dump(self) -> None:
         """What Textual's compositor has, drawn anew on an empty canvas."""
         width, height = self.size
-        canvas = Canvas(width, height, style=mapper(PROFILE.colours), text=translator(PROFILE.glyphs, PROFILE.font))
+        canvas = Canvas(width, height, style=mapper(PROFILE.colours), text=translator(PROFILE.glyph_set, PROFILE.font))
         update = self.screen._compositor.render_full_update()
         canvas.feed(update.render_segments(self.console))
         rows = [[[c, list(s)] for c, s in zip(r.chars, r.styles, strict=True)] for r in canvas.rows]
