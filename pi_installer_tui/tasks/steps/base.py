@@ -13,18 +13,26 @@ Steps only touch the machine through `StepContext.host`.
 
 from __future__ import annotations
 
+import posixpath
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.host import FileKind, Host
 from pi_installer_tui.tasks.frozen import Frozen
 
+
+def _normal(path: str) -> str:
+    if posixpath.normpath(path) != path or path.startswith("//"):
+        raise ValueError("the path has empty parts, . or .. in it")
+    return path
+
+
 StepId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,120}$")]
-AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n]*$", max_length=4096)]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n]*$", max_length=4096), AfterValidator(_normal)]
 Argument = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 #: What a step may do to its owner, beyond its own words; put into sentences by tasks/risks.py.
@@ -110,12 +118,24 @@ class PackageChange:
     version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A path as it is or will be: kind "" where nothing is there; content of a file, target of a link."""
+
+    kind: FileKind | Literal[""] = ""
+    content: bytes = field(default=b"", repr=False)
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    target: str | None = None
+
+
 @dataclass
 class Overlay:
-    """Files as earlier steps of the plan will leave them, for the previews of later ones. Values: (content, mode,
-    uid, gid), a link as `Link`, None where the path will be gone. Paths that aren't in it are the machine's."""
+    """Paths as earlier steps of the plan will leave them, for the previews of later ones. Paths that aren't in it are
+    the machine's."""
 
-    files: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Seen] = field(default_factory=dict)
 
 
 class StepBase(Frozen):
@@ -131,9 +151,16 @@ class StepBase(Frozen):
     #: touches a secret: previews, events and history show `(secret, changed)`
     sensitive: bool = False
 
-    #: True: the step only makes others take effect (a restart, a reload). Undo runs it again after the others were
-    #: put back, instead of taking it back.
-    activates: ClassVar[bool] = False
+    @property
+    def activates(self) -> bool:
+        """True: the step only makes others take effect (a restart, a reload). Undo runs it again after the others were
+        put back, instead of taking it back."""
+        return False
+
+    def activation(self) -> StepBase | None:
+        """What an undo runs again after everything was put back: the step itself where it `activates`, the restart
+        alone of a step that changes more, None where nothing has to take effect."""
+        return self if self.activates else None
 
     @abstractmethod
     def describe(self) -> str:
