@@ -113,7 +113,7 @@ class HomeScreen(ShellScreen):
         sign, tone = show.sign(job.status, signs)
         if job.status in _ACTIVE:
             view = self.shell.follow_job(job.id).view
-            said = f"{what(job)}  {show.steps_of(view.finished_steps, job.steps)}"
+            said = f"{what(job)}  {show.steps_of(view.done_steps, job.steps)}"
             if view.wait is not None:
                 said += "  " + words.wait(view.wait.what, view.wait.holder)
         else:

@@ -52,7 +52,7 @@ class JobScreen(ShellScreen):
     JobScreen #parts { height: 1fr; layout: vertical; }
     JobScreen #steps { height: 9; }
     JobScreen.-wide #parts { layout: horizontal; }
-    JobScreen.-wide #steps { height: 1fr; width: 52; }
+    JobScreen.-wide #steps { height: 1fr; width: 52; margin-right: 1; }
     JobScreen.-tall #steps { height: 14; }
     JobScreen.-wide.-tall #steps { height: 1fr; }
     JobScreen.-larger #steps, JobScreen.-larger #summary { display: none; }
@@ -154,10 +154,10 @@ class JobScreen(ShellScreen):
         count = len(plan.steps)
         part = view.steps.get(view.current)
         running = part.fraction or 0.0 if part is not None and part.status == "running" else 0.0
-        fraction = (view.finished_steps + running) / count if count else 1.0
+        fraction = (view.done_steps + running) / count if count else 1.0
         width = 30
         end = view.ended or time.time()
-        second = [Cell(bar(fraction, width, signs), "key"), Cell("  " + show.steps_of(view.finished_steps, count))]
+        second = [Cell(bar(fraction, width, signs), "key"), Cell("  " + show.steps_of(view.done_steps, count))]
         if view.checks or view.outcome == "done":
             proven = sum(1 for c in view.checks.values() if c.status == "ok")
             second.append(Cell("  " + _("{n} of {count} checks proven").format(n=proven, count=len(plan.checks))))
@@ -202,7 +202,7 @@ class JobScreen(ShellScreen):
     def _draw_rows(self, plan: Plan, view: JobView) -> None:
         signs = glyphs(self)
         rows = [Row(_OUTPUT, (Cell(""), Cell(_("Output of all steps"))))]
-        rows.append(heading(_("Steps"), show.steps_of(view.finished_steps, len(plan.steps))))
+        rows.append(heading(_("Steps"), show.steps_of(view.done_steps, len(plan.steps))))
         for step in plan.steps:
             state = view.steps.get(step.id)
             code = state.status if state else ("skipped" if view.outcome else "todo")

@@ -72,9 +72,9 @@ class JobView:
     cancel_requested: bool = False
 
     @property
-    def finished_steps(self) -> int:
-        """Steps that are over, well or not."""
-        return sum(1 for s in self.steps.values() if s.status not in {"todo", "running"})
+    def done_steps(self) -> int:
+        """Steps that are done."""
+        return sum(1 for s in self.steps.values() if s.status in {"done", "nothing"})
 
     def step(self, step: str) -> StepView:
         """A step's view; a new one where no event named it yet."""
