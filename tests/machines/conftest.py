@@ -91,7 +91,7 @@ def install(machine: Machine) -> None:
 def checkout_digest(checkout: Path) -> str:
     """Of all that install.sh installs."""
     digest = sha256()
-    single = [checkout / name for name in ("install.sh", "pyproject.toml", "requirements.lock")]
+    single = [checkout / "install.sh", checkout / "libraries.sh", *checkout.glob("requirements*.lock")]
     package = [path for path in (checkout / "pi_installer_tui").rglob("*") if "__pycache__" not in path.parts]
     for path in sorted([*single, *package]):
         if path.is_file():
