@@ -1,0 +1,2 @@
+"""What opening, memory, output and applying cost, measured from outside: `python -m benchmarks` prints the table of
+docs/performance.md."""

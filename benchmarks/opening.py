@@ -1,0 +1,128 @@
+"""From starting the program to its first paint, against a bare Textual application with one Label; what was imported
+until then; and the memory of both."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.terminal import Terminal, environment, python
+
+RUNS = 10
+#: how long a start is watched; the emulator looks at what came afterwards
+SECONDS = 3.0
+
+BARE = """
+from textual.app import App, ComposeResult
+from textual.widgets import Label
+
+class Bare(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Label("all is painted")
+
+Bare().run()
+"""
+BARE_SHOWS = "all is painted"
+
+#: on Home when it was painted: the module's title, before anything was read
+HOME_SHOWS = "System"
+
+#: notes every import with its time, and writes the notes to a file when the program ends or is told to
+RECORD = """
+import atexit, sys, time
+imported = []
+
+class Notes:
+    def find_spec(self, name, path=None, target=None):
+        imported.append((time.monotonic(), name))
+        return None
+
+sys.meta_path.insert(0, Notes())
+
+def keep(file=sys.argv.pop(1)):
+    with open(file, "w") as out:
+        out.writelines(f"{at} {name}\\n" for at, name in imported)
+
+import threading
+
+def regularly():
+    while True:
+        time.sleep(0.5)
+        keep()
+
+threading.Thread(target=regularly, daemon=True).start()
+from pi_installer_tui.cli import main
+sys.exit(main())
+"""
+
+#: nothing of these may be imported before the first paint
+FORBIDDEN = ("boto3", "botocore", "sh", "qrcode", "pydantic", "pydantic_core", "yaml", "markdown_it", "psutil")
+#: the screens that are shown first, and what all screens are made of; any other screen is imported when it opens
+SHOWN = {"pi_installer_tui.screens", "pi_installer_tui.screens.home", "pi_installer_tui.screens.base"}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """seconds: median from exec to the first paint; memory: proportional set size in bytes, when it is quiet."""
+
+    seconds: float
+    fastest: float
+    slowest: float
+    memory: int
+
+
+def ours(*more: str) -> list[str]:
+    """The program on its demo."""
+    return python("-m", "pi_installer_tui", "--demo", *more)
+
+
+def once(argv: Sequence[str], shows: str) -> tuple[float, int]:
+    """One start: seconds to the first paint, and the memory at the end."""
+    with Terminal(argv, environment()) as terminal:
+        terminal.watch(SECONDS)
+        memory = terminal.memory()
+        return terminal.until(lambda text: shows in text, limit=30) - terminal.started, memory
+
+
+def measure(argv: Sequence[str], shows: str, runs: int = RUNS) -> Opening:
+    """Warm starts: one that isn't counted, then `runs`."""
+    once(argv, shows)
+    found = [once(argv, shows) for _ in range(runs)]
+    times = [seconds for seconds, _ in found]
+    return Opening(median(times), min(times), max(times), int(median(memory for _, memory in found)))
+
+
+def bare(runs: int = RUNS) -> Opening:
+    """The bare application."""
+    return measure(python("-c", BARE), BARE_SHOWS, runs)
+
+
+def program(runs: int = RUNS) -> Opening:
+    """Our program's Home, on the demo."""
+    return measure(ours(), HOME_SHOWS, runs)
+
+
+def imported_before_first_paint() -> set[str]:
+    """The modules that a fresh process of ours has looked for when Home is painted."""
+    with tempfile.NamedTemporaryFile("r", suffix=".imports") as notes:
+        with Terminal(python("-c", RECORD, notes.name, "--demo"), environment()) as terminal:
+            terminal.watch(SECONDS)
+            painted = terminal.until(lambda text: HOME_SHOWS in text, limit=30)
+        lines = Path(notes.name).read_text(encoding="utf-8").splitlines()
+    found = {name for at, name in (line.split(" ", 1) for line in lines) if float(at) < painted}
+    return {name for name in found if "." not in name or name.startswith("pi_installer_tui")}
+
+
+def unwanted(imported: set[str]) -> list[str]:
+    """Of what was imported, what must not have been."""
+    screens = {name for name in imported if name.startswith("pi_installer_tui.screens")}
+    return sorted({name for name in imported if name in FORBIDDEN} | (screens - SHOWN))
+
+
+if __name__ == "__main__":
+    names = imported_before_first_paint()
+    print(len(names), "modules before the first paint;", "unwanted:", unwanted(names) or "none", file=sys.stderr)

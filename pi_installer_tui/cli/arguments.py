@@ -1,0 +1,111 @@
+"""The command line's words. A mistake in them ends with status 3, like any other wrong input."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pi_installer_tui import __version__, modules
+from pi_installer_tui.cli.status import Exit
+from pi_installer_tui.i18n import _
+
+PROGRAM = "pi-installer-tui"
+CONSOLES = ("hdmi", "ssh", "serial")
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(Exit.INPUT, f"{self.prog}: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    root = _Parser(
+        prog=PROGRAM,
+        description=_("Set up, harden and mend a Raspberry Pi or any Debian server.\nWithout a verb the screens open."),
+        epilog=_(
+            "exit status: 0 done, 1 failed, 2 changes are pending, 3 the input is wrong,\n"
+            "4 needs root, 5 the machine changed since the review (nothing was done),\n"
+            "130 cancelled"
+        ),
+    )
+    root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    root.add_argument("--demo", action="store_true", help=_("work on a recorded Pi; this machine isn't touched"))
+    root.add_argument("--demo-root", metavar="DIR", help=argparse.SUPPRESS)
+    root.add_argument("--read-only", action="store_true", help=_("open the screens without asking for root"))
+    root.add_argument("--console", choices=CONSOLES, help=_("what the screens are drawn for (default: found out)"))
+    root.add_argument("--handed", metavar="NAME=VALUE", action="append", default=[], help=argparse.SUPPRESS)
+    verbs = root.add_subparsers(dest="verb", metavar=_("VERB"), title=_("verbs"), parser_class=_Parser)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=text, description=text)
+
+    def module(to: argparse.ArgumentParser) -> None:
+        to.add_argument("module", nargs="?", choices=modules.names(), metavar="MODULE", help=", ".join(modules.names()))
+
+    def json(to: argparse.ArgumentParser) -> None:
+        to.add_argument("--json", action="store_true", help=_("one JSON document on standard output"))
+
+    def setup(to: argparse.ArgumentParser) -> None:
+        to.add_argument(
+            "setup", nargs="+", metavar="SETUP.yaml", help=_("setup files, merged left to right; - is standard input")
+        )
+
+    def job(to: argparse.ArgumentParser) -> None:
+        to.add_argument("job", metavar="ID", type=job_id, help=_("a job's id, as `jobs` lists it"))
+
+    status = verb("status", _("what is"))
+    module(status)
+    json(status)
+    plan = verb("plan", _("what would change: exit status 0 nothing, 2 something"))
+    setup(plan)
+    json(plan)
+    apply = verb("apply", _("plan, ask, run, check"))
+    setup(apply)
+    apply.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    json(apply)
+    apply.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
+    export = verb("export", _("the machine's present settings as a setup file"))
+    module(export)
+    schema = verb("schema", _("the setup file's JSON Schema"))
+    module(schema)
+    jobs = verb("jobs", _("every job: when, who, how it ended"))
+    json(jobs)
+    shown = jobs.add_subparsers(dest="jobs_verb", metavar="show ID", parser_class=_Parser)
+    show = shown.add_parser("show", help=_("one job: its plan, output, checks"), description=_("one job"))
+    job(show)
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+    job(verb("attach", _("follow a job from its first line; Ctrl-C leaves it, and it goes on")))
+    job(verb("cancel", _("stop a job that runs or waits")))
+    job(verb("continue", _("let an interrupted job go on where it was")))
+    undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
+    job(undo)
+    undo.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    return root
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; ends the process with status 3 and a usage line for what isn't one."""
+    root = parser()
+    args = root.parse_args(argv)
+    if args.verb and args.read_only and args.verb in CHANGING:
+        root.error(_("--read-only and {verb} exclude each other").format(verb=args.verb))
+    return args
+
+
+#: the verbs that start or stop something
+CHANGING = ("apply", "cancel", "continue", "undo")
+
+
+def job_id(text: str) -> str:
+    """A job's id; nothing else gets near the folder of jobs."""
+    if not re.fullmatch(r"[0-9]{8}-[0-9]{6}-[a-z0-9]{4}", text):
+        raise argparse.ArgumentTypeError(_("a job's id looks like 20250131-174502-x7k2"))
+    return text

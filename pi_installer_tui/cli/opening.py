@@ -1,0 +1,47 @@
+"""Opening the screens: is this a terminal, who are we, and a line of text before anything big is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from pi_installer_tui import __version__
+from pi_installer_tui.cli import elevation
+from pi_installer_tui.cli.arguments import CONSOLES, PROGRAM
+from pi_installer_tui.cli.status import Exit, Stop
+from pi_installer_tui.i18n import _
+
+
+def open_screens(args: Namespace, given: Sequence[str]) -> int:
+    """Opens the screens and returns the exit status. Not root: asks sudo once; without it they are read-only."""
+    try:
+        elevation.take(args.handed, os.environ)
+    except ValueError as error:
+        raise Stop(Exit.INPUT, _("--handed: {name} isn't handed over like this").format(name=error)) from None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Stop(Exit.INPUT, _("the screens need a terminal; `pi-installer-tui --help` has what works without one"))
+    if os.environ.get("TERM") == "dumb":
+        raise Stop(Exit.INPUT, _("the terminal says TERM=dumb: screens can't be drawn on it"))
+    read_only = bool(args.read_only)
+    if os.geteuid() != 0 and not args.demo and not read_only:
+        _say(_("Changing the machine takes root: sudo asks for your password. (--read-only looks only.)"))
+        status = elevation.as_root(given)
+        if status is not None:
+            return status
+        _say(_("Not root: the screens open read-only. They read and plan, and change nothing."))
+        read_only = True
+    _say(f"{PROGRAM} {__version__} ...")
+    console = args.console or os.environ.get("PI_INSTALLER_TUI_CONSOLE")
+    if console is not None and console not in CONSOLES:
+        console = None
+
+    from pi_installer_tui import app
+
+    status = app.run(demo=args.demo, read_only=read_only, console=console)
+    return elevation.FAILED_AS_ROOT if args.handed and status == Exit.FAILED else status
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

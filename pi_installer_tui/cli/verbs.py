@@ -1,0 +1,313 @@
+"""The verbs. Each reads its arguments, asks planning or the jobs, prints, and returns an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from pi_installer_tui import modules, planning, setup_file
+from pi_installer_tui.cli import documents, pages
+from pi_installer_tui.cli.arguments import CHANGING, PROGRAM
+from pi_installer_tui.cli.following import Follower, ask
+from pi_installer_tui.cli.machine import Machine, opened
+from pi_installer_tui.cli.printing import Printer, print_json
+from pi_installer_tui.cli.status import Exit, Stop
+from pi_installer_tui.i18n import _
+from pi_installer_tui.setup_file import SetupError
+from pi_installer_tui.system.caller import caller
+from pi_installer_tui.system.host import HostError
+from pi_installer_tui.tasks import jobs, words
+from pi_installer_tui.tasks.plan import Mistake, Plan
+from pi_installer_tui.tasks.review import Reviewed
+
+_OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
+
+
+def run(args: Namespace) -> int:
+    """Runs the verb in `args`. Raises Stop."""
+    verb = args.verb if not getattr(args, "jobs_verb", None) else f"{args.verb} {args.jobs_verb}"
+    try:
+        if verb == "schema":
+            print_json(planning.schema(_names(args)))
+            return Exit.DONE
+        with opened(args) as machine:
+            if args.verb in CHANGING and not machine.host.privileged:
+                raise Stop(Exit.ROOT, _("`{verb}` needs root: sudo {program} ...").format(verb=verb, program=PROGRAM))
+            return asyncio.run(_VERBS[verb](args, machine))
+    except SetupError as error:
+        return _wrong(error.mistakes, bool(getattr(args, "json", False)))
+    except PermissionError as error:
+        where = error.filename or ""
+        raise Stop(Exit.ROOT, _("no permission for {path}: this needs root").format(path=where)) from None
+    except jobs.JobError as error:
+        raise Stop(Exit.FAILED, _job_error(error)) from None
+    except HostError as error:
+        raise Stop(Exit.FAILED, str(error)) from None
+
+
+def _job_error(error: jobs.JobError) -> str:
+    match error.reason:
+        case "running":
+            return _("the job is running")
+        case "ended":
+            return _("the job has ended: {status}").format(status=words.status(error.detail))
+        case "not-started":
+            return _("the job could not be started: {detail}").format(detail=error.detail or "?")
+    return str(error)
+
+
+def _names(args: Namespace) -> tuple[str, ...]:
+    return (args.module,) if args.module else modules.names()
+
+
+def _wrong(mistakes: tuple[Mistake, ...], as_json: bool) -> int:
+    if as_json:
+        print_json(documents.mistakes(mistakes))
+    else:
+        printer = Printer(sys.stderr)
+        for mistake in mistakes:
+            printer.line(str(mistake), "bad")
+    return Exit.INPUT
+
+
+# setup files -----------------------------------------------------------------------------------------------------
+
+
+def read_setup(names: list[str]) -> planning.Setup:
+    """The setup in files, merged left to right. Raises SetupError for everything that is wrong with them, a missing
+    file too."""
+    if names.count("-") > 1:
+        raise SetupError(Mistake("-", _("standard input can be read once")))
+    return planning.combine([setup_file.read(_text(name), "-" if name == "-" else name) for name in names])
+
+
+def _text(name: str) -> str:
+    limit = setup_file.MAX_SIZE + 1
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(limit)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(limit)
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise SetupError(Mistake(name, error.strerror or type(error).__name__)) from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SetupError(Mistake(f"{name}:{line}", _("isn't UTF-8"))) from None
+    except ValueError:
+        raise SetupError(Mistake("", _("that isn't a file's name"))) from None
+
+
+async def _planned(args: Namespace, machine: Machine) -> Reviewed:
+    planned = await planning.plan(machine.host, read_setup(args.setup))
+    if planned.reviewed is None:
+        raise SetupError(*planned.mistakes)
+    return planned.reviewed
+
+
+# reading ---------------------------------------------------------------------------------------------------------
+
+
+async def _status(args: Namespace, machine: Machine) -> int:
+    states = await planning.read(machine.host, _names(args))
+    reboot = await machine.host.stat("/run/reboot-required") is not None
+    if args.json:
+        print_json(documents.status(states, reboot))
+    else:
+        pages.status(Printer(), states, reboot)
+    return Exit.DONE
+
+
+async def _export(args: Namespace, machine: Machine) -> int:
+    sys.stdout.write(await planning.export(machine.host, _names(args)))
+    return Exit.DONE
+
+
+async def _plan(args: Namespace, machine: Machine) -> int:
+    reviewed = await _planned(args, machine)
+    if args.json:
+        print_json(documents.plan(reviewed))
+    else:
+        pages.plan(Printer(), reviewed)
+    return Exit.DONE if reviewed.plan.empty else Exit.PENDING
+
+
+# changing --------------------------------------------------------------------------------------------------------
+
+
+async def _apply(args: Namespace, machine: Machine) -> int:
+    return await _agree_and_run(args, machine, await _planned(args, machine))
+
+
+async def _undo(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.tasks.review import review
+    from pi_installer_tui.tasks.undo import plan_undo
+
+    _job(machine, args.job)
+    reviewed = await review(await plan_undo(machine.store, args.job, machine.host), machine.host)
+    return await _agree_and_run(args, machine, reviewed)
+
+
+async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) -> int:
+    """Shows a reviewed plan, asks, and runs it. An empty one starts no job."""
+    as_json, detach = bool(getattr(args, "json", False)), bool(getattr(args, "detach", False))
+    plan = reviewed.plan
+    if plan.empty:
+        if as_json:
+            print_json(documents.plan(reviewed, changed=False))
+        elif not detach:
+            pages.plan(Printer(), reviewed)
+        return Exit.FAILED if plan.blocked else Exit.DONE
+    if not args.yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Stop(Exit.INPUT, _("there is no terminal to ask at: with --yes it goes ahead without asking"))
+        pages.plan(Printer(sys.stderr if as_json or detach else sys.stdout), reviewed)
+        if not await asyncio.to_thread(ask, _("Go ahead?")):
+            raise Stop(Exit.CANCELLED, _("nothing was done"))
+    elif not as_json and not detach:
+        pages.plan(Printer(), reviewed)
+    job = machine.store.create(plan, who=caller(), host_kind=machine.host.kind, host_address=machine.host.address)
+    await jobs.launch(machine.store, job, machine.host)
+    if detach:
+        if as_json:
+            print_json(documents.detached(reviewed, job))
+        else:
+            print(job)
+        return Exit.DONE
+    return await _follow(machine, job, plan, as_json=as_json, cancels=True)
+
+
+async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = False, cancels: bool = False) -> int:
+    """Follows a job from its first line to its end. Ctrl-C: the first one cancels the job (`cancels`) and goes on to
+    watch it end, the next one leaves it; without `cancels` the first one leaves."""
+    printer = Printer(sys.stderr if as_json else sys.stdout)
+    if not as_json:
+        printer.line(
+            _("Job {job}. It goes on without this terminal: {program} attach {job}").format(job=job, program=PROGRAM),
+            "faint",
+        )
+    follower = Follower(plan, printer)
+    interrupts = _Interrupts()
+    with interrupts:
+        batches = aiter(jobs.follow(machine.store, job))
+        coming = asyncio.ensure_future(anext(batches, None))
+        while True:
+            pressed = asyncio.ensure_future(interrupts.pressed.wait())
+            await asyncio.wait((coming, pressed), return_when=asyncio.FIRST_COMPLETED)
+            pressed.cancel()
+            if interrupts.take():
+                if not cancels:
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+                    printer.line(_("Left. The job goes on: {program} attach {job}").format(program=PROGRAM, job=job))
+                    return Exit.CANCELLED
+                await jobs.cancel(machine.store, job, caller())
+                cancels = False
+            if coming.done():
+                batch = coming.result()
+                if batch is None:
+                    break
+                if not as_json:
+                    for event in batch:
+                        follower.show(event)
+                coming = asyncio.ensure_future(anext(batches, None))
+    summary = machine.store.summary(job)
+    if as_json:
+        print_json(documents.job(machine.store, job))
+    elif summary.status == "interrupted":
+        pages.interrupted(printer, job)
+    elif summary.status in ("done", "failed", "cancelled"):
+        pages.after(printer, summary)
+    return _OUTCOMES.get(summary.status, Exit.FAILED)
+
+
+class _Interrupts:
+    """Ctrl-C as an event while it is entered, instead of KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.pressed = asyncio.Event()
+
+    def __enter__(self) -> _Interrupts:
+        import signal
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.pressed.set)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        import signal
+
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+    def take(self) -> bool:
+        """Whether it was pressed since the last look."""
+        was = self.pressed.is_set()
+        self.pressed.clear()
+        return was
+
+
+# jobs ------------------------------------------------------------------------------------------------------------
+
+
+def _job(machine: Machine, job: str) -> None:
+    try:
+        machine.store.summary(job)
+    except KeyError:
+        raise Stop(Exit.INPUT, _("there is no job {job}; `jobs` lists them").format(job=job)) from None
+
+
+async def _list(args: Namespace, machine: Machine) -> int:
+    summaries = machine.store.jobs()
+    if args.json:
+        print_json(documents.jobs(summaries))
+    else:
+        pages.jobs(Printer(), summaries)
+    return Exit.DONE
+
+
+async def _show(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    if args.json:
+        print_json(documents.job(machine.store, args.job))
+    else:
+        await pages.job(Printer(), machine, args.job)
+    return Exit.DONE
+
+
+async def _attach(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    return await _follow(machine, args.job, machine.store.plan(args.job))
+
+
+async def _cancel(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    await jobs.cancel(machine.store, args.job, caller())
+    async for _batch in jobs.follow(machine.store, args.job):
+        pass
+    ended = machine.store.summary(args.job)
+    pages.ended(Printer(), ended)
+    return Exit.DONE if ended.status == "cancelled" else Exit.FAILED
+
+
+async def _continue(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    await jobs.resume(machine.store, args.job, machine.host)
+    return await _follow(machine, args.job, machine.store.plan(args.job), cancels=True)
+
+
+_VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
+    "status": _status,
+    "plan": _plan,
+    "apply": _apply,
+    "export": _export,
+    "jobs": _list,
+    "jobs show": _show,
+    "attach": _attach,
+    "cancel": _cancel,
+    "continue": _continue,
+    "undo": _undo,
+}

@@ -1,0 +1,189 @@
+"""One run over modules: a setup file in, mistakes or one reviewed plan out; and the way back, the machine's present
+settings as a setup file. Screens and the command line ask here; nothing here changes the machine.
+
+    parse(text) ──► Setup ──► plan(host, setup) ──► Planned(reviewed plan | mistakes)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.json_schema import models_json_schema
+
+from pi_installer_tui import modules, setup_file
+from pi_installer_tui.i18n import _
+from pi_installer_tui.mistakes import mistakes, place, unknown
+from pi_installer_tui.modules.base import Fact, Settings
+from pi_installer_tui.setup_file import SetupError
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.tasks.plan import Mistake, Others, Plan, merge
+from pi_installer_tui.tasks.review import Reviewed, review
+
+VERSION = 1
+
+__all__ = [
+    "Planned",
+    "Setup",
+    "SetupError",
+    "combine",
+    "export",
+    "of",
+    "parse",
+    "plain",
+    "plan",
+    "read",
+    "schema",
+    "validated",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is wanted: a module's settings by its name, in the order modules are applied. document: the same as plain
+    data, as it goes into the plan."""
+
+    settings: Mapping[str, Settings]
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of a setup: `reviewed` or, where the machine's state shows mistakes, `mistakes`. states: what each
+    module read, by its name."""
+
+    reviewed: Reviewed | None
+    mistakes: tuple[Mistake, ...]
+    states: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """The reviewed plan. Raises SetupError where there are mistakes instead."""
+        if self.reviewed is None:
+            raise SetupError(*self.mistakes)
+        made: Plan = self.reviewed.plan
+        return made
+
+
+def parse(text: str, *more: str) -> Setup:
+    """The settings in a setup file; each further text is merged on top of those before it. Raises SetupError."""
+    return combine([setup_file.read(t) for t in (text, *more)])
+
+
+def combine(documents: Sequence[Mapping[str, Any]]) -> Setup:
+    """The settings in setup files that were read, merged left to right. Raises SetupError with all that is wrong."""
+    wrong: list[Mistake] = []
+    merged: dict[str, Any] = {}
+    for document in documents:
+        version = document.get("version")
+        if version is None:
+            wrong.append(Mistake("version", _("is needed: a setup file starts with `version: 1`")))
+        elif type(version) is not int or version != VERSION:
+            wrong.append(Mistake("version", _("this program knows version 1")))
+        merged = setup_file.merge(merged, {key: value for key, value in document.items() if key != "version"})
+    known = modules.names()
+    for key in merged:
+        if key not in known:
+            wrong.append(Mistake(place(key), unknown(key, [*known, "version"], _("there is no such module"))))
+    settings: dict[str, Settings] = {}
+    for name in known:
+        if name not in merged:
+            continue
+        try:
+            settings[name] = validated(name, merged[name])
+        except SetupError as error:
+            wrong += error.mistakes
+    if wrong:
+        raise SetupError(*dict.fromkeys(wrong))
+    return of(settings)
+
+
+def of(settings: Mapping[str, Settings]) -> Setup:
+    """The setup of settings that were made some other way: a form's, a wizard's."""
+    ordered = {name: settings[name] for name in modules.names() if name in settings}
+    return Setup(ordered, {"version": VERSION, **{name: plain(s) for name, s in ordered.items()}})
+
+
+def validated(name: str, data: object) -> Settings:
+    """A module's settings from plain data. Raises SetupError, its places starting with the module's name."""
+    model: type[Settings] = modules.load(name).settings
+    if data is None:
+        data = {}
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise SetupError(*mistakes(error, model, data, name)) from None
+
+
+def plain(settings: Settings) -> dict[str, Any]:
+    """Settings as plain data, without what is left alone."""
+    data: dict[str, Any] = settings.model_dump(mode="json", exclude_none=True, by_alias=True)
+    return data
+
+
+async def read(host: Host, names: Sequence[str]) -> dict[str, Any]:
+    """What modules find on the machine, by name, read at the same time."""
+    states = await asyncio.gather(*(modules.load(name).read(host) for name in names))
+    return dict(zip(names, states, strict=True))
+
+
+async def plan(host: Host, setup: Setup) -> Planned:
+    """From what is wanted to a plan that can be shown: reads the machine, looks for mistakes that only the machine
+    shows, asks the outside, plans, merges and reviews. Changes nothing."""
+    states = await read(host, tuple(setup.settings))
+    loaded = {name: modules.load(name) for name in setup.settings}
+    wrong = [m for name, s in setup.settings.items() for m in loaded[name].validate(states[name], s)]
+    if not wrong:
+        probed = await asyncio.gather(*(loaded[n].probe(host, states[n], s) for n, s in setup.settings.items()))
+        wrong = [mistake for found in probed for mistake in found]
+    if wrong:
+        return Planned(None, tuple(dict.fromkeys(wrong)), states)
+    others = Others(modules=tuple(setup.settings))
+    parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
+    return Planned(await review(merge(parts, setup.document), host), (), states)
+
+
+async def export(host: Host, names: Sequence[str] = ()) -> str:
+    """The machine's present settings as a setup file; what couldn't be read is named in a comment. Applying it on the
+    same machine changes nothing."""
+    states = await read(host, tuple(names) or modules.names())
+    document: dict[str, Any] = {"version": VERSION}
+    comments: list[str] = []
+    for name, state in states.items():
+        module = modules.load(name)
+        document[name] = plain(module.present(state))
+        comments += [_left_out(name, fact) for fact in module.facts(state) if _unreadable(fact)]
+    return setup_file.write(document, tuple(comments))
+
+
+def _unreadable(fact: Fact) -> bool:
+    return bool(fact.setting) and isinstance(fact.value.best, Unknown)
+
+
+def _left_out(module: str, fact: Fact) -> str:
+    assert isinstance(fact.value.best, Unknown)
+    reason = " ".join(fact.value.best.reason.split())
+    return _("{setting} is left out: {reason}").format(setting=f"{module}.{fact.setting}", reason=reason)
+
+
+def schema(names: Sequence[str] = ()) -> dict[str, Any]:
+    """The setup file's JSON Schema (draft 2020-12), for an editor or another program."""
+    chosen = tuple(names) or modules.names()
+    models: dict[str, type[Settings]] = {name: modules.load(name).settings for name in chosen}
+    references, definitions = models_json_schema([(m, "validation") for m in models.values()])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "pi-installer-tui setup file",
+        "type": "object",
+        "properties": {
+            "version": {"const": VERSION, "description": "The version of the setup file's format."},
+            **{name: references[model, "validation"] for name, model in models.items()},
+        },
+        "required": ["version"],
+        "additionalProperties": False,
+        **definitions,
+    }
