@@ -11,8 +11,11 @@ from pydantic import Field, ValidationInfo, field_validator
 from textual.app import App, ComposeResult
 
 from pi_installer_tui.modules.base import Settings
+from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.widgets.form import Form
+from pi_installer_tui.widgets.form.form import Fields
+from pi_installer_tui.widgets.lines import Cell
 
 
 class Level(Enum):
@@ -95,6 +98,8 @@ class ExampleApp(App[None]):
     """The form alone."""
 
     ENABLE_COMMAND_PALETTE = False
+    machine_name = ""
+    modes = ()
 
     def compose(self) -> ComposeResult:
         yield Form(
@@ -102,11 +107,14 @@ class ExampleApp(App[None]):
             Example.model_validate(PRESENT),
             lambda name: CHOICES.get(name, ()),
             "example",
-            notes={"hostname": "/etc/hostname:1", "network.eth0": "NetworkManager"},
+            notes={"hostname": Cell("/etc/hostname:1", "quiet"), "network.eth0": Cell("NetworkManager", "quiet")},
         )
 
     def on_mount(self) -> None:
         self.form.focus_first()
+
+    def on_fields_item_opened(self, event: Fields.ItemOpened) -> None:
+        self.push_screen(ItemScreen(event.title, event.name, event.fields, event.done))
 
     @property
     def form(self) -> Form[Example]:

@@ -5,57 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Input
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.rows import Row, Rows, remark
+from pi_installer_tui.widgets.search import SearchField
 
 #: More choices than this are found by typing.
 FEW = 9
 
 
-class ChooseScreen(ModalScreen["tuple[bool, Any] | None"]):
-    """Gives (False, the choice), (True, None) for `leave as is`, or None when it was left by Esc."""
+class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=False):
+    """Ends with (False, the choice), (True, None) for `leave as is`, or None when it was left."""
 
-    DEFAULT_CSS = """
-    ChooseScreen {
-        align: center middle;
-        background: $background 0%;
-        Vertical {
-            width: 60;
-            max-width: 95%;
-            height: auto;
-            max-height: 90%;
-            border: solid $primary;
-            padding: 0 1;
-            background: $surface;
-        }
-        #title { text-style: bold; height: 1; }
-        #keys { color: $text-muted; height: 1; }
-        Input, Input:focus { background: $panel; background-tint: $foreground 0%; text-style: underline; }
-        OptionList, OptionList:focus {
-            border: none;
-            height: 12;
-            padding: 0;
-            scrollbar-size-vertical: 1;
-            background: $surface;
-            background-tint: $foreground 0%;
-        }
-    }
+    place: ClassVar[str] = "choose"
+    CSS = """
+    ChooseScreen { align: center middle; background: transparent; }
+    ChooseScreen Vertical { width: 56; height: 16; border: solid ansi_cyan; background: ansi_default; }
+    .-ascii ChooseScreen Vertical { border: ascii ansi_cyan; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "back", id="choose.back"),
-        Binding("up", "list('cursor_up')", show=False, priority=True),
-        Binding("down", "list('cursor_down')", show=False, priority=True),
-        Binding("pageup", "list('page_up')", show=False, priority=True),
-        Binding("pagedown", "list('page_down')", show=False, priority=True),
-        Binding("tab,shift+tab", "list('')", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("choose")]
 
     def __init__(
         self, title: str, options: Sequence[Any], now: Any, wanted: Any, *, leave: bool, free: bool = False
@@ -71,67 +46,73 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"]):
         self._free = free
         self._matches: list[tuple[bool, Any]] = []
 
+    @property
+    def _few(self) -> bool:
+        return len(self._options) <= FEW and not self._free
+
     def compose(self) -> ComposeResult:
-        with Vertical():
-            yield Static(self._title, id="title", markup=False)
-            if len(self._options) > FEW:
-                box = Input(compact=True, placeholder=_("type to find"))
-                box.cursor_blink = False
-                yield box
-            yield OptionList(markup=False, compact=True)
-            yield Static(id="keys", markup=False)
+        with Vertical() as box:
+            box.border_title = self._title
+            box.border_subtitle = _("Enter choose  Esc back")
+            if self._few:
+                box.styles.height = len(self._options) + self._leave + 2
+            else:
+                yield SearchField(_("type a part of its name"))
+            yield Rows((0, 10))
 
     def on_mount(self) -> None:
-        self._fill("")
-        if len(self._options) <= FEW:
-            options = self.query_one(OptionList)
-            options.styles.height = "auto"
-            options.focus()
+        self._show("")
+        rows = self.query_one(Rows)
+        wanted = [n for n, (left, value) in enumerate(self._matches) if not left and value == self._wanted]
+        if wanted:
+            rows.select(str(wanted[0]))
+        (rows if self._few else self.query_one(SearchField)).focus()
 
-    def _fill(self, typed: str) -> None:
+    def _show(self, typed: str) -> None:
         found = find(self._options, typed)
         self._matches = [(False, option) for option in found]
-        if self._leave and not typed.strip():
+        if self._leave and not typed:
             self._matches.insert(0, (True, None))
-        as_typed = typed.strip()
-        if self._free and as_typed and as_typed not in found:
-            self._matches.append((False, as_typed))
-        options = self.query_one(OptionList)
-        options.set_options([Option(self._label(left, value)) for left, value in self._matches])
-        wanted = [i for i, (left, value) in enumerate(self._matches) if not left and value == self._wanted]
-        options.highlighted = (wanted[0] if wanted and not typed else 0) if self._matches else None
-        keys = _("Enter choose  Esc back") if self._matches else _("Nothing matches. Esc back")
-        if len(self._options) > FEW and self._matches:
-            keys = _("{count} of {all}").format(count=len(found), all=len(self._options)) + "  " + keys
-        self.query_one("#keys", Static).update(keys)
+        if self._free and typed and typed not in found:
+            self._matches.append((False, typed))
+        rows = self.query_one(Rows)
+        lines = [self._row(n, left, value) for n, (left, value) in enumerate(self._matches)]
+        rows.set_rows(lines or [remark(Cell(_("nothing is called like that"), "quiet"))])
+        rows.action_first()
 
-    def _label(self, left: bool, value: Any) -> str:
+    def _row(self, n: int, left: bool, value: Any) -> Row:
         if left:
-            return _("(leave as is)")
-        if value == self._now:
-            return f"{value}  ({_('now')})"
-        return str(value) if value in self._options else f"{value}  ({_('as typed')})"
+            return Row(str(n), (Cell(_("(leave as is)"), "quiet"), Cell("")))
+        note = _("as typed") if value not in self._options else _("now") if value == self._now else ""
+        return Row(str(n), (Cell(str(value)), Cell(note, "quiet")))
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._fill(event.value)
+    def on_input_changed(self, message: Input.Changed) -> None:
+        self._show(message.value.strip())
 
     def on_input_submitted(self) -> None:
-        highlighted = self.query_one(OptionList).highlighted
-        if highlighted is not None:
-            self.dismiss(self._matches[highlighted])
+        self.query_one(Rows).action_open()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._matches[event.option_index])
+    def on_search_field_left(self) -> None:
+        self.dismiss(None)
 
-    def on_click(self, event: events.Click) -> None:
-        if event.widget is self:
-            self.dismiss(None)
+    def on_rows_opened(self, message: Rows.Opened) -> None:
+        if message.row is not None and message.row.id:
+            self.dismiss(self._matches[int(message.row.id)])
 
-    def action_list(self, action: str) -> None:
-        """Moves in the list while the text is typed."""
-        options = self.query_one(OptionList)
-        if action:
-            getattr(options, f"action_{action}")()
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def key_down(self) -> None:
+        self.query_one(Rows).action_down()
+
+    def key_up(self) -> None:
+        self.query_one(Rows).action_up()
+
+    def key_pagedown(self) -> None:
+        self.query_one(Rows).action_page_down()
+
+    def key_pageup(self) -> None:
+        self.query_one(Rows).action_page_up()
 
 
 def find(options: Sequence[Any], typed: str) -> list[Any]:

@@ -3,6 +3,7 @@ is typed. It changes nothing; `settings` is what was touched."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -10,14 +11,16 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import BaseModel
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.widgets import Static
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.draft import ABSENT, Draft, Line, Path
-from pi_installer_tui.widgets.form.rows import Columns, Content, ItemRow, Row, SecretRow, row_for
+from pi_installer_tui.widgets.form.rows import NOTHING, Columns, Content, ItemRow, Row, SecretRow, row_for
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.panel import Panel
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,25 +35,18 @@ class Invalid:
     mistakes: Mapping[str, str]
 
 
+class Body(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """What scrolls; the keys that would scroll it go from field to field."""
+
+
 class Fields(Vertical):
     """The rows of a draft, and the help of the one with the focus."""
 
     DEFAULT_CSS = """
-    Fields {
-        height: 1fr;
-        #rows { height: 1fr; scrollbar-size-vertical: 1; }
-        #help { height: 2; color: $text-muted; padding: 0 2; }
-        #mistake { height: 1; color: $text-error; text-style: bold; padding: 0 2; }
-    }
+    Fields { height: 1fr; }
+    Fields #rows { height: 1fr; scrollbar-size-vertical: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "up", id="form.up", show=False),
-        Binding("down", "move(1)", "down", id="form.down", show=False),
-        Binding("pageup", "move(-10)", "page up", id="form.page-up", show=False),
-        Binding("pagedown", "move(10)", "page down", id="form.page-down", show=False),
-        Binding("home", "move(-10000)", "first", id="form.first", show=False),
-        Binding("end", "move(10000)", "last", id="form.last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("form")]
 
     class Changed(Message):
         """Something was touched, or is left alone again."""
@@ -63,13 +59,25 @@ class Fields(Vertical):
         def control(self) -> Fields:
             return self.form
 
+    class ItemOpened(Message):
+        """The item `name` of the table `title` is to be edited on a screen of its own: show `fields` there, and call
+        `done` when it is left."""
+
+        def __init__(self, title: str, name: str, fields: Fields, done: Callable[[], None]) -> None:
+            super().__init__()
+            self.title = title
+            self.name = name
+            self.fields = fields
+            self.done = done
+
     def __init__(
         self,
         draft: Draft,
         choices: Callable[[str], Sequence[str]],
         place: str = "",
         *,
-        notes: Mapping[str, str] | None = None,
+        notes: Mapping[str, Cell] | None = None,
+        mistakes: Mapping[str, str] | None = None,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
         super().__init__(id=id)
@@ -77,9 +85,9 @@ class Fields(Vertical):
         self.choices = choices
         self.place = place
         self._notes = dict(notes or {})
-        self._outside: dict[str, str] = {}
-        self._rows: list[Row] = []
-        self._said = ("", "")
+        self._outside = dict(mistakes or {})
+        self.rows: list[Row] = []
+        self._general = ""
 
     # what it gives ------------------------------------------------------------------------------------------------
 
@@ -100,7 +108,7 @@ class Fields(Vertical):
 
     # what it is told ----------------------------------------------------------------------------------------------
 
-    def annotate(self, notes: Mapping[str, str]) -> None:
+    def annotate(self, notes: Mapping[str, Cell]) -> None:
         """Says something beside fields, by their place: where a value comes from, who owns it."""
         self._notes = dict(notes)
         self._show()
@@ -110,7 +118,7 @@ class Fields(Vertical):
         focus."""
         self._outside = dict(mistakes)
         self._show()
-        for row in self._rows:
+        for row in self.rows:
             if row.can_focus and row.content.error:
                 row.focus()
                 return
@@ -126,11 +134,10 @@ class Fields(Vertical):
 
     def compose(self) -> ComposeResult:
         lines = self.draft.lines()
-        self._rows = [row_for(line, self.choices) for line in lines[:FIRST]]
-        with VerticalScroll(id="rows", can_focus=False):
-            yield from self._rows
-        yield Static(id="help", markup=False)
-        yield Static(id="mistake", markup=False)
+        self.rows = [row_for(line, self.choices) for line in lines[:FIRST]]
+        with Body(id="rows"):
+            yield from self.rows
+        yield Panel([[], [], []], id="help")
         if len(lines) > FIRST:
             self.call_after_refresh(self._sync)
 
@@ -139,30 +146,31 @@ class Fields(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange(event.size.width)
+        self._help()
 
     def _arrange(self, width: int) -> None:
-        titles = [2 * row.line.depth + len(row.line.title) + 2 for row in self._rows]
+        titles = [2 * row.line.depth + len(row.line.title) + 2 for row in self.rows]
         title = min(max([16, *titles]), max(16, width // 3))
-        columns = Columns(title, max(12, (width - title - 5) * 11 // 20))
-        for row in self._rows:
+        columns = Columns(title, max(12, (width - title - 6) * 11 // 20))
+        for row in self.rows:
             row.set_columns(columns)
 
     def _sync(self) -> None:
         """Mounts and removes rows until they are the draft's lines."""
         lines = self.draft.lines()
-        present = {(row.line.kind, row.line.path): row for row in self._rows}
+        present = {(row.line.kind, row.line.path): row for row in self.rows}
         rows: list[Row] = []
-        body = self.query_one("#rows", VerticalScroll)
+        body = self.query_one("#rows", Body)
         for line in lines:
             row = present.pop((line.kind, line.path), None)
             if row is None:
                 row = row_for(line, self.choices)
-                body.mount(row, after=rows[-1]) if rows else body.mount(row, before=0 if self._rows else None)
+                body.mount(row, after=rows[-1]) if rows else body.mount(row, before=0 if self.rows else None)
             row.line = line
             rows.append(row)
         for gone in present.values():
             gone.remove()
-        self._rows = rows
+        self.rows = rows
         self._arrange(self.size.width)
         self._show()
 
@@ -170,7 +178,7 @@ class Fields(Vertical):
         """Tells each row what it shows."""
         shown: set[str] = set()
         errors = self.mistakes
-        for row in reversed(self._rows):  # the deepest place takes a mistake, its section what is left
+        for row in reversed(self.rows):  # the deepest place takes a mistake, its section what is left
             path, kind = row.line.path, row.line.kind
             if kind == "add":
                 continue
@@ -185,30 +193,36 @@ class Fields(Vertical):
                     was=ABSENT if kind == "heading" else self.draft.was(path),
                     touched=kind != "heading" and self.draft.touched(path),
                     error=_below(mine[0], place_of(self.place, path), errors[mine[0]]) if mine else "",
-                    note=self._notes.get(place, ""),
+                    note=self._notes.get(place, NOTHING),
                 )
             )
         rest = [words for at, words in errors.items() if at not in shown]
-        self._help(rest[0] if rest else "")
+        self._general = rest[0] if rest else ""
+        self._help()
 
-    def _help(self, general: str = "") -> None:
+    def _help(self) -> None:
+        """The help of the field with the focus, below it what doesn't fit beside the field."""
         row = self.current
-        error = (row.content.error if row is not None else "") or general
-        said = (row.line.field.help if row is not None else "", f"! {error}" if error else "")
-        for selector, text, before in zip(("#help", "#mistake"), said, self._said, strict=True):
-            if text != before:
-                self.query_one(selector, Static).update(text)
-        self._said = said
+        lines: list[list[Cell]] = [[], []]
+        long = NOTHING
+        if row is not None:
+            wrapped = textwrap.wrap(row.line.field.help, max(20, self.size.width - 4))
+            lines = [[Cell("  "), Cell(line)] for line in (*wrapped[:2], "", "")[:2]]
+            if len(row.note_text()) > row.room:
+                long = Cell(row.note_text(), "bad" if row.content.error else row.content.note.tone)
+        if self._general:
+            long = Cell(f"! {self._general}", "bad")
+        self.query_one("#help", Panel).set_lines([*lines, [Cell("  "), long]])
 
     @property
     def current(self) -> Row | None:
         """The row with the focus."""
         focused = self.screen.focused
-        return next((r for r in self._rows if r is focused or (focused is not None and r in focused.ancestors)), None)
+        return next((r for r in self.rows if r is focused or (focused is not None and r in focused.ancestors)), None)
 
     def focus_first(self) -> None:
         """Puts the focus on the first field."""
-        for row in self._rows:
+        for row in self.rows:
             if row.can_focus:
                 row.focus()
                 return
@@ -217,7 +231,7 @@ class Fields(Vertical):
         self._help()
 
     def action_move(self, by: int) -> None:
-        rows = [row for row in self._rows if row.can_focus]
+        rows = [row for row in self.rows if row.can_focus]
         current = self.current
         if rows and current in rows:
             rows[max(0, min(len(rows) - 1, rows.index(current) + by))].focus()
@@ -263,16 +277,14 @@ class Fields(Vertical):
         self._edit(line)
 
     def _edit(self, line: Line) -> None:
-        from pi_installer_tui.widgets.form.item import ItemScreen  # a screen is made of a form, too
-
         below = self.draft.item(line)
         place = place_of(self.place, line.path)
         inside = place_of("", line.path) + "."
         notes = {at.removeprefix(inside): note for at, note in self._notes.items() if at.startswith(inside)}
-        fields = Fields(below, self.choices, place, notes=notes)
-        fields.reject_quietly({at: words for at, words in self._outside.items() if within(at, place)})
+        outside = {at: words for at, words in self._outside.items() if within(at, place)}
+        fields = Fields(below, self.choices, place, notes=notes, mistakes=outside)
 
-        def left(_result: None) -> None:
+        def done() -> None:
             if below.changed:
                 self.draft.set(line.path, below.document())
             elif self.draft.was(line.path) is ABSENT:
@@ -280,18 +292,14 @@ class Fields(Vertical):
             else:
                 self.draft.leave(line.path)
             self.draft.secrets.update({(*line.path, *path): secret for path, secret in below.secrets.items()})
-            row = next((row for row in self._rows if row.line.path == line.path and row.line.kind == "item"), None)
             self._outside = {at: w for at, w in self._outside.items() if not within(at, place) or at in fields.mistakes}
             self._sync()
-            if row is not None:
-                row.focus()
             self._changed()
+            for row in self.rows:
+                if row.line.path == line.path and row.line.kind == "item":
+                    row.focus()
 
-        self.app.push_screen(ItemScreen(line.field.title, line.title, fields), left)
-
-    def reject_quietly(self, mistakes: Mapping[str, str]) -> None:
-        """Mistakes that somebody else found, for a form that isn't shown yet."""
-        self._outside = dict(mistakes)
+        self.post_message(self.ItemOpened(line.field.title, line.title, fields, done))
 
     def _touched(self, row: Row) -> None:
         place = place_of(self.place, row.line.path)
@@ -301,7 +309,7 @@ class Fields(Vertical):
 
     def _structural(self, row: Row) -> bool:
         lines: Iterable[tuple[str, Path]] = [(line.kind, line.path) for line in self.draft.lines()]
-        return list(lines) != [(r.line.kind, r.line.path) for r in self._rows]
+        return list(lines) != [(r.line.kind, r.line.path) for r in self.rows]
 
     def _changed(self) -> None:
         self.post_message(self.Changed(self))
@@ -325,7 +333,7 @@ class Form(Fields, Generic[M]):
         choices: Callable[[str], Sequence[str]] = lambda name: (),
         place: str = "",
         *,
-        notes: Mapping[str, str] | None = None,
+        notes: Mapping[str, Cell] | None = None,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
         super().__init__(Draft.of(model, initial), choices, place, notes=notes, id=id)
@@ -337,8 +345,9 @@ class Form(Fields, Generic[M]):
             return Invalid(self.mistakes)
         return self.model.model_validate(self.draft.document())
 
-    def restart(self, initial: M) -> None:
+    def restart(self, initial: M, notes: Mapping[str, Cell]) -> None:
         """Starts over with what the machine has now."""
+        self._notes = dict(notes)
         self.renew(Draft.of(self.model, initial))
 
 

@@ -13,19 +13,27 @@ from typing import Any, ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.app import RenderResult
+from textual.binding import BindingType
+from textual.content import Content as Markup
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
+from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import _
+from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.choose import ChooseScreen
 from pi_installer_tui.widgets.form.draft import ABSENT, Line, parse, shown, summary
-from pi_installer_tui.widgets.form.fields import Plain
+from pi_installer_tui.widgets.form.fields import Plain as Value
+from pi_installer_tui.widgets.lines import REVERSE, STYLES, Cell, Tone
 
 Choices = Callable[[str], Sequence[str]]
+
+
+NOTHING = Cell("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +52,24 @@ class Content:
     was: Any = ABSENT
     touched: bool = False
     error: str = ""
-    note: str = ""
+    note: Cell = NOTHING
 
 
 class Row(Widget, can_focus=True):
     """One line of a form."""
 
+    #: its title's
+    tone: ClassVar[Tone] = "plain"
+
     DEFAULT_CSS = """
-    Row {
-        height: 1;
-        width: 1fr;
-        & > .row--mark { color: $accent; text-style: bold; }
-        & > .row--title { color: $foreground; }
-        & > .row--sign { color: $warning; text-style: bold; }
-        & > .row--value { color: $foreground; }
-        & > .row--left { color: $text-muted; }
-        & > .row--note { color: $text-muted; }
-        & > .row--error { color: $text-error; text-style: bold; }
-        &:focus > .row--title { background: $primary; color: $text; text-style: bold; }
-        &:focus-within > .row--title { text-style: bold; }
-        Input, Input:focus { background: $surface; background-tint: $foreground 0%; text-style: underline; }
-    }
+    Row { height: 1; width: 1fr; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "row--mark", "row--title", "row--sign", "row--value", "row--left", "row--note", "row--error",
-    }  # fmt: skip
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "edit", id="field.open"),
-        Binding("u", "leave", "leave as is", id="field.leave"),
-        Binding("escape", "close", "done", id="field.close", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("row", "field")]
 
     class Set(Message):
-        """A value is wanted. secret: what was typed, where the value is only its name."""
+        """A value is wanted."""
 
-        def __init__(self, row: Row, value: Plain) -> None:
+        def __init__(self, row: Row, value: Value) -> None:
             super().__init__()
             self.row = row
             self.value = value
@@ -137,7 +128,7 @@ class Row(Widget, can_focus=True):
         if content.error:
             return f"! {content.error}"
         if not content.touched:
-            return content.note
+            return content.note.text
         if content.was is ABSENT:
             return _("new")
         if content.was == content.value:
@@ -145,25 +136,31 @@ class Row(Widget, can_focus=True):
         return _("was {value}").format(value=self.text(content.was))
 
     def render_line(self, y: int) -> Strip:
-        style = self.get_component_rich_style
-        content, columns, width = self.content, self.columns, self.size.width
+        content, columns, width, signs = self.content, self.columns, self.size.width, glyphs(self)
+        inside = self.has_focus or self.has_focus_within
         indent = " " * (2 * self.line.depth)
         title = _cut(self.line.title, columns.title - len(indent) - 1)
-        shows = content.value is not ABSENT
-        segments = [
-            Segment("> " if self.has_focus or self.has_focus_within else "  ", style("row--mark")),
-            Segment(indent, style("row--value")),
-            Segment(title, style("row--title")),
-            Segment(" " * (columns.title - len(indent) - cell_len(title)), style("row--value")),
-            Segment("* " if content.touched else "  ", style("row--sign")),
-            Segment(_fill(self.value_text(), columns.value), style("row--value" if shows else "row--left")),
-            Segment(" ", style("row--value")),
-            Segment(
-                _fill(self.note_text(), max(0, width - columns.title - columns.value - 5)),
-                style("row--error" if content.error else "row--note"),
-            ),
-        ]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        value: Tone = "quiet" if content.value is ABSENT else "plain"
+        tone: Tone = "bad" if content.error else "quiet" if content.touched else content.note.tone
+        return Strip(
+            [
+                Segment(f" {signs.cursor} {indent}" if inside else f"   {indent}", STYLES["key"]),
+                Segment(title, REVERSE if self.has_focus else STYLES["strong"] if inside else STYLES[self.tone]),
+                Segment(" " * (columns.title - len(indent) - cell_len(title))),
+                Segment("* " if content.touched else "  ", STYLES["warn"]),
+                Segment(_fill(self.value_text(), columns.value), STYLES[value]),
+                Segment(" "),
+                Segment(_fill(self.note_text(), self.room), STYLES[tone]),
+            ]
+        ).adjust_cell_length(width)
+
+    @property
+    def room(self) -> int:
+        """How many cells the note has."""
+        return max(0, self.size.width - self.columns.title - self.columns.value - 6)
+
+    def render(self) -> RenderResult:
+        return Markup("")
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
@@ -179,16 +176,12 @@ class Row(Widget, can_focus=True):
     def action_open(self) -> None:
         """Opens the field."""
 
-    def action_leave(self) -> None:
+    def action_keep(self) -> None:
+        """Leaves what is there alone."""
         self.post_message(self.Left(self))
 
-    def action_close(self) -> None:
-        """Leaves the field; letters are keys again."""
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave":
-            return self.content.touched
-        return action != "close"
+        return self.content.touched if action == "keep" else action not in ("leave", "next", "remove")
 
 
 class TextRow(Row):
@@ -208,7 +201,7 @@ class TextRow(Row):
         """The text that the field opens with."""
         return shown(self.line.field, self.content.value)
 
-    def read(self, text: str) -> Plain:
+    def read(self, text: str) -> Value:
         """A typed text as a value."""
         return parse(self.line.field, text)
 
@@ -229,7 +222,7 @@ class TextRow(Row):
         box.cursor_position = len(text)
 
     def _place(self, box: Input) -> None:
-        box.styles.margin = (0, 0, 0, self.columns.title + 4)
+        box.styles.margin = (0, 0, 0, self.columns.title + 5)
         box.styles.width = self.columns.value
 
     def set_columns(self, columns: Columns) -> None:
@@ -251,13 +244,13 @@ class TextRow(Row):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.accept(event.value)
-        self.action_close()
+        self.action_leave()
 
     def accept(self, text: str) -> None:
         """Enter: this is wanted, also where it is what is there."""
         self.typed(text)
 
-    def action_close(self) -> None:
+    def action_leave(self) -> None:
         box, self._input = self._input, None
         if box is None:
             return
@@ -267,11 +260,11 @@ class TextRow(Row):
         self.refresh()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        self.action_close()
+        self.action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self.editing:
-            return action == "close"
+        if action == "leave" or self.editing:
+            return self.editing and action == "leave"
         return super().check_action(action, parameters)
 
 
@@ -311,8 +304,6 @@ class SecretRow(TextRow):
 class ChoiceRow(TextRow):
     """One of several; a long list is found by typing. Where the machine's choices aren't known it is typed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "next", "next", id="field.next", show=False)]
-
     def options(self) -> tuple[Any, ...]:
         """What can be chosen, as a setup file has it."""
         field = self.line.field
@@ -346,6 +337,11 @@ class ChoiceRow(TextRow):
             ),
             chosen,
         )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "next" and not self.editing:
+            return True
+        return super().check_action(action, parameters)
 
     def action_next(self) -> None:
         """Goes through a few choices in place; `leave as is` is one of them."""
@@ -384,24 +380,17 @@ class BoolRow(ChoiceRow):
 class HeadingRow(Row, can_focus=False):
     """A section's or a table's title; says what is wrong with it as a whole."""
 
-    DEFAULT_CSS = """
-    HeadingRow > .row--title { text-style: bold; color: $text-accent; }
-    """
+    tone: ClassVar[Tone] = "strong"
 
     def value_text(self) -> str:
         return ""
 
     def note_text(self) -> str:
-        return f"! {self.content.error}" if self.content.error else self.content.note
+        return f"! {self.content.error}" if self.content.error else self.content.note.text
 
 
 class ItemRow(Row):
     """A table's item in a line; Enter opens its editor."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d,delete", "remove", "remove", id="field.remove"),
-        Binding("space", "open", "edit", show=False),
-    ]
 
     class Removed(Message):
         """The item is to go away."""

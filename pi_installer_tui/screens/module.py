@@ -1,0 +1,233 @@
+"""A module: what is, a form made from its settings, and the way to the plan. Reading and planning never hold the keys
+up; nothing is changed from here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.worker import Worker
+
+from pi_installer_tui import modules
+from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens import facts as show
+from pi_installer_tui.screens.ask import Ask
+from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.item import ItemScreen
+from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.signs import span
+from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.panel import Panel
+from pi_installer_tui.widgets.text import TextPane
+
+if TYPE_CHECKING:
+    from pi_installer_tui.modules.base import Fact, Module
+    from pi_installer_tui.planning import Planned
+    from pi_installer_tui.widgets.form.form import Form
+
+
+class ModuleScreen(ShellScreen):
+    """The module called `module`."""
+
+    place = "module"
+    about = N_(
+        "What this module finds on the machine, and what you want instead.\n"
+        "Each line is a setting: its value, and beside it the file or program that it comes from. What you don't touch "
+        "is left as it is; a star marks what you changed, and `leave as is` takes a change back. Mistakes are said "
+        "beside the field while you type.\n"
+        "Plan shows exactly what would be done, step by step. Nothing is changed before you have seen that and agreed."
+    )
+    CSS = """
+    ModuleScreen #parts { height: 1fr; layout: horizontal; }
+    ModuleScreen #left { width: 1fr; height: 1fr; layout: vertical; }
+    ModuleScreen #facts { display: none; width: 46; margin-left: 2; }
+    ModuleScreen.-wide #facts { display: block; }
+    ModuleScreen #said { padding: 0; }
+    """
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (118, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("module")]
+
+    def __init__(self, module: str) -> None:
+        super().__init__()
+        self._module = module
+        self._facts: Sequence[Fact] = ()
+        self._form: Form[Any] | None = None
+        self._reading: Worker[None] | None = None
+        self._planning: Worker[None] | None = None
+        self._since = 0.0
+        self._clock: Timer | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
+        with Container(id="parts"):
+            yield Container(id="left")
+            yield TextPane(id="facts")
+
+    def on_mount(self) -> None:
+        self.say_where(_(modules.listed(self._module).title))
+        self.query_one("#facts", TextPane).text.can_focus = False
+        self.shell.opened.subscribe(self, lambda _none: self._read_again())
+        if self.shell.is_open:
+            self._read_again()
+
+    def on_screen_resume(self) -> None:
+        if self._form is not None and not self._form.changed:
+            self._read_again()
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def _read_again(self) -> None:
+        self._reading = self.run_worker(self._read, group="read", exclusive=True)
+
+    async def _read(self) -> None:
+        try:
+            module: Module[Any, Any] = await asyncio.to_thread(modules.load, self._module)
+            state = await module.read(self.shell.host)
+        except Exception as error:
+            # what a module can't read is in its state; this is a fault, and must not take the screens with it
+            self._say(Cell(_("This can't be read: {error}").format(error=error), "bad"))
+            return
+        self._facts = module.facts(state)
+        notes = show.notes(self._facts)
+        self._say(*show.unset(self._facts))
+        self.query_one("#facts", TextPane).set(_("What is"), show.lines(self._facts))
+        await self._show_form(module, state, notes)
+
+    async def _show_form(self, module: Module[Any, Any], state: Any, notes: Mapping[str, Cell]) -> None:
+        from pi_installer_tui.widgets.form import Form
+
+        def choices(name: str) -> Sequence[str]:
+            return module.choices(state, name)
+
+        present = module.present(state)
+        if self._form is not None:
+            self._form.choices = choices
+            if self._form.changed:
+                self._form.annotate(notes)
+            else:
+                self._form.restart(present, notes)
+            return
+        self._form = Form(module.settings, present, choices, self._module, notes=notes, id="form")
+        await self.query_one("#left").mount(self._form)
+        self._form.focus_first()
+        self.refresh_bindings()
+
+    def _say(self, *cells: Cell) -> None:
+        self.query_one("#said", Panel).set_lines([cells] if cells else [])
+
+    # planning -----------------------------------------------------------------------------------------------------
+
+    def action_plan(self) -> None:
+        form = self._form
+        if form is None or self._planning is not None:
+            return
+        if not form.changed:
+            self._say(Cell(_("Nothing was changed here, so there is nothing to plan."), "warn"))
+            return
+        if form.mistakes:
+            form.reject({})
+            self._say(Cell(_("Not planned: mend what is marked with ! first."), "bad"))
+            return
+        self._since = time.monotonic()
+        self._clock = self.set_interval(1.0, self._tick)
+        self._planning = self.run_worker(self._plan, group="plan", exit_on_error=False)
+        self._tick()
+        self.refresh_bindings()
+
+    def _tick(self) -> None:
+        seconds = time.monotonic() - self._since
+        text = _("Planning: reading the machine again and asking around. Esc stops it.")
+        self._say(Cell(text), Cell(f"  {span(seconds)}" if seconds >= 1 else "", "quiet"))
+
+    async def _plan(self) -> None:
+        from pi_installer_tui import planning
+        from pi_installer_tui.screens.review import ReviewScreen
+        from pi_installer_tui.widgets.form import Invalid
+
+        assert self._form is not None
+        try:
+            settings = self._form.settings()
+            assert not isinstance(settings, Invalid)
+            planned = await planning.plan(self.shell.host, planning.of({self._module: settings}))
+        except planning.SetupError as error:
+            self._planned()
+            self._refuse(error.mistakes)
+        except Exception as error:
+            self._planned()
+            self.app.push_screen(
+                Problem(
+                    _("The plan could not be made: {error}").format(error=error),
+                    _("Nothing was changed."),
+                    _("What you typed is still here; try again when the cause is gone."),
+                )
+            )
+        else:
+            self._planned()
+            if planned.mistakes:
+                self._refuse(planned.mistakes)
+            else:
+                self._review(planned, ReviewScreen)
+
+    def _review(self, planned: Planned, screen: Any) -> None:
+        self.app.push_screen(screen(planned))
+
+    def _planned(self) -> None:
+        """Planning is over, whatever came of it."""
+        self._planning = None
+        if self._clock is not None:
+            self._clock.stop()
+        self._say(*show.unset(self._facts))
+        self.refresh_bindings()
+
+    def _refuse(self, mistakes: Iterable[Any]) -> None:
+        assert self._form is not None
+        wrong = {mistake.place: mistake.message for mistake in mistakes}
+        self._form.reject(wrong)
+        self._say(Cell(_("Not planned: see what is marked with !."), "bad"))
+
+    # keys ---------------------------------------------------------------------------------------------------------
+
+    def on_fields_changed(self) -> None:
+        if self._planning is not None:
+            self._planning.cancel()
+            self._planned()
+
+    def on_fields_item_opened(self, event: Any) -> None:
+        self.app.push_screen(ItemScreen(event.title, event.name, event.fields, event.done))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "plan" or self._form is not None
+
+    def action_refresh(self) -> None:
+        if self.shell.is_open:
+            self._read_again()
+
+    def action_facts(self) -> None:
+        from pi_installer_tui.screens.facts import FactsScreen
+
+        title = _(modules.listed(self._module).title)
+        self.app.push_screen(FactsScreen(title, self._facts))
+
+    async def action_back(self) -> None:
+        if self._planning is not None:
+            self._planning.cancel()
+            self._planned()
+        elif self._form is not None and self._form.changed:
+            self.app.push_screen(
+                Ask(_("Leave, and forget what you changed here?"), [_("Nothing was changed on the machine.")]),
+                self._leave,
+            )
+        else:
+            await self.app.pop_screen()
+
+    async def _leave(self, sure: bool | None) -> None:
+        if sure:
+            await self.app.pop_screen()
