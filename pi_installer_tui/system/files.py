@@ -141,7 +141,7 @@ class Files:
                     _write_all(descriptor, data)
                     self._own(descriptor, uid, gid)
                     os.fchmod(descriptor, mode)  # after the owner: chown takes set-user-ID bits away
-                    os.fsync(descriptor)
+                    self._sync(descriptor)
                 finally:
                     os.close(descriptor)
                 self._between("temporary-written")
@@ -151,7 +151,7 @@ class Files:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             self._between("renamed")
-            os.fsync(folder)
+            self._sync(folder)
 
     def symlink(self, path: str, target: str) -> None:
         """Puts a link there, atomically and durably, replacing a file or a link."""
@@ -166,7 +166,7 @@ class Files:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             self._between("renamed")
-            os.fsync(folder)
+            self._sync(folder)
 
     def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Makes one folder, durably."""
@@ -176,10 +176,10 @@ class Files:
             try:
                 self._own(made, uid, gid)
                 os.fchmod(made, mode)
-                os.fsync(made)
+                self._sync(made)
             finally:
                 os.close(made)
-            os.fsync(folder)
+            self._sync(folder)
 
     def remove(self, path: str) -> None:
         """Removes a file, a link or an empty folder, durably."""
@@ -189,7 +189,7 @@ class Files:
                 os.rmdir(name, dir_fd=folder)
             else:
                 os.unlink(name, dir_fd=folder)
-            os.fsync(folder)
+            self._sync(folder)
 
     def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Sets owner and permission bits of a file or folder; a link is refused with OSError ELOOP."""
@@ -201,9 +201,12 @@ class Files:
             try:
                 self._own(descriptor, uid, gid)
                 os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
+                self._sync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def _sync(self, descriptor: int) -> None:
+        os.fsync(descriptor)
 
     def _own(self, descriptor: int, uid: int, gid: int) -> None:
         found = os.fstat(descriptor)

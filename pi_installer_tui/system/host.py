@@ -67,6 +67,15 @@ class FileStat:
     target: str | None = None  # of a link: what it says, unresolved
 
 
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """A file system's size, in bytes. free: what may still be written by others than root."""
+
+    total: int
+    used: int
+    free: int
+
+
 class Process(ABC):
     """A command that runs in a process group of its own."""
 
@@ -178,6 +187,10 @@ class Host(ABC):
     @abstractmethod
     async def systemd(self) -> bool:
         """Whether systemd is PID 1 (/run/systemd/system exists)."""
+
+    @abstractmethod
+    async def disk(self, path: str) -> DiskUsage:
+        """The file system that holds a path. Raises OSError. Don't ask it of one that may hang (NFS)."""
 
     async def text(self, path: str) -> str | None:
         """A small text file, None where it doesn't exist."""

@@ -19,6 +19,7 @@ from pi_installer_tui.system.host import (
     CommandFailed,
     CommandNotFound,
     Completed,
+    DiskUsage,
     FileStat,
     Host,
     HostError,
@@ -180,6 +181,11 @@ class LocalHost(Host):
     async def systemd(self) -> bool:
         found = await self.stat("/run/systemd/system")  # sd_booted(3)
         return found is not None and found.kind == "directory"
+
+    async def disk(self, path: str) -> DiskUsage:
+        found = os.statvfs(self._files.at(path, follow=True))
+        size = found.f_frsize
+        return DiskUsage(found.f_blocks * size, (found.f_blocks - found.f_bfree) * size, found.f_bavail * size)
 
 
 class _LocalProcess(Process, asyncio.SubprocessProtocol):

@@ -1,0 +1,20 @@
+"""A Raspberry Pi 4 with Raspberry Pi OS that is only played: for `--demo`, the screenshots and most screen tests.
+
+    debian.txt.gz    the recording of a Debian 13 machine (record.py makes it)
+    raspberry.txt    what a Raspberry Pi has of its own: board, firmware, Wi-Fi, /proc and /sys
+    tree.py          the folder made from both, and what the players see of it
+    players.py       how a program is played; its docstring shows a whole player
+    basics.py        hostnamectl, timedatectl, localectl, locale-gen, ...
+    network.py       nmcli, ip, ping, arping, ...
+    units.py         systemctl, ...
+    packages.py      apt-get, dpkg-query, ...
+
+To play another program, write its coroutine in the file of its topic, decorate it with `@player("name")` (with
+`package="..."` where it comes with a package that isn't installed from the start) and let it read and write the tree
+where the real one does. Say what the real one says: try it on a real machine first. A program that nobody plays is not
+installed. The same test runs on DemoHost and on a real machine: tests/contract.
+"""
+
+from pi_installer_tui.system.demo.host import DemoHost
+
+__all__ = ["DemoHost"]
