@@ -58,7 +58,7 @@ class ReviewScreen(ShellScreen):
     ReviewScreen #parts { height: 1fr; layout: vertical; }
     ReviewScreen #steps { height: 10; }
     ReviewScreen.-wide #parts { layout: horizontal; }
-    ReviewScreen.-wide #steps { height: 1fr; width: 52; }
+    ReviewScreen.-wide #steps { height: 1fr; width: 56; margin-right: 1; }
     ReviewScreen.-tall #steps { height: 14; }
     ReviewScreen.-wide.-tall #steps { height: 1fr; }
     ReviewScreen.-larger #steps, ReviewScreen.-larger #summary { display: none; }
