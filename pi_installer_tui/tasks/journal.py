@@ -18,6 +18,8 @@ E = TypeVar("E", bound=Event)
 
 #: bytes kept free for the last words of a job on a full disk
 RESERVE = 64 * 1024
+#: errors of a full disk
+FULL = (errno.ENOSPC, errno.EDQUOT)
 #: bytes read at once
 CHUNK = 256 * 1024
 
@@ -36,7 +38,8 @@ class Journal:
             self.seq, self._end = _mend(self._fd, path)
             os.fsync(self._fd)
             sync_folder(path.parent)
-            self._set_aside()
+            #: there isn't even space for the last words: nothing should be begun
+            self.tight = not self._set_aside()
         except BaseException:
             os.close(self._fd)
             raise
@@ -62,7 +65,7 @@ class Journal:
         try:
             return self.append(event)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in FULL:
                 raise
             with contextlib.suppress(OSError):
                 self._reserve.unlink()
@@ -73,17 +76,20 @@ class Journal:
             self._reserve.unlink()
         os.close(self._fd)
 
-    def _set_aside(self) -> None:
-        """Takes `RESERVE` bytes of the disk. Without them there is too little space to begin: OSError."""
+    def _set_aside(self) -> bool:
+        """Takes `RESERVE` bytes of the disk; False where there aren't as many."""
         fd = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(fd, 0, RESERVE)
-        except OSError:
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
             with contextlib.suppress(OSError):
                 self._reserve.unlink()
-            raise
+            return False
         finally:
             os.close(fd)
+        return True
 
 
 class Reader:

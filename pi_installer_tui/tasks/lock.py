@@ -88,17 +88,18 @@ class Queue:
         self._ticket = self._folder / f"{time.clock_gettime_ns(time.CLOCK_BOOTTIME):020d}.{name}"
         self._ticket.touch(mode=0o600)
 
-    def first(self) -> bool:
-        """Whether nobody who is alive came before."""
+    def ahead(self) -> str:
+        """The first of those who came before and are alive; "" for nobody."""
         assert self._ticket is not None
-        for name in sorted(os.listdir(self._folder)):  # noqa: PTH208  (names only, no stat of each)
-            if name >= self._ticket.name:
+        for ticket in sorted(os.listdir(self._folder)):  # noqa: PTH208  (names only)
+            if ticket >= self._ticket.name:
                 break
-            if self._alive(name.partition(".")[2]):
-                return False
+            name = ticket.partition(".")[2]
+            if self._alive(name):
+                return name
             with contextlib.suppress(FileNotFoundError):
-                (self._folder / name).unlink()
-        return True
+                (self._folder / ticket).unlink()
+        return ""
 
     def leave(self) -> None:
         """Gives the place up."""

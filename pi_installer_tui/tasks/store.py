@@ -337,6 +337,12 @@ class Store:
         except FileNotFoundError:
             return None
 
+    def status(self, job: str) -> Status:
+        """Where it stands. Raises KeyError."""
+        self.about(job)
+        alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
+        return self._status(job, self.progress(job), alive)
+
     def _summary(self, job: str) -> JobSummary:
         about = self.about(job)
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it

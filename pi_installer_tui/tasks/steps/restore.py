@@ -3,20 +3,152 @@ itself be undone."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from pi_installer_tui.tasks.steps.base import AbsolutePath, StepBase, StepId
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.tasks.diffs import unified
+from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
+from pi_installer_tui.tasks.steps.base import (
+    AbsolutePath,
+    Before,
+    Overlay,
+    Preview,
+    StepBase,
+    StepContext,
+    StepError,
+    StepId,
+)
+from pi_installer_tui.tasks.store import Store
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.before import Before as Kept
 
 JobId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$")]
 
+#: steps that change their paths and nothing else
+FILE_STEPS = frozenset(("write-file", "edit-file", "remove-file", "link", "directory"))
+
 
 class Restore(StepBase):
-    """Gives back what `step` of job `job` replaced. `files`: the paths that step kept. The journal of that job and its
-    before/ folder are all it needs."""
+    """Gives back what `step` of job `job` replaced. The journal of that job and its before/ folder, below the state
+    directory `state`, are all it needs.
+
+    files: the paths it gives back. Others that the step kept were changed by somebody else since, and stay.
+
+    Where that step is itself a Restore, what comes back is the work of the first job: its files as they were then, and
+    what isn't a file by doing it again.
+    """
 
     kind: Literal["restore"] = "restore"
+    state: AbsolutePath
     job: JobId
     step: StepId
     files: tuple[AbsolutePath, ...] = ()
+
+    def original(self) -> StepBase:
+        """The step that is taken back. Raises StepError."""
+        try:
+            steps = Store(Path(self.state)).plan(self.job).steps
+            return next(step for step in steps if step.id == self.step)
+        except (KeyError, StopIteration):
+            raise StepError("job-missing", job=self.job) from None
+
+    def first(self) -> StepBase:
+        """The step at the end of the chain, that isn't a Restore. Raises StepError."""
+        step = self.original()
+        return step.first() if isinstance(step, Restore) else step
+
+    def takes_back(self) -> bool:
+        """Whether it takes the first step back; else it brings its work back. Raises StepError."""
+        step = self.original()
+        return not step.takes_back() if isinstance(step, Restore) else True
+
+    def kept(self, host: Host | None = None) -> Kept:
+        """What it gives back."""
+        return Store(Path(self.state)).before(self.job, self.step, host, only=self.files)
+
+    def describe(self) -> str:
+        try:
+            phrase = _("take back: {step}") if self.takes_back() else _("do again: {step}")
+            text = phrase.format(step=self.first().describe())
+        except StepError:
+            text = _("take back: {step}").format(step=self.step)
+        return text if len(text) <= 70 else text[:69] + "…"
+
+    def paths(self) -> tuple[str, ...]:
+        return self.files
+
+    async def fingerprint(self, host: Host) -> Mapping[str, str]:
+        found = {key: value for key, value in (await self.first().fingerprint(host)).items() if key[:1] != "/"}
+        for path in self.files:
+            found[path] = await fingerprint(host, path)
+        return found
+
+    async def preview(self, host: Host, overlay: Overlay) -> Preview:
+        first = self.first()
+        kept = self.kept()
+        diffs = []
+        for path in self.files:
+            now = await _present(host, overlay, path)
+            overlay.files[path] = _overlaid(kept, path)
+            diffs.append(unified(path, now, kept.content(path)))
+        text = "".join(diffs)
+        if self.sensitive:
+            text = _("(secret, changed)")
+        if first.kind in FILE_STEPS:
+            path = self.files[0] if len(self.files) == 1 else ""
+            return Preview(kind="diff", text=text, path=path) if text else Preview(kind="note", text=self.describe())
+        what = await first.preview(host, Overlay(files=dict(overlay.files)))
+        if what.kind == "command":
+            command = what.undo_text if self.takes_back() else what.text
+            return Preview(kind="command", text=command) if command else Preview(kind="diff", text=text)
+        return Preview(kind="note", text=self.describe())
+
+    async def done(self, host: Host) -> bool:
+        if self.first().kind not in FILE_STEPS:
+            return False
+        kept = self.kept()
+        return all([await fingerprint(host, path) == kept.fingerprint(path) for path in self.files])
+
+    async def capture(self, context: StepContext) -> None:
+        await self.first().capture(context)
+        # from the deepest on: undo goes backwards, and needs a folder before what is in it
+        for path in reversed(self.files):
+            await context.before.save_path(path)
+
+    async def apply(self, context: StepContext) -> None:
+        await self.original().undo(context, self.kept(context.host))
+
+    async def undo(self, context: StepContext, before: Before) -> None:
+        first = self.first()
+        if not self.takes_back():
+            await first.undo(context, before)
+            return
+        await super().undo(context, before)
+        if first.kind not in FILE_STEPS and not await first.done(context.host):
+            await first.apply(context)
+
+
+async def _present(host: Host, overlay: Overlay, path: str) -> bytes | None:
+    """A path's content as the steps before this one leave it; a link's target, None for no file."""
+    if path in overlay.files:
+        entry = overlay.files[path]
+        return entry[0] if isinstance(entry, tuple) else None
+    found = await host.stat(path)
+    if found is None or found.kind not in ("file", "link"):
+        return None
+    return (found.target or "").encode() if found.kind == "link" else await host.read(path)
+
+
+def _overlaid(kept: Kept, path: str) -> object:
+    """What a path will be, as Overlay has it."""
+    content = kept.content(path)
+    if content is None or kept.fingerprint(path) == MISSING:
+        return None
+    entry = kept.kept(path)
+    return (content, entry.mode, entry.uid, entry.gid)

@@ -1,0 +1,196 @@
+"""Starting, following, cancelling and continuing jobs. What runs them is a process of its own, that neither the end of
+this program nor that of its session reaches: a transient systemd unit, a detached process where there is no systemd."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pi_installer_tui.system.host import CommandFailed, CommandNotFound
+from pi_installer_tui.tasks.events import CancelRequested, JobEnded, StepFailed, StepSkipped
+from pi_installer_tui.tasks.journal import Journal, Reader, write_file
+from pi_installer_tui.tasks.lock import Lock
+from pi_installer_tui.tasks.points import CRASH
+
+if TYPE_CHECKING:
+    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.tasks.events import Event
+    from pi_installer_tui.tasks.store import Store
+
+#: the file in a job's folder that says who wants it cancelled
+CANCEL = "cancel.json"
+#: seconds between looks at a journal
+LOOK = 0.1
+#: seconds in which a launched worker must show itself (Python starts slowly on a Pi Zero with a busy card)
+SHOWS = 45.0
+
+#: systemd.service(5), systemd.kill(5): only the worker is told to stop, and has time to let dpkg come to an end; what
+#: is left of its commands is killed with the unit
+_PROPERTIES = (
+    "Type=exec",
+    "KillMode=mixed",
+    "SendSIGHUP=no",
+    "TimeoutStopSec=10min",
+    "OOMScoreAdjust=-500",
+    "After=network.target dbus.service",
+    "WorkingDirectory=/",
+)
+#: what a worker takes over from who starts it
+_ENVIRONMENT = ("PYTHONPATH", CRASH)
+
+
+class JobError(Exception):
+    """A job that can't be started, cancelled or continued. `reason` is a code: `running`, `ended`, `not-started`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+async def launch(store: Store, job: str, host: Host) -> None:
+    """Starts a job's worker and returns when it runs (or has ended already). Raises KeyError, JobError."""
+    summary = store.summary(job)
+    if store.alive(job):
+        raise JobError("running")
+    if summary.status != "queued":
+        raise JobError("ended", summary.status)
+    await _start(store, job, host, resume=False)
+
+
+async def resume(store: Store, job: str, host: Host) -> None:
+    """Lets an interrupted job go on where it was: what is done isn't repeated. Raises KeyError, JobError."""
+    summary = store.summary(job)
+    if store.alive(job):
+        raise JobError("running")
+    if summary.status != "interrupted":
+        raise JobError("ended", summary.status)
+    (store.folder(job) / CANCEL).unlink(missing_ok=True)
+    await _start(store, job, host, resume=True)
+
+
+async def cancel(store: Store, job: str, by: str) -> None:
+    """Asks a job to stop and returns at once; its journal tells when it has. One that nobody runs, since it was never
+    started or was interrupted, ends here. Raises KeyError, JobError, OSError."""
+    summary = store.summary(job)
+    if not summary.open:
+        raise JobError("ended", summary.status)
+    write_file(store.folder(job) / CANCEL, json.dumps({"by": by, "at": time.time()}).encode())
+    lock = Lock(store.folder(job) / "worker.lock")
+    if not lock.take(""):
+        _signal(store, job)
+        return
+    with lock, contextlib.closing(Journal(store.journal(job))) as journal:
+        progress = store.progress(job)
+        if progress.ended is None or progress.ended.outcome == "interrupted":
+            journal.last_words(CancelRequested(by=by))
+            if progress.in_flight:
+                journal.last_words(StepFailed(step=progress.in_flight, reason="cancelled", partly=True))
+            begun = {*progress.done, progress.in_flight}
+            for step in store.about(job).steps:
+                if step not in begun:
+                    journal.last_words(StepSkipped(step=step, because="cancelled"))
+            journal.last_words(JobEnded(outcome="cancelled"))
+
+
+async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[Event]]:
+    """The events of a job from number `after` on, in batches as they come. Ends when the job has ended, or when its
+    worker died. Raises KeyError."""
+    store.about(job)
+    reader = Reader(store.journal(job), after)
+    ended = False
+    looks = 0
+    while True:
+        batch = reader.read()
+        if batch:
+            ended = isinstance(batch[-1], JobEnded)
+            yield batch
+            await asyncio.sleep(0)
+            continue
+        if ended:
+            return
+        looks += 1
+        if looks % 10 == 0 and not reader.grown() and store.status(job) not in ("queued", "running", "waiting"):
+            return
+        await asyncio.sleep(LOOK)
+
+
+async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
+    folder = store.folder(job)
+    size = store.journal(job).stat().st_size if store.journal(job).exists() else 0
+    write_file(folder / "launched", f"{time.time()}\n".encode())
+    # -P: no module is ever taken from the folder that somebody happens to be in
+    command = [sys.executable, "-P", "-m", "pi_installer_tui.worker", str(store.root.absolute()), job]
+    command += ["--resume"] if resume else []
+    if host.kind == "local" and host.address == "/" and os.geteuid() == 0 and await host.systemd():
+        await _start_unit(job, host, command, str(folder / "worker.log"))
+    else:
+        await _start_detached(store, job, [*command, "--detach"])
+    until = time.monotonic() + SHOWS
+    while not store.alive(job):
+        if store.journal(job).exists() and store.journal(job).stat().st_size > size:
+            return
+        if time.monotonic() > until:
+            (folder / "launched").unlink(missing_ok=True)
+            raise JobError("not-started", _last_line(store, job))
+        await asyncio.sleep(0.05)
+
+
+async def _start_unit(job: str, host: Host, command: list[str], log: str) -> None:
+    environment = [f"--setenv={name}={os.environ[name]}" for name in _ENVIRONMENT if os.environ.get(name)]
+    properties = [f"--property={line}" for line in (*_PROPERTIES, f"StandardError=append:{log}")]
+    unit = f"pi-installer-tui-job-{job}"
+    try:
+        await host.run(
+            ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *properties, *environment, "--", *command],
+            check=True,
+        )
+    except (CommandFailed, CommandNotFound) as error:
+        raise JobError("not-started", str(error)) from None
+
+
+async def _start_detached(store: Store, job: str, command: list[str]) -> None:
+    """The worker forks once it is a session of its own, so that it is nobody's child."""
+    log = os.open(store.folder(job) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    if await process.wait() != 0:
+        raise JobError("not-started", _last_line(store, job))
+
+
+def _signal(store: Store, job: str) -> None:
+    """SIGTERM for the worker, if it lives and the number in its lock is still its own."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int((store.folder(job) / "worker.lock").read_text() or 0)
+        if pid > 0:
+            handle = os.pidfd_open(pid)
+            try:
+                if store.alive(job) and job.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    signal.pidfd_send_signal(handle, signal.SIGTERM)
+            finally:
+                os.close(handle)
+
+
+def _last_line(store: Store, job: str) -> str:
+    with contextlib.suppress(OSError):
+        lines = (store.folder(job) / "worker.log").read_text("utf-8", "replace").splitlines()
+        return lines[-1] if lines else ""
+    return ""

@@ -1,0 +1,406 @@
+"""Runs a job: takes the lock, compares the machine with what was reviewed, runs the steps and looks whether the machine
+proves them. Each intent is in the journal before it is acted on, each result before the job goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
+from pi_installer_tui.tasks import events
+from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.events import (
+    CancelRequested,
+    CheckDone,
+    CheckStarted,
+    Event,
+    JobEnded,
+    JobStarted,
+    Stale,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    Waiting,
+    WaitOver,
+)
+from pi_installer_tui.tasks.fingerprints import fingerprint
+from pi_installer_tui.tasks.journal import FULL, Journal
+from pi_installer_tui.tasks.lock import Lock, Queue, holder, is_held
+from pi_installer_tui.tasks.output import Output
+from pi_installer_tui.tasks.points import Points
+from pi_installer_tui.tasks.steps import Step, StepContext, StepError
+from pi_installer_tui.tasks.store import Progress, Store
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.checks import Check, Result
+    from pi_installer_tui.tasks.plan import Plan
+
+T = TypeVar("T")
+Compare = Callable[["Plan", Host], Awaitable[Sequence[Stale]]]
+Look = Callable[["Check", Host], Coroutine[Any, Any, "Result"]]
+
+LOCK = "lock.change"
+QUEUE = "queue"
+#: seconds between looks at a lock that somebody else has
+LOOK = 0.1
+#: seconds between two reports of a step's progress
+PROGRESS = 0.1
+#: seconds that a running step has to come to its end when the machine is switched off
+STOP_GRACE = 60.0
+#: bytes of a file that are kept as the step left it, to show later what somebody else changed
+AFTER_MAX = 256 * 1024
+
+_FILE_STEPS = ("write-file", "edit-file", "remove-file", "link", "directory")
+
+
+class Runner:
+    """One run of one job.
+
+    compare: tells how the machine differs from what the plan expects (review.differences)
+    look:    runs a check (checks.run_check)
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        job: str,
+        host: Host,
+        journal: Journal,
+        *,
+        compare: Compare,
+        look: Look,
+        points: Points | None = None,
+    ) -> None:
+        self._store = store
+        self._job = job
+        self._host = host
+        self._journal = journal
+        self._compare = compare
+        self._look = look
+        self._points = points or Points()
+        self._lock = Lock(store.root / LOCK)
+        self._halt: str = ""  # "cancelled" or "stopped": no new step is begun
+        self._halted = asyncio.Event()
+        self._work: asyncio.Task[Any] | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Somebody asked the job to end."""
+        return self._halt == "cancelled"
+
+    # asked from outside, in the loop's thread ---------------------------------------------------------------------
+
+    def cancel(self, by: str) -> None:
+        """Ends what runs and begins nothing more. The job ends as cancelled."""
+        if self._halt == "cancelled":
+            return  # asked twice
+        with contextlib.suppress(OSError):
+            self._journal.append(CancelRequested(by=by))
+        self._halt = "cancelled"
+        self._halted.set()
+        if self._work is not None:
+            self._work.cancel()
+
+    def stop(self) -> None:
+        """The machine goes down: what runs may come to its end, nothing more is begun; the job can be continued."""
+        if self._halt:
+            return
+        self._halt = "stopped"
+        self._halted.set()
+        asyncio.get_running_loop().call_later(STOP_GRACE, self._out_of_time)
+
+    def _out_of_time(self) -> None:
+        if self._work is not None:
+            self._work.cancel()
+
+    # the run ------------------------------------------------------------------------------------------------------
+
+    async def run(self, plan: Plan, *, resume: bool = False) -> JobEnded:
+        """Runs the plan to its end and returns that. Raises OSError where the journal can't be written at all."""
+        so_far = self._store.progress(self._job) if resume else Progress()
+        self._journal.last_words(JobStarted(pid=os.getpid(), boot=boot_id(), resumed=resume))
+        self._points.reached("job-started")
+        try:
+            outcome = await self._run(plan, so_far)
+        except Exception as error:
+            reason, values, _ = failure(error)
+            if (step := self._store.progress(self._job).in_flight) != "":
+                self._journal.last_words(StepFailed(step=step, reason=reason, values=values, partly=True))
+            outcome = JobEnded(outcome="failed", reason=reason)
+            if reason == "internal-error":
+                self._end(outcome)
+                raise
+        finally:
+            self._lock.release()
+        return self._end(outcome)
+
+    def _end(self, ended: JobEnded) -> JobEnded:
+        self._points.step = ""
+        self._points.reached("job-ending")
+        return self._journal.last_words(ended)
+
+    async def _run(self, plan: Plan, so_far: Progress) -> JobEnded:
+        if self._store.about(self._job).lane == "change" and not await self._take_lock():
+            return self._halted_before(plan.steps)
+        self._points.reached("locked")
+        if self._journal.tight:
+            self._skip(plan.steps, "disk-full")
+            return JobEnded(outcome="failed", reason="disk-full")
+        todo = [step for step in plan.steps if step.id not in so_far.done]
+        stale = await self._compare(remaining(plan, so_far), self._host)
+        for difference in stale:
+            self._journal.append(difference)
+        if stale:
+            return JobEnded(outcome="stale")
+        self._points.reached("compared")
+        while todo:
+            if self._halt:
+                return self._halted_before(todo)
+            step = todo.pop(0)
+            failed = await self._step(step)
+            self._points.step = ""
+            if failed is None:
+                continue
+            if failed.reason == "stopped":
+                return JobEnded(outcome="interrupted", reason="stopped")
+            self._skip(todo, failed.step)
+            if self.cancelled:
+                return JobEnded(outcome="cancelled", reason="" if failed.reason == "cancelled" else failed.reason)
+            return JobEnded(outcome="failed", reason="disk-full" if failed.reason == "disk-full" else "step-failed")
+        return await self._check(plan.checks)
+
+    async def _take_lock(self) -> bool:
+        """Waits for the lock, behind those who came before. False: the job was halted meanwhile."""
+        path = self._store.root / LOCK
+        queue = Queue(self._store.root / QUEUE, self._store.alive)
+        queue.enter(self._job)
+        told: str | None = None
+        try:
+            while not self._halt:
+                ahead = queue.ahead()
+                if not ahead and self._lock.take(self._job):
+                    if told is not None:
+                        self._journal.append(WaitOver(what="job-lock"))
+                    return True
+                has_it = holder(path) if is_held(path) else ahead
+                if has_it and has_it != told:
+                    self._journal.append(Waiting(what="job-lock", holder=has_it))
+                    told = has_it
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._halted.wait()
+            return False
+        finally:
+            queue.leave()
+
+    def _halted_before(self, steps: Sequence[Step]) -> JobEnded:
+        if self._halt == "stopped":
+            return JobEnded(outcome="interrupted", reason="stopped")
+        self._skip(steps, "cancelled")
+        return JobEnded(outcome="cancelled")
+
+    def _skip(self, steps: Sequence[Step], because: str) -> None:
+        for step in steps:
+            self._journal.last_words(StepSkipped(step=step.id, because=because))
+
+    async def _check(self, checks: Sequence[Check]) -> JobEnded:
+        results = []
+        for check in checks:
+            if self._halt:
+                break
+            self._journal_lossy(CheckStarted(check=check.id))
+            try:
+                result = await self._cancellable(self._look(check, self._host))
+            except asyncio.CancelledError:
+                break
+            done = CheckDone(check=check.id, status=result.status, evidence=result.evidence)
+            results.append(self._journal.last_words(done).status)
+        if self._halt and len(results) < len(checks):
+            for check in checks[len(results) :]:
+                self._journal.last_words(CheckDone(check=check.id, status="skipped"))
+            return self._halted_before(())
+        if "failed" in results:
+            return JobEnded(outcome="failed", reason="checks-failed")
+        return JobEnded(outcome="done", reason="checks-unknown" if "unknown" in results else "")
+
+    # one step -----------------------------------------------------------------------------------------------------
+
+    async def _step(self, step: Step) -> StepFailed | None:
+        """Runs a step. Returns how it failed; `reason` "stopped" stands for a step that is left in flight."""
+        self._points.step = step.id
+        at = "start"
+        before = Before(self._folder("before", step), self._host, reached=self._points.reached)
+        output = Output(lambda text: self._journal_lossy(events.Output(step=step.id, text=text)))
+        context = self._context(step, before, output)
+        try:
+            self._journal.append(StepStarted(step=step.id))
+            self._points.reached("started")
+            unfinished = before.complete  # an earlier run was cut off in the middle of it
+            if await self._cancellable(step.done(self._host)):
+                self._done(step, changed=unfinished, after=await self._after(step, before))
+                return None
+            if not unfinished:
+                at = "capture"
+                before.restart()
+                await self._cancellable(step.capture(context))
+                before.finish()
+            at = "apply"
+            self._points.reached("captured")
+            await self._cancellable(step.apply(context))
+            self._points.reached("applied")
+            output.flush()
+            self._done(step, changed=True, after=await self._after(step, before))
+            return None
+        except (Exception, asyncio.CancelledError) as error:
+            output.flush()
+            if isinstance(error, asyncio.CancelledError) and self._halt == "stopped":
+                return StepFailed(step=step.id, reason="stopped")
+            reason, values, tail = failure(error)
+            after = await self._after(step, before) if at == "apply" else {}
+            failed = StepFailed(
+                step=step.id,
+                reason=reason,
+                values=values,
+                tail=() if step.sensitive else tail or output.tail(),
+                partly=at == "apply" and _maybe_changed(step, before, after),
+                after=after,
+            )
+            self._journal.last_words(failed)
+            return failed
+
+    def _done(self, step: Step, *, changed: bool, after: dict[str, str]) -> None:
+        self._journal.last_words(StepDone(step=step.id, changed=changed, after=after if changed else {}))
+        self._points.reached("done")
+
+    def _context(self, step: Step, before: Before, output: Output) -> StepContext:
+        loop = asyncio.get_running_loop()
+        last = ("", -PROGRESS)
+
+        def progress(fraction: float | None, phase: str = "", detail: str = "") -> None:
+            nonlocal last
+            now = loop.time()
+            if phase != last[0] or now - last[1] >= PROGRESS or fraction == 1:
+                last = (phase, now)
+                self._journal_lossy(StepProgress(step=step.id, fraction=fraction, phase=phase, detail=detail))
+
+        def waiting(what: str, who: str) -> None:
+            event = Waiting(what=what, holder=who, step=step.id) if who else WaitOver(what=what, step=step.id)
+            self._journal.append(event)
+
+        def printed(chunk: bytes) -> None:
+            if not step.sensitive:
+                output.feed(chunk)
+
+        return StepContext(
+            host=self._host,
+            before=before,
+            output=printed,
+            progress=progress,
+            waiting=waiting,
+            reached=self._points.reached,
+        )
+
+    async def _after(self, step: Step, before: Before) -> dict[str, str]:
+        """The fingerprints of the paths that a step left; small files are kept beside, to be compared later."""
+        after: dict[str, str] = {}
+        left = Before(self._folder("after", step), self._host)
+        left.restart()
+        for path in dict.fromkeys((*before.paths(), *step.paths())):
+            with contextlib.suppress(OSError):
+                after[path] = await fingerprint(self._host, path)
+                found = await self._host.stat(path)
+                if not step.sensitive and found is not None and found.size <= AFTER_MAX:
+                    await left.save_path(path)
+        return after
+
+    async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Awaits work that `cancel` ends. What it does on its way out is waited for."""
+        if self._halt == "cancelled":
+            work.close()
+            raise asyncio.CancelledError
+        task = asyncio.create_task(work)
+        self._work = task
+        try:
+            return await task
+        finally:
+            self._work = None
+
+    def _journal_lossy(self, event: Event) -> None:
+        """Writes what the job doesn't need: a full disk loses it, and ends nothing."""
+        try:
+            self._journal.append(event)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+
+    def _folder(self, name: str, step: Step) -> Path:
+        return self._store.folder(self._job) / name / step.id
+
+
+def remaining(plan: Plan, so_far: Progress) -> Plan:
+    """The plan of what an earlier run left to do, expecting only what that run can't have changed."""
+    if not so_far.done and not so_far.in_flight:
+        return plan
+    begun = {*so_far.done, so_far.in_flight}
+    touched = {path for step in plan.steps if step.id in begun for path in step.paths()}
+    steps = tuple(step for step in plan.steps if step.id not in begun)
+    expects = {
+        step.id: {
+            key: found
+            for key, found in plan.expects.get(step.id, {}).items()
+            if key.startswith("/") and key not in touched
+        }
+        for step in steps
+    }
+    return plan.model_copy(update={"steps": steps, "expects": expects})
+
+
+def failure(error: BaseException) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """Reason, values and last lines for what ended a step, as in events.StepFailed."""
+    match error:
+        case asyncio.CancelledError():
+            return "cancelled", {}, ()
+        case StepError():
+            return error.reason, error.values, error.tail
+        case CommandNotFound():
+            return "not-installed", {"program": error.program}, ()
+        case CommandFailed():
+            done = error.done
+            tail = (done.stderr or done.stdout).splitlines()[-25:]
+            return "command-failed", {"command": done.argv[0], "status": str(done.status)}, tuple(tail)
+        case HostError():
+            return "refused", {"error": str(error)}, ()
+        case OSError() if error.errno in FULL:
+            return "disk-full", {"path": str(error.filename or "")}, ()
+        case OSError():
+            return "io-error", {"path": str(error.filename or ""), "error": error.strerror or ""}, ()
+    reason, values = internal(error)
+    return reason, values, ()
+
+
+def internal(error: BaseException) -> tuple[str, dict[str, str]]:
+    """An error of ours: its type and where it was raised, and none of its values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return "internal-error", {"type": type(error).__name__, "where": where}
+
+
+def boot_id() -> str:
+    """The kernel's id of this boot (random(4)), "" where there is none."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def _maybe_changed(step: Step, before: Before, after: dict[str, str]) -> bool:
+    """Whether a step that failed may have changed something."""
+    if step.kind not in _FILE_STEPS:
+        return True
+    return any(after.get(path) != before.fingerprint(path) for path in before.paths())

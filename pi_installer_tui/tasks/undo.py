@@ -1,0 +1,281 @@
+"""Plans the way back from a job: its journal and its before/ folder tell what to restore. What somebody changed since
+is not overwritten; the plan names it, with the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.tasks.checks import PathIs
+from pi_installer_tui.tasks.diffs import unified
+from pi_installer_tui.tasks.events import StepDone, StepFailed
+from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
+from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
+from pi_installer_tui.tasks.steps import InstallPackages, Restore, RunCommand, Step, Unit
+from pi_installer_tui.tasks.steps.restore import FILE_STEPS
+from pi_installer_tui.tasks.store import JobSummary, Store
+
+#: lines of a difference that are shown with what can't be given back
+LINES = 60
+_PREFIXES = ("undo-", "redo-", "again-")
+
+
+@dataclass
+class _Left:
+    """What a job left: the last fingerprint of each path, and steps of which nobody knows (cut off amid)."""
+
+    after: dict[str, str] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)
+
+
+async def plan_undo(store: Store, job: str, host: Host) -> Plan:
+    """The plan that takes a job back. Nothing is changed by planning. Raises KeyError."""
+    summary = store.summary(job)
+    about = store.about(job)
+    plan = store.plan(job)
+    if summary.status in ("queued", "running", "waiting"):
+        return _refused(plan, job, _("the job hasn't ended yet"))
+    if summary.undone_by:
+        return _refused(plan, job, _("job {job} has taken it back already").format(job=summary.undone_by))
+    if (about.host_kind, about.host_address) != (host.kind, host.address):
+        return _refused(plan, job, _("the job was run on another machine"))
+    left = _left(store, job, plan)
+    later = [each for each in store.jobs() if each.created > summary.created and each.changed and not each.undone_by]
+    return await _Undo(store, job, host, plan, left, later).plan()
+
+
+class _Undo:
+    """The planning of one undo."""
+
+    def __init__(self, store: Store, job: str, host: Host, plan: Plan, left: _Left, later: list[JobSummary]) -> None:
+        self._store = store
+        self._job = job
+        self._host = host
+        self._old = plan
+        self._left = left
+        self._later = later
+        self._blocked: list[Blocked] = []
+        self._notices: list[Notice] = []
+        #: of each path: its fingerprint before the job, its present one, the settings it serves
+        self._original: dict[str, str] = {}
+        self._present: dict[str, str] = {}
+        self._owner: dict[str, Step] = {}
+
+    async def plan(self) -> Plan:
+        stays = await self._what_stays()
+        steps: list[Step] = []
+        restored: dict[str, Step] = {}
+        for step in reversed(self._left.steps):
+            restore = self._restore(step, stays)
+            if restore is not None:
+                steps.append(restore)
+                restored.update(dict.fromkeys(restore.files, step))
+        if steps:
+            steps += [again for step in self._left.steps if (again := _again(step)) is not None]
+        return Plan(
+            modules=self._old.modules,
+            steps=tuple(_numbered(steps)),
+            checks=tuple(
+                PathIs(id=f"path-{number}", setting=step.setting, path=path, fingerprint=self._original[path])
+                for number, (path, step) in enumerate(restored.items(), 1)
+            ),
+            blocked=tuple(self._blocked),
+            notices=tuple(self._notices),
+            undoes=self._job,
+        )
+
+    async def _what_stays(self) -> set[str]:
+        """The paths that aren't given back: they are as before already, or somebody has changed them since."""
+        for step in self._left.steps:
+            before = self._store.before(self._job, step.id)
+            for path in before.paths():
+                self._original.setdefault(path, before.fingerprint(path))
+                self._owner[path] = step
+        stays: set[str] = set()
+        for path, original in self._original.items():
+            present = self._present[path] = await fingerprint(self._host, path)
+            if present == original:
+                stays.add(path)
+            elif path not in self._left.unsure and present != self._left.after.get(path, present):
+                stays.add(path)
+                await self._block(path)
+        # folders that the job made go away, if nothing else is in them by now; the deepest first
+        for path in sorted(self._original, key=lambda path: path.count("/"), reverse=True):
+            made = self._original[path] == MISSING and self._present[path].startswith("directory:")
+            if path in stays or not made:
+                continue
+            inside = {f"{path}/{name}" for name in await self._host.listdir(path)}
+            others = [name for name in sorted(inside) if name in stays or self._original.get(name) != MISSING]
+            if others:
+                stays.add(path)
+                self._say(path, _("{path} stays: {others} is in it").format(path=path, others=", ".join(others[:5])))
+        return stays
+
+    def _restore(self, step: Step, stays: set[str]) -> Restore | None:
+        """The step that takes `step` back, None where there is nothing to do or it can't be done."""
+        before = self._store.before(self._job, step.id)
+        only_files = _first_kind(step) in FILE_STEPS
+        files = tuple(path for path in before.paths() if path not in stays or not only_files)
+        if only_files and not files:
+            return None
+        if not only_files:
+            changed = [path for path in files if path in stays and self._present[path] != self._original[path]]
+            if changed:
+                why = _("{step}: stays, with {paths}").format(step=step.describe(), paths=", ".join(changed))
+                self._blocked.append(Blocked(setting=step.setting, why=why))
+                return None
+            if self._needed_later(step):
+                return None
+            if not files and not before.values and not _can_be_undone(step):
+                if not _activates(step):
+                    text = _("{step}: can't be taken back").format(step=step.describe())
+                    self._notices.append(Notice(setting=step.setting, text=text))
+                return None
+        if step.id in self._left.unsure:
+            text = _("{step}: the job was cut off in the middle of it; what is there now is replaced")
+            self._notices.append(Notice(setting=step.setting, text=text.format(step=step.describe())))
+        return Restore(
+            id=_name(step),
+            setting=step.setting,
+            risks=step.risks,
+            sensitive=step.sensitive,
+            state=str(self._store.root.absolute()),
+            job=self._job,
+            step=step.id,
+            files=files,
+        )
+
+    def _needed_later(self, step: Step) -> bool:
+        """Whether a later job of ours builds on what isn't a file; it is named then."""
+        if not isinstance(step, InstallPackages | Unit):
+            return False
+        for each in self._later:
+            for other in self._store.plan(each.id).steps:
+                if isinstance(step, InstallPackages) and isinstance(other, InstallPackages):
+                    shared = ", ".join(sorted(set(step.packages) & set(other.packages)))
+                elif isinstance(step, Unit) and isinstance(other, Unit) and not _only_activates(other):
+                    shared = step.name if step.name == other.name and not _only_activates(step) else ""
+                else:
+                    continue
+                if shared:
+                    why = _("{what} stays: job {job} needs it since").format(what=shared, job=each.id)
+                    self._blocked.append(Blocked(setting=step.setting, why=why))
+                    return True
+        return False
+
+    async def _block(self, path: str) -> None:
+        """Says that a path stays because somebody changed it since, who, and how."""
+        who = next((each.id for each in self._later if self._left_by(each.id, path) == self._present[path]), "")
+        if who:
+            why = _("{path} stays as it is: job {job} has changed it since").format(path=path, job=who)
+        else:
+            why = _("{path} stays as it is: somebody has changed it since").format(path=path)
+        difference = _("(secret, changed)") if self._owner[path].sensitive else await self._difference(path)
+        self._say(path, f"{why}\n{difference}".rstrip())
+
+    async def _difference(self, path: str) -> str:
+        """From what the job left, where a copy of that was kept, else from what was before it, to what is now."""
+        kept = self._store.after(self._job, self._owner[path].id)
+        if path not in kept.paths():
+            kept = next(
+                before
+                for step in self._left.steps
+                if path in (before := self._store.before(self._job, step.id)).paths()
+            )
+        found = await self._host.stat(path)
+        now = None
+        if found is not None and found.kind in ("file", "link"):
+            now = await self._host.read(path) if found.kind == "file" else (found.target or "").encode()
+        if (text := unified(path, kept.content(path), now, lines=LINES)) != "":
+            return text
+        return f"{kept.fingerprint(path)} -> {self._present[path]}"  # mode or owner
+
+    def _left_by(self, job: str, path: str) -> str:
+        return _after(self._store, job).get(path, "")
+
+    def _say(self, path: str, why: str) -> None:
+        self._blocked.append(Blocked(setting=self._owner[path].setting, why=why))
+
+
+def _refused(plan: Plan, job: str, why: str) -> Plan:
+    return Plan(modules=plan.modules, blocked=(Blocked(setting="", why=why),), undoes=job)
+
+
+def _left(store: Store, job: str, plan: Plan) -> _Left:
+    """What the journal says that the job changed, or may have."""
+    progress = store.progress(job)
+    left = _Left(after=_after(store, job))
+    changed = {*progress.changed, progress.in_flight} - {""}
+    for step in plan.steps:
+        before = store.before(job, step.id)
+        if step.id in changed and (before.complete or step.id in progress.changed):
+            left.steps.append(step)
+            if step.id == progress.in_flight:
+                left.unsure.update((step.id, *before.paths()))
+    return left
+
+
+def _after(store: Store, job: str) -> dict[str, str]:
+    """The fingerprint that each path had when the job was through with it."""
+    after: dict[str, str] = {}
+    for event in store.events(job):
+        if isinstance(event, StepDone | StepFailed):
+            after.update(event.after)
+    return after
+
+
+def _first_kind(step: Step) -> str:
+    return step.first().kind if isinstance(step, Restore) else step.kind
+
+
+def _activates(step: Step) -> bool:
+    return step.activates or (isinstance(step, RunCommand) and step.again)
+
+
+def _only_activates(unit: Unit) -> bool:
+    return unit.enabled is None and unit.active is None
+
+
+def _can_be_undone(step: Step) -> bool:
+    """Whether its undo does something although it kept nothing."""
+    return isinstance(step, Restore) or (isinstance(step, RunCommand) and bool(step.undo_argv))
+
+
+def _again(step: Step) -> Step | None:
+    """The part of a step that makes others take effect, to be run after they were put back."""
+    name = f"again-{_base(step)}"[:121]
+    if isinstance(step, RunCommand) and step.again:
+        return step.model_copy(update={"id": name, "needs": ()})
+    if isinstance(step, Unit) and (step.restart or step.reload):
+        return step.model_copy(update={"id": name, "needs": (), "enabled": None, "active": None})
+    return None
+
+
+def _base(step: Step) -> str:
+    """A step's id without what we put before it."""
+    name = step.id
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _name(step: Step) -> str:
+    prefix = "redo" if isinstance(step, Restore) and step.takes_back() else "undo"
+    return f"{prefix}-{_base(step)}"[:121]
+
+
+def _numbered(steps: Iterable[Step]) -> list[Step]:
+    """Ids that are there once."""
+    seen: set[str] = set()
+    result: list[Step] = []
+    for step in steps:
+        name, number = step.id, 1
+        while name in seen:
+            number += 1
+            name = f"{step.id[:115]}-{number}"
+        seen.add(name)
+        result.append(step if name == step.id else step.model_copy(update={"id": name}))
+    return result

@@ -1,0 +1,125 @@
+"""The process that runs one job: `python -m pi_installer_tui.worker STATE ID [--resume]`. It opens the host that the
+job names and ends with the job; nothing that happens to who started it reaches it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pi_installer_tui.tasks.jobs import CANCEL
+from pi_installer_tui.tasks.journal import Journal
+from pi_installer_tui.tasks.lock import Lock
+from pi_installer_tui.tasks.points import CRASH, Points
+from pi_installer_tui.tasks.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.tasks.runner import Runner
+
+#: seconds in which the job's lock must be had: one who only looks holds it for a moment
+LOCK = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: the job ended, in whatever way; 1: it could not be run; 2: another worker has it."""
+    parser = argparse.ArgumentParser(prog="pi-installer-tui-worker")
+    parser.add_argument("state", type=Path)
+    parser.add_argument("job")
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--detach", action="store_true", help="go on in a process that nobody waits for")
+    options = parser.parse_args(arguments)
+    if options.detach and os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    store = Store(options.state)
+    try:
+        return _work(store, options.job, options.resume)
+    except Exception as error:  # of which nothing but its kind and place may be told: values can be secrets
+        from pi_installer_tui.tasks.runner import internal
+
+        print(*internal(error)[1].values(), file=sys.stderr)
+        return 1
+
+
+def open_host(kind: str, address: str, points: Points) -> Host:
+    """The host that a job names. Raises ValueError."""
+    if kind == "local":
+        from pi_installer_tui.system.local import LocalHost
+
+        return LocalHost(address, between=points.reached)
+    raise ValueError(kind)
+
+
+def _work(store: Store, job: str, resume: bool) -> int:
+    lock = Lock(store.folder(job) / "worker.lock")
+    until = time.monotonic() + LOCK
+    while not lock.take(str(os.getpid())):
+        if time.monotonic() > until:
+            return 2
+        time.sleep(0.02)
+    with lock:
+        with contextlib.closing(Journal(store.journal(job))) as journal:
+            asyncio.run(_run(store, job, journal, resume))
+        with contextlib.suppress(OSError):
+            store.prune()
+    return 0
+
+
+async def _run(store: Store, job: str, journal: Journal, resume: bool) -> None:
+    from pi_installer_tui.tasks.checks import run_check
+    from pi_installer_tui.tasks.review import differences
+    from pi_installer_tui.tasks.runner import Runner
+
+    points = Points(os.environ.get(CRASH, ""))
+    about = store.about(job)
+    runner = Runner(
+        store,
+        job,
+        open_host(about.host_kind, about.host_address, points),
+        journal,
+        compare=differences,
+        look=run_check,
+        points=points,
+    )
+    _listen(store, job, runner)
+    await runner.run(store.plan(job), resume=resume)
+
+
+def _listen(store: Store, job: str, runner: Runner) -> None:
+    """SIGTERM cancels the job where somebody asked for that (jobs.cancel); by itself it is the machine going down.
+    A terminal's signals mean nothing to a job. (A handler, unlike SIG_IGN, isn't inherited by commands.)"""
+    loop = asyncio.get_running_loop()
+    asked = store.folder(job) / CANCEL
+
+    def terminate() -> None:
+        if asked.exists():
+            runner.cancel(cancelled_by(asked))
+        else:
+            runner.stop()
+
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        loop.add_signal_handler(number, lambda: None)
+    if asked.exists():  # while we were starting
+        runner.cancel(cancelled_by(asked))
+
+
+def cancelled_by(asked: Path) -> str:
+    """Who asked for the cancellation."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return str(json.loads(asked.read_bytes())["by"])
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
