@@ -27,7 +27,9 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
+from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.system.caller import caller
+from pi_installer_tui.system.host import HostError
 from pi_installer_tui.widgets.actions import bindings
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.store import Store
+
+#: what machines and their state directories refuse; anything else is a fault of the program
+EXPECTED = (OSError, HostError, KeyError)
 
 #: seconds without a key after which nobody is typing
 _QUIET = 0.3
@@ -117,10 +122,6 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     async def _follow(self, watch: Watch) -> None:
         await watch.follow()
 
-    def forget(self, job: str) -> None:
-        """Lets a job be read anew (it was continued)."""
-        self._watches.pop(job, None)
-
     async def until_idle(self) -> None:
         await self._imported.wait()
         await self._quiet()
@@ -128,7 +129,10 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     async def cancel_job(self, job: str) -> None:
         from pi_installer_tui.tasks.jobs import cancel
 
-        await cancel(self.store, job, self.who)
+        try:
+            await cancel(self.store, job, self.who)
+        except EXPECTED as error:
+            self._problem(_("The job could not be cancelled: {error}"), error, _("It goes on as it was."))
 
     async def replan(self, job: str) -> None:
         from pi_installer_tui.planning import combine, plan
@@ -139,39 +143,58 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             await self.show_undo(old.undoes)
             return
         planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
-        await self.push_screen(ReviewScreen(planned))
+        if planned.reviewed is None:
+            said = "\n".join(str(mistake) for mistake in planned.mistakes)
+            self.push_screen(Problem(_("It can't be planned again any more:") + "\n" + said, _("Nothing was changed.")))
+            return
+        await self.push_screen(ReviewScreen(planned.reviewed))
 
-    async def start_job(self, plan: Plan) -> None:
-        from pi_installer_tui.tasks.jobs import launch
+    async def start_job(self, plan: Plan) -> bool:
+        from pi_installer_tui.tasks.jobs import JobError, launch
 
         host, store = self.host, self.store
         create = partial(store.create, plan, who=self.who, host_kind=host.kind, host_address=host.address)
-        job = await asyncio.to_thread(create)
-        await launch(store, job, host)
+        try:
+            job = await asyncio.to_thread(create)
+            await launch(store, job, host)
+        except (*EXPECTED, JobError) as error:
+            self._problem(_("The job could not be started: {error}"), error, _("Nothing was changed."))
+            return False
         await self.show_job(job)
+        return True
 
     async def resume_job(self, job: str) -> None:
-        """Lets an interrupted job go on, and shows it."""
-        from pi_installer_tui.tasks.jobs import resume
+        from pi_installer_tui.tasks.jobs import JobError, resume
 
-        await resume(self.store, job, self.host)
-        self.forget(job)
+        try:
+            await resume(self.store, job, self.host)
+        except (*EXPECTED, JobError) as error:
+            self._problem(_("The job could not be continued: {error}"), error, _("It is as it was left."))
+            return
+        self._watches.pop(job, None)
         await self.show_job(job)
-
-    async def show_job(self, job: str) -> None:
-        from pi_installer_tui.screens.job import JobScreen
-
-        await self._home()
-        await self.push_screen(JobScreen(job))
 
     async def show_undo(self, job: str) -> None:
         from pi_installer_tui.screens.review import ReviewScreen
         from pi_installer_tui.tasks.review import review
         from pi_installer_tui.tasks.undo import plan_undo
 
-        plan = await asyncio.to_thread(plan_undo, self.store, job)
-        reviewed = await review(plan, self.host)
+        try:
+            reviewed = await review(await plan_undo(self.store, job, self.host), self.host)
+        except EXPECTED as error:
+            self._problem(_("The way back can't be planned: {error}"), error, _("Nothing was changed."))
+            return
         await self.push_screen(ReviewScreen(reviewed))
+
+    def _problem(self, what: str, error: Exception, stayed: str) -> None:
+        log = _("`pi-installer-tui jobs` lists all jobs; the program can be closed and opened without harm to any.")
+        self.push_screen(Problem(what.format(error=error), stayed, log))
+
+    async def show_job(self, job: str) -> None:
+        from pi_installer_tui.screens.job import JobScreen
+
+        await self._home()
+        await self.push_screen(JobScreen(job))
 
     async def open_module(self, name: str) -> None:
         where = listed(name).screen or "pi_installer_tui.screens.module:ModuleScreen"

@@ -68,8 +68,8 @@ class Shell(Protocol):
     async def replan(self, job: str) -> None:
         """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
 
-    async def start_job(self, plan: Plan) -> None:
-        """Runs a reviewed plan as a job and shows it."""
+    async def start_job(self, plan: Plan) -> bool:
+        """Runs a reviewed plan as a job and shows it. False: it couldn't be started, and the person was told why."""
 
     async def show_job(self, job: str) -> None:
         """Shows a job, over Home."""

@@ -235,17 +235,6 @@ class ReviewScreen(ShellScreen):
 
     @work(exclusive=True, group="start")
     async def _start(self) -> None:
-        from pi_installer_tui.system.host import HostError
-
-        try:
-            await self.shell.start_job(self._plan)
-        except (OSError, HostError) as error:
+        if not await self.shell.start_job(self._plan):
             self._agreed = False
             self.refresh_bindings()
-            self.app.push_screen(
-                Problem(
-                    _("The job could not be started: {error}").format(error=error),
-                    _("Nothing was changed."),
-                    _("Try again; if it stays so, `pi-installer-tui apply` may say more."),
-                )
-            )
