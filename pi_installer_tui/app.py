@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from textual.screen import Screen
 from textual.scrollbar import ScrollBar
 from textual.signal import Signal
 
-from pi_installer_tui.console import SSH, Profile, choose
+from pi_installer_tui.console import SSH, Profile
+from pi_installer_tui.console.driver import CellDriver
 from pi_installer_tui.console.scrollbar import plain
 from pi_installer_tui.console.theme import THEME
 from pi_installer_tui.i18n import _
@@ -72,11 +72,11 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         demo: bool = False,
         profile: Profile = SSH,
     ) -> None:
-        super().__init__()
+        self.profile = profile
+        super().__init__(driver_class=CellDriver)
         self.read_only = read_only
         self.demo = demo
         self.who = caller()
-        self.profile = profile
         self.opened: Signal[None] = Signal(self, "opened")
         self.job_changed: Signal[str] = Signal(self, "job_changed")
         self._opening = opening
@@ -249,13 +249,6 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self._last_key = time.monotonic()
         await super().on_event(event)
 
-    def on_load(self) -> None:
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
-
     def on_ready(self) -> None:
         """The first frame is on the screen: now the machine, and then what may be needed."""
         self._open()
@@ -305,7 +298,7 @@ async def _open_demo() -> Opened:
     raise NotImplementedError
 
 
-def run(*, demo: bool, read_only: bool, console: str | None) -> int:
+def run(*, demo: bool, read_only: bool, profile: Profile) -> int:
     """Opens the screens and returns the exit status. A fault of the program is raised once the terminal is itself
     again; nothing of it is printed here."""
     reason = ""
@@ -315,7 +308,7 @@ def run(*, demo: bool, read_only: bool, console: str | None) -> int:
         _open_demo if demo else _open_local,
         read_only=reason,
         demo=demo,
-        profile=choose(console, os.environ.get("TERM", "")),
+        profile=profile,
     )
     app.run()
     if app._exception is not None:

@@ -13,7 +13,6 @@ from pi_installer_tui.cli.status import Exit
 from pi_installer_tui.i18n import _
 
 PROGRAM = "pi-installer-tui"
-CONSOLES = ("hdmi", "ssh", "serial")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,7 +39,11 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--demo", action="store_true", help=_("work on a recorded Pi; this machine isn't touched"))
     root.add_argument("--demo-root", metavar="DIR", help=argparse.SUPPRESS)
     root.add_argument("--read-only", action="store_true", help=_("open the screens without asking for root"))
-    root.add_argument("--console", choices=CONSOLES, help=_("what the screens are drawn for (default: found out)"))
+    root.add_argument(
+        "--console",
+        metavar="CONSOLE",
+        help=_("hdmi, ssh or serial (default: found out); more after commas: serial,colours=8,glyphs=dec,baud=9600"),
+    )
     root.add_argument("--handed", metavar="NAME=VALUE", action="append", default=[], help=argparse.SUPPRESS)
     verbs = root.add_subparsers(dest="verb", metavar=_("VERB"), title=_("verbs"), parser_class=_Parser)
 

@@ -38,7 +38,7 @@ HANDED: Mapping[str, re.Pattern[str]] = {
         "COLUMNS": r"[0-9]{1,4}",
         "SSH_CONNECTION": rf"{_ADDRESS} [0-9]{{1,5}} {_ADDRESS} [0-9]{{1,5}}",  # sshd(8), ENVIRONMENT
         "SSH_TTY": r"/dev/(pts/[0-9]{1,6}|tty[A-Za-z0-9]{1,16})",
-        "PI_INSTALLER_TUI_CONSOLE": r"[a-z0-9-]{1,32}",
+        "PI_INSTALLER_TUI_CONSOLE": r"[a-z0-9=,]{1,80}",
     }.items()
 }
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from pi_installer_tui import __version__
 from pi_installer_tui.cli import elevation
-from pi_installer_tui.cli.arguments import CONSOLES, PROGRAM
+from pi_installer_tui.cli.arguments import PROGRAM
 from pi_installer_tui.cli.status import Exit, Stop
+from pi_installer_tui.console.profile import ENVIRONMENT, ProfileError, parse_wish
 from pi_installer_tui.i18n import _
 
 
@@ -22,8 +23,11 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         raise Stop(Exit.INPUT, _("--handed: {name} isn't handed over like this").format(name=error)) from None
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Stop(Exit.INPUT, _("the screens need a terminal; `pi-installer-tui --help` has what works without one"))
-    if os.environ.get("TERM") == "dumb":
-        raise Stop(Exit.INPUT, _("the terminal says TERM=dumb: screens can't be drawn on it"))
+    wish = args.console or ""
+    try:
+        parse_wish(wish or os.environ.get(ENVIRONMENT, ""))
+    except ProfileError as error:
+        raise Stop(Exit.INPUT, str(error)) from None
     read_only = bool(args.read_only)
     if os.geteuid() != 0 and not args.demo and not read_only:
         _say(_("Changing the machine takes root: sudo asks for your password. (--read-only looks only.)"))
@@ -33,13 +37,14 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         _say(_("Not root: the screens open read-only. They read and plan, and change nothing."))
         read_only = True
     _say(f"{PROGRAM} {__version__} ...")
-    console = args.console or os.environ.get("PI_INSTALLER_TUI_CONSOLE")
-    if console is not None and console not in CONSOLES:
-        console = None
+    from pi_installer_tui.console.probe import look, prepare
+
+    profile = look(os.environ, wish)
+    prepare(profile, os.environ)
 
     from pi_installer_tui import app
 
-    status = app.run(demo=args.demo, read_only=read_only, console=console)
+    status = app.run(demo=args.demo, read_only=read_only, profile=profile)
     return elevation.FAILED_AS_ROOT if args.handed and status == Exit.FAILED else status
 
 

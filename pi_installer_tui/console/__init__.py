@@ -10,16 +10,10 @@ from pi_installer_tui.console.profile import Profile, Terminal, detect
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
-__all__ = ["SSH", "Glyphs", "Profile", "choose", "glyphs"]
+__all__ = ["SSH", "Glyphs", "Profile", "glyphs"]
 
 #: where nothing is known: a terminal emulator with UTF-8
 SSH = detect({"TERM": "xterm-256color"}, Terminal(utf8=True))
-
-
-def choose(wanted: str | None, term: str) -> Profile:
-    """The profile of `--console`, else the one that TERM speaks for; nothing is asked of the terminal. Raises
-    ProfileError for a wish that isn't understood."""
-    return detect({"TERM": term}, Terminal(utf8=True), wanted or "")
 
 
 def glyphs(node: DOMNode) -> Glyphs:
