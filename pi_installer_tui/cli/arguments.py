@@ -24,6 +24,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(Exit.INPUT, f"{self.prog}: {message}\n")
 
 
+def _console(wish: str) -> str:
+    from pi_installer_tui.console.profile import ProfileError, parse_wish
+
+    try:
+        parse_wish(wish)
+    except ProfileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return wish
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     root = _Parser(
@@ -42,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument(
         "--console",
         metavar="CONSOLE",
+        type=_console,
         help=_("hdmi, ssh or serial (default: found out); more after commas: serial,colours=8,glyphs=dec,baud=9600"),
     )
     root.add_argument("--handed", metavar="NAME=VALUE", action="append", default=[], help=argparse.SUPPRESS)

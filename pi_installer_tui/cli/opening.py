@@ -11,7 +11,6 @@ from pi_installer_tui import __version__
 from pi_installer_tui.cli import elevation
 from pi_installer_tui.cli.arguments import PROGRAM
 from pi_installer_tui.cli.status import Exit, Stop
-from pi_installer_tui.console.profile import ENVIRONMENT, ProfileError, parse_wish
 from pi_installer_tui.i18n import _
 
 
@@ -23,6 +22,8 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         raise Stop(Exit.INPUT, _("--handed: {name} isn't handed over like this").format(name=error)) from None
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Stop(Exit.INPUT, _("the screens need a terminal; `pi-installer-tui --help` has what works without one"))
+    from pi_installer_tui.console.profile import ENVIRONMENT, ProfileError, parse_wish
+
     wish = args.console or ""
     try:
         parse_wish(wish or os.environ.get(ENVIRONMENT, ""))
