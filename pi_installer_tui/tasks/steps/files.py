@@ -205,7 +205,7 @@ class Edit(Frozen):
     """One key of a file and its new value; None takes the key away. Key and value as in system/formats."""
 
     key: tuple[str, ...]
-    value: str | int | bool | tuple[str, ...] | dict[str, object] | None
+    value: str | int | bool | tuple[object, ...] | dict[str, object] | None
 
 
 class EditFile(_Content):

@@ -1,0 +1,118 @@
+"""How an interface gets its addresses, in words that no backend has for itself."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pi_installer_tui.system.reading import Known, Reading, Source, known
+
+if TYPE_CHECKING:
+    from pi_installer_tui.modules.system.settings import Dhcp, Static
+
+IPV6_METHODS = ("auto", "link-local", "disabled")
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """How an interface gets its addresses.
+
+    method: dhcp, static, off, or the backend's own word for what can't be set here (`shared`).
+    addresses: fixed IPv4 addresses (effective: all of them). ipv6: one of IPV6_METHODS, the backend's own word, or ""
+    where it isn't known.
+    """
+
+    method: str
+    addresses: tuple[IPv4Interface, ...] = ()
+    gateway: IPv4Address | None = None
+    dns: tuple[IPv4Address | IPv6Address, ...] = ()
+    search: tuple[str, ...] = ()
+    ipv6: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface as the kernel has it: effective is Missing where there is no cable or network."""
+
+    kind: str
+    hardware: str
+    effective: Reading[Addressing]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface of the machine.
+
+    kind: ethernet or wifi, or what the backend calls it. connected: it has a link and is set up.
+    backend: who sets its addresses, "" where nobody does. owner: who writes the backend's file, "" where a person does.
+    places: file and line of each field of `configured`. form: what the backend's `steps` need to know.
+    refused: why nothing can be changed here, in words; "" where it can. pending: what its owner will write at the next
+    boot, None where that is what is configured.
+    """
+
+    name: str
+    kind: str
+    connected: bool
+    backend: str
+    configured: Reading[Addressing]
+    effective: Reading[Addressing]
+    owner: str = ""
+    places: Mapping[str, Source] = field(default_factory=lambda: EMPTY)
+    form: Any = None
+    refused: str = ""
+    pending: Reading[Addressing] | None = None
+
+
+def wanted(setting: Dhcp | Static, interface: Interface) -> Addressing:
+    """What is configured now with what is wanted on top. What the setting leaves out stays, as far as it belongs to
+    the method: an address doesn't outlive the change to DHCP."""
+    from pi_installer_tui.modules.system.settings import Static
+
+    now = known(interface.configured) or Addressing("", ipv6="auto")
+    same = now if setting.method == now.method else replace(now, addresses=(), gateway=None)
+    method, addresses, gateway = setting.method, same.addresses, same.gateway
+    if isinstance(setting, Static):
+        if setting.address not in addresses:
+            addresses = (setting.address, *addresses[1:])
+        gateway = setting.gateway or gateway
+    return Addressing(
+        method=method,
+        addresses=addresses,
+        gateway=gateway,
+        dns=now.dns if setting.dns is None else setting.dns,
+        search=now.search if setting.search is None else setting.search,
+        ipv6=setting.ipv6 or now.ipv6,
+    )
+
+
+def in_effect(want: Addressing, interface: Interface) -> bool:
+    """Whether the interface runs as wanted. One without a link does: what is configured waits for the cable."""
+    if not interface.connected or not isinstance(interface.effective, Known):
+        return True
+    now = interface.effective.value
+    if now.method != want.method or not set(want.dns) <= set(now.dns):
+        return False
+    if now.ipv6 and want.ipv6 and (now.ipv6 == "disabled") != (want.ipv6 == "disabled"):
+        return False
+    if want.method == "static":
+        left_over = {d for d in now.dns if d.version == 4} - set(want.dns)
+        return set(now.addresses) == set(want.addresses) and now.gateway == want.gateway and not left_over
+    return True
+
+
+def step_id(interface: str, what: str) -> str:
+    """A step's id for an interface; names that differ in case only don't meet."""
+    lower = interface.lower()
+    if lower != interface:
+        lower += f"-{zlib.crc32(interface.encode()):08x}"
+    return f"system.network.{lower}.{what}"
+
+
+def setting_of(interface: str) -> str:
+    """Where an interface stands in a setup file."""
+    return f"system.network.{interface}"
