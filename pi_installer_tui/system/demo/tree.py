@@ -34,7 +34,7 @@ def create(folder: str | None = None) -> str:
         folder = tempfile.mkdtemp(prefix="pi-installer-tui-demo-")
     root = Path(folder, "root")
     root.mkdir(parents=True)
-    Path(folder, "state").mkdir(mode=0o700)
+    Path(folder, "state").mkdir(mode=0o700, exist_ok=True)
     made = {""}
     for recording in (gzip.decompress((HERE / "debian.txt.gz").read_bytes()), (HERE / "raspberry.txt").read_bytes()):
         for entry in (b"\n" + recording).split(b"\n%% ")[1:]:
