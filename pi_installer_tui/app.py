@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self.opened: Signal[None] = Signal(self, "opened")
         self.job_changed: Signal[str] = Signal(self, "job_changed")
         self._opening = opening
-        self._machine: Opened | None = None
+        self.machine: Opened | None = None
         self._watches: dict[str, Watch] = {}
         self._last_key = 0.0
         self._imported = asyncio.Event()
@@ -95,19 +96,19 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @property
     def is_open(self) -> bool:
-        return self._machine is not None
+        return self.machine is not None
 
     @property
     def host(self) -> Host:
-        if self._machine is None:
+        if self.machine is None:
             raise RuntimeError("the machine isn't open yet")
-        return self._machine.host
+        return self.machine.host
 
     @property
     def store(self) -> Store:
-        if self._machine is None:
+        if self.machine is None:
             raise RuntimeError("the machine isn't open yet")
-        return self._machine.store
+        return self.machine.store
 
     def follow_job(self, job: str) -> Watch:
         from pi_installer_tui.screens.watch import Watch
@@ -255,7 +256,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @work(group="open")
     async def _open(self) -> None:
-        self._machine = await self._opening()
+        self.machine = await self._opening()
         self.opened.publish(None)
         from pi_installer_tui.screens.ready import FIRST, LATER, import_when_idle
 
@@ -295,7 +296,17 @@ async def _open_local() -> Opened:
 
 
 async def _open_demo() -> Opened:
-    raise NotImplementedError
+    from pi_installer_tui.system.demo import DemoHost
+    from pi_installer_tui.tasks.store import Store
+
+    host = await asyncio.to_thread(DemoHost.create)
+    return Opened(host, Store(host.state))
+
+
+def _close_demo(opened: Opened) -> None:
+    """Takes the demo machine away, unless a job still works on it."""
+    if not any(job.open for job in opened.store.jobs()):
+        shutil.rmtree(opened.host.address, ignore_errors=True)
 
 
 def run(*, demo: bool, read_only: bool, profile: Profile) -> int:
@@ -311,6 +322,8 @@ def run(*, demo: bool, read_only: bool, profile: Profile) -> int:
         profile=profile,
     )
     app.run()
+    if demo and app.machine is not None:
+        _close_demo(app.machine)
     if app._exception is not None:
         raise app._exception
     return app.return_code or 0
