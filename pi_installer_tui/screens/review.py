@@ -17,6 +17,7 @@ from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.panel import Line, Panel
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.planning import Planned
     from pi_installer_tui.tasks.checks import Check
     from pi_installer_tui.tasks.plan import Plan
-    from pi_installer_tui.tasks.review import Reviewed
+    from pi_installer_tui.tasks.review import Refused, Reviewed
     from pi_installer_tui.tasks.steps import Preview, Risk, Step
 
 #: the word at a step for the gravest of its risks, gravest first
@@ -72,6 +73,7 @@ class ReviewScreen(ShellScreen):
         reviewed: Reviewed = getattr(planned, "reviewed", planned)
         self._plan: Plan = reviewed.plan
         self._previews: tuple[Preview, ...] = reviewed.previews
+        self._refused: tuple[Refused, ...] = reviewed.refused
         self._agreed = False
 
     def body(self) -> Iterable[Widget]:
@@ -112,7 +114,9 @@ class ReviewScreen(ShellScreen):
             parts.append(ngettext("{n} restart", "{n} restarts", restarts).format(n=restarts))
         proofs = len(plan.checks)
         parts.append(ngettext("proven by {n} check", "proven by {n} checks", proofs).format(n=proofs))
-        if self.shell.read_only:
+        if self._refused:
+            second = [Cell(_("It can't be run: a step can't be done, see below."), "bad")]
+        elif self.shell.read_only:
             second = [Cell(_("It can't be run: {why}.").format(why=self.shell.read_only), "warn")]
         else:
             second = [Cell(_("Nothing has been changed yet. ")), Cell("y", "key"), Cell(_(" agrees and runs it."))]
@@ -144,10 +148,14 @@ class ReviewScreen(ShellScreen):
         return Cell("")
 
     def _warnings(self) -> list[tuple[str, str, str]]:
-        from pi_installer_tui.tasks.risks import risks
+        from pi_installer_tui.tasks.risks import sentences
 
-        found = [(_("can't be planned"), f"{b.setting}: {b.why}", "bad") for b in self._plan.blocked]
-        found += [(_("risk"), r, "warn") for r in risks(self._plan)]
+        titles = {step.id: step.describe() for step in self._plan.steps}
+        found = [
+            (_("can't be done"), f"{titles[r.step]}: {words.failure(r.reason, r.values)}", "bad") for r in self._refused
+        ]
+        found += [(_("can't be planned"), f"{b.setting}: {b.why}", "bad") for b in self._plan.blocked]
+        found += [(_("risk"), r, "warn") for r in sentences(risk for step in self._plan.steps for risk in step.risks)]
         found += [(_("know"), n.text, "plain") for n in self._plan.notices]
         return found
 
@@ -167,10 +175,10 @@ class ReviewScreen(ShellScreen):
             pane.set(title, [Prose(text, "warn" if tone != "plain" else "plain")])
 
     def _step(self, step: Step, preview: Preview) -> tuple[str, list[Cell]]:
-        from pi_installer_tui.tasks.risks import risks_of
+        from pi_installer_tui.tasks.risks import sentences
 
         lines: list[Cell] = []
-        for risk in risks_of(step):
+        for risk in sentences(step.risks):
             lines.append(Prose(f"{glyphs(self).warning} {risk}", "warn"))
         if lines:
             lines.append(Cell(""))
@@ -208,7 +216,7 @@ class ReviewScreen(ShellScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "agree":
-            return not self._plan.empty and not self._agreed
+            return not self._plan.empty and not self._agreed and not self._refused
         return True
 
     def on_rows_opened(self) -> None:
