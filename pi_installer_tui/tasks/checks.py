@@ -6,18 +6,31 @@ machine answered.
 
 from __future__ import annotations
 
+import asyncio
+import json
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from pi_installer_tui.system.formats import FormatName
-from pi_installer_tui.system.host import Host
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.formats import FormatError, FormatName, get
+from pi_installer_tui.system.host import Completed, Host, HostError
 from pi_installer_tui.tasks.events import CheckStatus
+from pi_installer_tui.tasks.fingerprints import fingerprint as fingerprint_of
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.steps.base import AbsolutePath, Argument, StepId
-from pi_installer_tui.tasks.steps.commands import UnitName
+from pi_installer_tui.tasks.steps.commands import UnitName, shown
+from pi_installer_tui.tasks.steps.diff import printable
+
+#: of a check's evidence
+_LINES = 12
+_CHARACTERS = 2000
+
+#: seconds between two looks of a check that may still become true
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,38 @@ class FileValue(CheckBase):
     key: tuple[str, ...]
     value: str | int | bool | tuple[str, ...] | None
 
+    def describe(self) -> str:
+        if self.value is None:
+            return _("{path} leaves {key} unset").format(path=self.path, key=".".join(self.key))
+        return _("{path} sets {key} to {value}").format(path=self.path, key=".".join(self.key), value=_word(self.value))
+
+    async def look(self, host: Host) -> Result:
+        text = await host.text(self.path)
+        if text is None:
+            return Result("ok" if self.value is None else "failed", _("{path} is missing").format(path=self.path))
+        try:
+            entry = get(self.format, text, self.key)
+        except FormatError as error:
+            return Result("unknown", f"{self.path}: {error}")
+        name = ".".join(self.key)
+        if entry is None:
+            return Result(
+                "ok" if self.value is None else "failed", _("{path}: {key} isn't set").format(path=self.path, key=name)
+            )
+        found = tuple(entry.value) if isinstance(entry.value, list) else entry.value
+        evidence = f"{self.path}:{entry.line}: {name} = {_word(found)}"
+        same = type(found) is type(self.value) and found == self.value
+        return Result("ok" if same or _as_text(found) == _as_text(self.value) else "failed", evidence)
+
+
+def _word(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else json.dumps(value, default=str).strip('"')
+
+
+def _as_text(value: object) -> object:
+    """Numbers as the text that formats without types have them in; booleans stay what they are."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
 
 class PathIs(CheckBase):
     """A path has this fingerprint (steps.files.fingerprint): used by undo, and where a whole file counts."""
@@ -62,6 +107,18 @@ class PathIs(CheckBase):
     kind: Literal["path-is"] = "path-is"
     path: AbsolutePath
     fingerprint: str
+
+    def describe(self) -> str:
+        return _("{path} is as it should be").format(path=self.path)
+
+    async def look(self, host: Host) -> Result:
+        found = await fingerprint_of(host, self.path)
+        if found == self.fingerprint:
+            return Result("ok", f"{self.path}: {found}")
+        return Result(
+            "failed",
+            _("{path}: {found}, expected {expected}").format(path=self.path, found=found, expected=self.fingerprint),
+        )
 
 
 class CommandSays(CheckBase):
@@ -73,6 +130,21 @@ class CommandSays(CheckBase):
     line: str = ""
     contains: str = ""
 
+    def describe(self) -> str:
+        wanted = self.line or self.contains
+        command = shown(self.argv)
+        return _("`{command}` says {wanted}").format(command=command, wanted=wanted) if wanted else command
+
+    async def look(self, host: Host) -> Result:
+        answer = await host.run(self.argv)
+        lines = [line.strip() for line in answer.stdout.splitlines()]
+        right = answer.ok
+        if self.line:
+            right = right and self.line.strip() in lines
+        if self.contains:
+            right = right and self.contains in answer.stdout.split()
+        return Result("ok" if right else "failed", _evidence(answer))
+
 
 class UnitActive(CheckBase):
     """A unit is active and stays so for `seconds` without a restart (or is inactive, with active=False)."""
@@ -80,26 +152,151 @@ class UnitActive(CheckBase):
     kind: Literal["unit-active"] = "unit-active"
     name: UnitName
     active: bool = True
-    seconds: float = 5.0
+    seconds: Annotated[float, Field(ge=0, le=600)] = 5.0
+
+    def describe(self) -> str:
+        if not self.active:
+            return _("{unit} doesn't run").format(unit=self.name)
+        return _("{unit} runs, {seconds} s without a restart").format(unit=self.name, seconds=f"{self.seconds:g}")
+
+    async def look(self, host: Host) -> Result:
+        first, evidence = await self._state(host)
+        if not self.active:
+            return Result("ok" if first["ActiveState"] in ("inactive", "failed") else "failed", evidence)
+        if first["ActiveState"] != "active":
+            return Result("failed", evidence)
+        await asyncio.sleep(self.seconds)
+        second, evidence = await self._state(host)
+        steady = second["ActiveState"] == "active" and all(
+            first.get(name) == second.get(name) for name in ("InvocationID", "NRestarts")
+        )
+        return Result("ok" if steady else "failed", evidence)
+
+    async def _state(self, host: Host) -> tuple[dict[str, str], str]:
+        names = "LoadState,ActiveState,SubState,Result,NRestarts,InvocationID"
+        answer = await host.run(["systemctl", "show", f"--property={names}", self.name], check=True)
+        state = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+        if "ActiveState" not in state:
+            raise HostError(_("systemctl didn't say whether {unit} runs").format(unit=self.name))
+        return state, _evidence(answer)
 
 
 class AddressUp(CheckBase):
     """An interface has an address (with prefix; "" any, from DHCP) and the default route goes over `gateway`."""
 
     kind: Literal["address-up"] = "address-up"
-    interface: str
+    interface: Annotated[str, Field(pattern=r"^[^\s/\x00-]{1}[^\s/\x00]{0,14}$")]
     address: str = ""
     gateway: str = ""
+
+    def describe(self) -> str:
+        address = self.address or _("an address")
+        if self.gateway:
+            return _("{interface} has {address} and its way out over {gateway}").format(
+                interface=self.interface, address=address, gateway=self.gateway
+            )
+        return _("{interface} has {address}").format(interface=self.interface, address=address)
+
+    async def look(self, host: Host) -> Result:
+        asked = await host.run(["ip", "-json", "address", "show", "dev", self.interface])
+        if not asked.ok:
+            return Result("failed", _evidence(asked))
+        found = [
+            f"{address['local']}/{address['prefixlen']}"
+            for link in _json(asked)
+            for address in link.get("addr_info", ())
+            if address.get("scope") == "global" and "tentative" not in address and "dadfailed" not in address
+        ]
+        right = self.address in found if self.address else bool(found)
+        evidence = f"$ {shown(asked.argv)}\n{', '.join(found) or _('no address')}"
+        if self.gateway:
+            version = ["-6"] if ":" in self.gateway else []
+            asked = await host.run(["ip", *version, "-json", "route", "show", "default"])
+            routes = [route for route in _json(asked) if route.get("dev") == self.interface]
+            gateways = [str(route["gateway"]) for route in routes if "gateway" in route]
+            right = right and self.gateway in gateways
+            evidence += "\n" + _("default route over {gateways}").format(gateways=", ".join(gateways) or "-")
+        return Result("ok" if right else "failed", evidence)
 
 
 class Answers(CheckBase):
     """A host answers on the network: ping, or a TCP connection with `port`."""
 
     kind: Literal["answers"] = "answers"
-    host: str
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9:.%_-]{0,252}$")]
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+    def describe(self) -> str:
+        if self.port:
+            return _("{host} answers on port {port}").format(host=self.host, port=self.port)
+        return _("{host} answers").format(host=self.host)
+
+    async def look(self, host: Host) -> Result:
+        if self.port is None:
+            answer = await host.run(["ping", "-n", "-c", "1", "-W", "2", self.host])
+        else:
+            answer = await host.run(["python3", "-I", "-c", _CONNECT, self.host, str(self.port)])
+        return Result(
+            "ok" if answer.ok else "failed", _evidence(answer, f"connect {self.host} {self.port}" if self.port else "")
+        )
+
+
+#: connects and closes; what happened in one line. Sockets, too, are the machine's own.
+_CONNECT = """
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as connection:
+        print("connected to", *connection.getpeername()[:2])
+except OSError as error:
+    sys.exit(f"not connected: {error}")
+"""
 
 
 Check: TypeAlias = Annotated[
     FileValue | PathIs | CommandSays | UnitActive | AddressUp | Answers, Field(discriminator="kind")
 ]
+
+
+async def run_check(check: Check, host: Host) -> Result:
+    """Looks until the check holds, for as long as it has time (`within`). What can't be asked is unknown."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + check.within
+    while True:
+        result = await _once(check, host)
+        if result.status == "ok" or loop.time() + _PAUSE > until:
+            return Result(result.status, _bounded(result.evidence))
+        await asyncio.sleep(_PAUSE)
+
+
+async def _once(check: Check, host: Host) -> Result:
+    try:
+        return await check.look(host)
+    except HostError as error:
+        return Result("unknown", str(error))
+    except OSError as error:
+        return Result("unknown", ": ".join(filter(None, (str(error.filename or ""), error.strerror))))
+
+
+def _json(answer: Completed) -> Sequence[dict[str, Any]]:
+    """The objects that `ip -json` printed. Raises HostError where it didn't."""
+    if not answer.ok:
+        raise HostError(_evidence(answer))
+    try:
+        found = json.loads(answer.stdout or "[]")
+    except ValueError:
+        raise HostError(_("{program} printed something else than JSON").format(program=answer.argv[0])) from None
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _evidence(answer: Completed, command: str = "") -> str:
+    """A command and what it answered."""
+    said = "\n".join(part.strip() for part in (answer.stdout, answer.stderr) if part.strip())
+    status = "" if answer.ok else "\n" + _("exit status {status}").format(status=answer.status)
+    return f"$ {command or shown(answer.argv)}\n{said}{status}"
+
+
+def _bounded(evidence: str) -> str:
+    lines = evidence.splitlines()
+    if len(lines) > _LINES:
+        lines = [*lines[: _LINES - 2], "…", lines[-1]]
+    return printable("\n".join(lines))[:_CHARACTERS]
