@@ -219,7 +219,7 @@ class Store:
             for step in progress.changed:
                 before = self.before(each.id, step)
                 touched.update(before.paths())
-                other = other or bool(before.values) or not before.paths()
+                other = other or bool({*before.values} - {"parents"}) or not before.paths()
             if other or touched - covered:
                 needed.add(each.id)
             covered |= touched
