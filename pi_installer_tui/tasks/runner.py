@@ -150,9 +150,6 @@ class Runner:
         if self._store.about(self._job).lane == "change" and not await self._take_lock():
             return self._halted_before(plan.steps)
         self._points.reached("locked")
-        if self._journal.tight:
-            self._skip(plan.steps, "disk-full")
-            return JobEnded(outcome="failed", reason="disk-full")
         todo = [step for step in plan.steps if step.id not in so_far.done]
         stale = await self._compare(remaining(plan, so_far), self._host)
         for difference in stale:
@@ -163,6 +160,9 @@ class Runner:
         while todo:
             if self._halt:
                 return self._halted_before(todo)
+            if self._journal.tight:
+                self._skip(todo, "disk-full")
+                return JobEnded(outcome="failed", reason="disk-full")
             step = todo.pop(0)
             failed = await self._step(step)
             self._points.step = ""
