@@ -78,6 +78,7 @@ class Journal:
             self._reserve.unlink()
         os.close(self._fd)
 
+
 class Reader:
     """Reads a journal from `after` on, and again what was added since: `read()` gives the new events, [] for none."""
 
