@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.terminal import Terminal, environment, python
+from benchmarks.terminal import Timed, environment, python
 
 RUNS = 10
 #: how long a start is watched; the emulator looks at what came afterwards
@@ -54,6 +54,7 @@ def regularly():
         time.sleep(0.5)
         keep()
 
+atexit.register(keep)
 threading.Thread(target=regularly, daemon=True).start()
 from pi_installer_tui.cli import main
 sys.exit(main())
@@ -82,10 +83,10 @@ def ours(*more: str) -> list[str]:
 
 def once(argv: Sequence[str], shows: str) -> tuple[float, int]:
     """One start: seconds to the first paint, and the memory at the end."""
-    with Terminal(argv, environment()) as terminal:
+    with Timed(argv, environment()) as terminal:
         terminal.watch(SECONDS)
         memory = terminal.memory()
-        return terminal.until(lambda text: shows in text, limit=30) - terminal.started, memory
+        return terminal.shown_at(lambda text: shows in text) - terminal.started, memory
 
 
 def measure(argv: Sequence[str], shows: str, runs: int = RUNS) -> Opening:
@@ -109,9 +110,9 @@ def program(runs: int = RUNS) -> Opening:
 def imported_before_first_paint() -> set[str]:
     """The modules that a fresh process of ours has looked for when Home is painted."""
     with tempfile.NamedTemporaryFile("r", suffix=".imports") as notes:
-        with Terminal(python("-c", RECORD, notes.name, "--demo"), environment()) as terminal:
+        with Timed(python("-c", RECORD, notes.name, "--demo"), environment()) as terminal:
             terminal.watch(SECONDS)
-            painted = terminal.until(lambda text: HOME_SHOWS in text, limit=30)
+            painted = terminal.shown_at(lambda text: HOME_SHOWS in text)
         lines = Path(notes.name).read_text(encoding="utf-8").splitlines()
     found = {name for at, name in (line.split(" ", 1) for line in lines) if float(at) < painted}
     return {name for name in found if "." not in name or name.startswith("pi_installer_tui")}

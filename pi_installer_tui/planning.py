@@ -84,7 +84,8 @@ def combine(documents: Sequence[Mapping[str, Any]]) -> Setup:
             wrong.append(Mistake("version", _("is needed: a setup file starts with `version: 1`")))
         elif type(version) is not int or version != VERSION:
             wrong.append(Mistake("version", _("this program knows version 1")))
-        merged = setup_file.merge(merged, {key: value for key, value in document.items() if key != "version"})
+        own = {key: value for key, value in document.items() if key != "version"}
+        merged = setup_file.merge(merged, own) if merged else own
     known = modules.names()
     for key in merged:
         if key not in known:

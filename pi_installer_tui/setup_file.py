@@ -87,8 +87,8 @@ def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]
         present = merged.get(key)
         if value is None:
             merged.pop(key, None)
-        elif isinstance(present, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(present, value)
+        elif isinstance(value, Mapping):
+            merged[key] = merge(present if isinstance(present, Mapping) else {}, value)
         else:
             merged[key] = value
     return merged

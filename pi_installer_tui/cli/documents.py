@@ -90,10 +90,12 @@ def plan(reviewed: Reviewed, *, changed: bool | None = None) -> dict[str, Any]:
     made = reviewed.plan
     return _document(
         changed=not made.empty if changed is None else changed,
+        failed=bool(reviewed.refused),
         unknown=_blocked(made),
         reboot_needed=_reboots(made),
         modules=list(made.modules),
         undoes=made.undoes,
+        refused=[{"step": r.step, "reason": r.reason, "values": r.values} for r in reviewed.refused],
         steps=[
             {
                 "id": step.id,

@@ -82,9 +82,13 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
         if made.undoes:
             title = _("{steps}, which take job {job} back").format(steps=title, job=made.undoes)
         printer.line(title, "bold")
+    refused = {each.step for each in reviewed.refused}
     for number, (step, preview) in enumerate(zip(made.steps, reviewed.previews, strict=True), 1):
         printer.line()
         printer.sentence(step.describe(), "    ", f"{number:2}. ", "bold")
+        if step.id in refused:
+            printer.sentence(preview.text, "      ", f"    {_('NOT POSSIBLE')}: ", "bad")
+            continue
         _preview(printer, preview, "    ")
         for risk in step.risks:
             printer.sentence(risk_in_words(risk), "      ", "    ! ", "warn")
@@ -126,7 +130,7 @@ def _preview(printer: Printer, preview: Preview, indent: str) -> None:
         case "command":
             for number, row in enumerate(preview.text.splitlines()):
                 printer.line(f"{indent}{'  ' if number else '$ '}{row}")
-            if preview.undo_text:
+            if preview.undo_text and preview.undo_text != preview.text:
                 printer.line(f"{indent}{_('undone by')} $ {preview.undo_text}", "faint")
         case "packages":
             for package in preview.packages:
@@ -182,7 +186,7 @@ async def job(printer: Printer, machine: Machine, job_id: str) -> None:
             (_("started"), when(summary.created)),
             (_("by"), summary.who),
             (_("what"), _what(summary)),
-            (_("state"), words.outcome(summary.status, summary.reason) if _ended(summary) else summary.status),
+            (_("state"), words.status(summary.status)),
             *([(_("undone by"), summary.undone_by)] if summary.undone_by else []),
         ]
     )
@@ -192,10 +196,6 @@ async def job(printer: Printer, machine: Machine, job_id: str) -> None:
         follower.show(event)
     if summary.status == "interrupted":
         interrupted(printer, job_id)
-
-
-def _ended(summary: JobSummary) -> bool:
-    return summary.status not in ("queued", "running", "waiting")
 
 
 def interrupted(printer: Printer, job_id: str) -> None:

@@ -134,6 +134,8 @@ async def _plan(args: Namespace, machine: Machine) -> int:
         print_json(documents.plan(reviewed))
     else:
         pages.plan(Printer(), reviewed)
+    if reviewed.refused or (reviewed.plan.empty and reviewed.plan.blocked):
+        return Exit.FAILED
     return Exit.DONE if reviewed.plan.empty else Exit.PENDING
 
 
@@ -157,11 +159,13 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
     """Shows a reviewed plan, asks, and runs it. An empty one starts no job."""
     as_json, detach = bool(getattr(args, "json", False)), bool(getattr(args, "detach", False))
     plan = reviewed.plan
-    if plan.empty:
+    if plan.empty or reviewed.refused:
         if as_json:
             print_json(documents.plan(reviewed, changed=False))
         elif not detach:
             pages.plan(Printer(), reviewed)
+        if reviewed.refused:
+            raise Stop(Exit.FAILED, _("a step can't be done, so nothing was"))
         return Exit.FAILED if plan.blocked else Exit.DONE
     if not args.yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -217,13 +221,14 @@ async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = Fal
                         follower.show(event)
                 coming = asyncio.ensure_future(anext(batches, None))
     summary = machine.store.summary(job)
+    status = _OUTCOMES.get(summary.status, Exit.FAILED)
     if as_json:
         print_json(documents.job(machine.store, job))
     elif summary.status == "interrupted":
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
-    return _OUTCOMES.get(summary.status, Exit.FAILED)
+    return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
 
 class _Interrupts:

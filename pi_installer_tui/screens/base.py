@@ -77,9 +77,6 @@ class Shell(Protocol):
     async def show_undo(self, job: str) -> None:
         """Plans the way back from a job and shows it for review."""
 
-    def draw_for(self, wish: str) -> None:
-        """Draws for another console from now on (a wish as `--console` takes it)."""
-
     async def open_module(self, name: str) -> None:
         """Opens a module's screen."""
 

@@ -28,10 +28,9 @@ from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.text import TextPane
 
 if TYPE_CHECKING:
-    from pi_installer_tui.modules.base import Fact, Module, Settings
+    from pi_installer_tui.modules.base import Fact, Module
     from pi_installer_tui.planning import Planned
     from pi_installer_tui.widgets.form.form import Form
-    from pi_installer_tui.widgets.form.rows import Note
 
 
 class ModuleScreen(ShellScreen):
@@ -50,11 +49,10 @@ class ModuleScreen(ShellScreen):
     ModuleScreen #left { width: 1fr; height: 1fr; layout: vertical; }
     ModuleScreen #facts { display: none; width: 46; margin-left: 2; }
     ModuleScreen.-wide #facts { display: block; }
-    ModuleScreen.-tall #said { margin-bottom: 1; }
+    ModuleScreen #said { padding: 0; }
     """
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (118, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("module")]
 
     def __init__(self, module: str) -> None:
@@ -93,24 +91,23 @@ class ModuleScreen(ShellScreen):
         try:
             module: Module[Any, Any] = await asyncio.to_thread(modules.load, self._module)
             state = await module.read(self.shell.host)
-            present, self._facts = module.present(state), module.facts(state)
         except Exception as error:
             # what a module can't read is in its state; this is a fault, and must not take the screens with it
             self._say(Cell(_("This can't be read: {error}").format(error=error), "bad"))
             return
+        self._facts = module.facts(state)
         notes = show.notes(self._facts)
         self._say(*show.unset(self._facts))
         self.query_one("#facts", TextPane).set(_("What is"), show.lines(self._facts))
-        await self._show_form(module, state, present, notes)
+        await self._show_form(module, state, notes)
 
-    async def _show_form(
-        self, module: Module[Any, Any], state: Any, present: Settings, notes: Mapping[str, Note]
-    ) -> None:
+    async def _show_form(self, module: Module[Any, Any], state: Any, notes: Mapping[str, Cell]) -> None:
         from pi_installer_tui.widgets.form import Form
 
         def choices(name: str) -> Sequence[str]:
             return module.choices(state, name)
 
+        present = module.present(state)
         if self._form is not None:
             self._form.choices = choices
             if self._form.changed:
@@ -180,7 +177,7 @@ class ModuleScreen(ShellScreen):
                 self._review(planned, ReviewScreen)
 
     def _review(self, planned: Planned, screen: Any) -> None:
-        self.app.push_screen(screen(planned))
+        self.app.push_screen(screen(planned.reviewed))
 
     def _planned(self) -> None:
         """Planning is over, whatever came of it."""

@@ -25,7 +25,6 @@ from pi_installer_tui.widgets.rows import Row, Rows, heading
 from pi_installer_tui.widgets.text import Text, TextPane
 
 if TYPE_CHECKING:
-    from pi_installer_tui.planning import Planned
     from pi_installer_tui.tasks.checks import Check
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.review import Refused, Reviewed
@@ -68,9 +67,8 @@ class ReviewScreen(ShellScreen):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
 
-    def __init__(self, planned: Planned | Reviewed) -> None:
+    def __init__(self, reviewed: Reviewed) -> None:
         super().__init__()
-        reviewed: Reviewed = getattr(planned, "reviewed", planned)
         self._plan: Plan = reviewed.plan
         self._previews: tuple[Preview, ...] = reviewed.previews
         self._refused: tuple[Refused, ...] = reviewed.refused

@@ -11,14 +11,13 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pi_installer_tui.tasks.fingerprints import compose
 from pi_installer_tui.tasks.journal import sync_folder, write_file
 
 if TYPE_CHECKING:
-    from pi_installer_tui.system.host import FileKind, Host
-    from pi_installer_tui.tasks.steps.base import Seen
+    from pi_installer_tui.system.host import Host
 
 VERSION = 1
 
@@ -28,7 +27,7 @@ class Kept:
     """A path as it was. kind: file, directory, link, other, or "" where nothing was there."""
 
     path: str
-    kind: FileKind | Literal[""]
+    kind: str
     mode: int = 0
     uid: int = 0
     gid: int = 0
@@ -140,14 +139,6 @@ class Before:
         if kept.kind == "link":
             return os.fsencode(kept.target or "")
         return self._blob(kept).read_bytes() if kept.kind == "file" else None
-
-    def seen(self, path: str) -> Seen:
-        """The kept path as steps see one."""
-        from pi_installer_tui.tasks.steps.base import Seen
-
-        kept = self._kept[path]
-        content = self.content(path) if kept.kind == "file" else None
-        return Seen(kept.kind, content or b"", kept.mode, kept.uid, kept.gid, kept.target)
 
     def fingerprint(self, path: str) -> str:
         """The kept path's fingerprint, as `fingerprints.fingerprint` gives for one on the machine."""

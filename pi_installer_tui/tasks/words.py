@@ -70,7 +70,7 @@ def outcome(word: str, reason: str = "") -> str:
     first = _(_OUTCOMES.get(word, word))
     if not reason:
         return first
-    return f"{first} {_(_ENDINGS[reason])}." if reason in _ENDINGS else f"{first} ({reason})"
+    return f"{first.rstrip('.')}: {_(_ENDINGS.get(reason, reason))}."
 
 
 def wait(what: str, holder: str) -> str:

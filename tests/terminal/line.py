@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import pyte
 
@@ -50,7 +51,7 @@ class Line:
             self._stream.feed(b"\x1b%@")
         self.status: int | None = None
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> Self:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             if self.report_size:

@@ -106,6 +106,7 @@ def test_a_null_in_a_later_file_takes_a_setting_back() -> None:
     assert setup_file.merge({"system": {"hostname": "attic", "ntp": True}}, {"system": {"hostname": None}}) == {
         "system": {"ntp": True}
     }
+    assert setup_file.merge({}, {"system": {"network": {"eth0": None}}}) == {"system": {"network": {}}}
 
 
 plain = st.recursive(

@@ -78,8 +78,15 @@ async def hostnamectl(call: Call) -> int:
 
 @player("hostname")
 async def hostname(call: Call) -> int:
-    call.options("-s", "--short")
-    await call.out(hostname_of(call.machine))
+    options = call.options("-s", "--short", "-F=", "--file=")
+    path = options.value("-F") or options.value("--file")
+    if path:
+        name = call.machine.text(path)
+        if name is None:
+            raise Refused(f"hostname: can't open `{path}'")
+        call.machine.write(HOSTNAME, f"{name.strip()}\n")
+    else:
+        await call.out(hostname_of(call.machine))
     return 0
 
 

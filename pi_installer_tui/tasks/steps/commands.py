@@ -97,7 +97,8 @@ class RunCommand(StepBase):
         return self.again and not self.touches
 
     def activation(self) -> StepBase | None:
-        return self if self.again else None
+        # the probe asks for what the undo has just taken back
+        return self.model_copy(update={"probe": "repeatable"}) if self.again else None
 
     def describe(self) -> str:
         words = shown(self.argv)
