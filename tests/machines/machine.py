@@ -159,6 +159,8 @@ class Machine:
                     "--timezone=off",
                     "--link-journal=no",
                     "--capability=all",
+                    # setting a time zone would set the host's clock: the kernel warps it at the first settimeofday(2)
+                    "--drop-capability=CAP_SYS_TIME",
                     "--system-call-filter=@keyring bpf",
                     f"--bind={self.folder / 'docker'}:/var/lib/docker",
                     f"--bind={self.folder / 'containers'}:/var/lib/containers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,12 @@ def test_files_go_in_and_out_and_a_listing_tells_what_changed(machine: Machine, 
     assert {path for path in before if before[path] != after.get(path)} == set()
     machine.pull("/etc/tree", tmp_path / "back")
     assert (tmp_path / "back" / "file").read_bytes() == b"\0\xff"
+
+
+@one_suite
+def test_a_time_zone_is_the_machines_own_and_the_clock_nobodys(machine: Machine) -> None:
+    before = time.time() - time.monotonic()
+    machine.run(["timedatectl", "set-timezone", "Asia/Kolkata"])
+    assert machine.run(["date", "+%Z"]).stdout == "IST\n"
+    assert machine.run(["date", "-s", "@0"], check=False).status != 0
+    assert abs(time.time() - time.monotonic() - before) < 1
