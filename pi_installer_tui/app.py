@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -32,6 +33,8 @@ from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.widgets.actions import bindings
+from pi_installer_tui.widgets.bars import TitleBar
+from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import Watch
@@ -92,7 +95,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self.theme = THEME.name
         self.set_class(profile.glyphs.full.isascii(), "-ascii")
 
-    # what screens ask for (screens.base.Shell) --------------------------------------------------------------------
+    # what screens ask for (screens.base.Shell); workers of the app, since a screen that is left ends its own ----------
 
     @property
     def is_open(self) -> bool:
@@ -127,6 +130,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         await self._imported.wait()
         await self._quiet()
 
+    @work(group="jobs")
     async def cancel_job(self, job: str) -> None:
         from pi_installer_tui.tasks.jobs import cancel
 
@@ -135,35 +139,39 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         except EXPECTED as error:
             self._problem(_("The job could not be cancelled: {error}"), error, _("It goes on as it was."))
 
+    @work(group="show", exclusive=True)
     async def replan(self, job: str) -> None:
         from pi_installer_tui.planning import combine, plan
         from pi_installer_tui.screens.review import ReviewScreen
 
         old = await asyncio.to_thread(self.store.plan, job)
         if old.undoes:
-            await self.show_undo(old.undoes)
+            self.show_undo(old.undoes)
             return
-        planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
+        with self._doing(_("planning again ...")):
+            planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
         if planned.reviewed is None:
             said = "\n".join(str(mistake) for mistake in planned.mistakes)
             self.push_screen(Problem(_("It can't be planned again any more:") + "\n" + said, _("Nothing was changed.")))
             return
         await self.push_screen(ReviewScreen(planned.reviewed))
 
-    async def start_job(self, plan: Plan) -> bool:
+    @work(group="jobs")
+    async def start_job(self, plan: Plan) -> None:
         from pi_installer_tui.tasks.jobs import JobError, launch
 
         host, store = self.host, self.store
         create = partial(store.create, plan, who=self.who, host_kind=host.kind, host_address=host.address)
         try:
-            job = await asyncio.to_thread(create)
-            await launch(store, job, host)
+            with self._doing(_("starting ...")):
+                job = await asyncio.to_thread(create)
+                await launch(store, job, host)
         except (*EXPECTED, JobError) as error:
             self._problem(_("The job could not be started: {error}"), error, _("Nothing was changed."))
-            return False
-        await self.show_job(job)
-        return True
+            return
+        await self._show_job(job)
 
+    @work(group="jobs")
     async def resume_job(self, job: str) -> None:
         from pi_installer_tui.tasks.jobs import JobError, resume
 
@@ -173,30 +181,49 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self._problem(_("The job could not be continued: {error}"), error, _("It is as it was left."))
             return
         self._watches.pop(job, None)
-        await self.show_job(job)
+        await self._show_job(job)
 
+    @work(group="show", exclusive=True)
     async def show_undo(self, job: str) -> None:
         from pi_installer_tui.screens.review import ReviewScreen
         from pi_installer_tui.tasks.review import review
         from pi_installer_tui.tasks.undo import plan_undo
 
         try:
-            reviewed = await review(await plan_undo(self.store, job, self.host), self.host)
+            with self._doing(_("planning the way back ...")):
+                reviewed = await review(await plan_undo(self.store, job, self.host), self.host)
         except EXPECTED as error:
             self._problem(_("The way back can't be planned: {error}"), error, _("Nothing was changed."))
             return
         await self.push_screen(ReviewScreen(reviewed))
 
+    @contextlib.contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        """Says in the title what takes a while."""
+        bars = list(self.screen.query(TitleBar))
+        for bar in bars:
+            bar.doing = what
+        try:
+            yield
+        finally:
+            for bar in bars:
+                bar.doing = ""
+
     def _problem(self, what: str, error: Exception, stayed: str) -> None:
         log = _("`pi-installer-tui jobs` lists all jobs; the program can be closed and opened without harm to any.")
         self.push_screen(Problem(what.format(error=error), stayed, log))
 
+    @work(group="show", exclusive=True)
     async def show_job(self, job: str) -> None:
+        await self._show_job(job)
+
+    async def _show_job(self, job: str) -> None:
         from pi_installer_tui.screens.job import JobScreen
 
         await self._home()
         await self.push_screen(JobScreen(job))
 
+    @work(group="show", exclusive=True)
     async def open_module(self, name: str) -> None:
         where = listed(name).screen or "pi_installer_tui.screens.module:ModuleScreen"
         package, _colon, cls = where.partition(":")
@@ -230,7 +257,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, ShellScreen):
             self.push_screen(PaletteScreen(self.screen), self._run_chosen)
 
-    async def _run_chosen(self, chosen: Callable[[], Awaitable[None]] | None) -> None:
+    async def _run_chosen(self, chosen: Callable[[], Awaitable[object]] | None) -> None:
         if chosen is not None:
             await chosen()
 
@@ -257,12 +284,19 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     @work(group="open")
     async def _open(self) -> None:
         self.machine = await self._opening()
+        await self.read_name()
         self.opened.publish(None)
         from pi_installer_tui.screens.ready import FIRST, LATER, import_when_idle
 
         await import_when_idle(FIRST, self._quiet)
         self._imported.set()
         await import_when_idle(LATER, self._quiet)
+
+    async def read_name(self) -> None:
+        self.machine_name = ((await self.host.text("/proc/sys/kernel/hostname")) or "").strip()
+        for screen in self.screen_stack:
+            for bar in screen.query(TitleBar):
+                bar.machine = printable(self.machine_name)
 
     async def _quiet(self) -> None:
         """Returns when nobody is typing."""

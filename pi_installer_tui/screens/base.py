@@ -53,31 +53,36 @@ class Shell(Protocol):
     def store(self) -> Store:
         """The jobs."""
 
+    async def read_name(self) -> None:
+        """Reads the machine's name again, for the titles."""
+
     def follow_job(self, job: str) -> Watch:
         """Follows a job from its first event on, for as long as the app lives."""
 
     async def until_idle(self) -> None:
         """Waits until what is big was imported and nobody is typing."""
 
-    async def cancel_job(self, job: str) -> None:
+    # these go on by themselves, whatever becomes of the screen that asks; what goes wrong is shown to the person
+
+    def cancel_job(self, job: str) -> object:
         """Asks a job to stop."""
 
-    async def resume_job(self, job: str) -> None:
+    def resume_job(self, job: str) -> object:
         """Lets an interrupted job go on, and shows it."""
 
-    async def replan(self, job: str) -> None:
+    def replan(self, job: str) -> object:
         """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
 
-    async def start_job(self, plan: Plan) -> bool:
-        """Runs a reviewed plan as a job and shows it. False: it couldn't be started, and the person was told why."""
+    def start_job(self, plan: Plan) -> object:
+        """Runs a reviewed plan as a job and shows it."""
 
-    async def show_job(self, job: str) -> None:
+    def show_job(self, job: str) -> object:
         """Shows a job, over Home."""
 
-    async def show_undo(self, job: str) -> None:
+    def show_undo(self, job: str) -> object:
         """Plans the way back from a job and shows it for review."""
 
-    async def open_module(self, name: str) -> None:
+    def open_module(self, name: str) -> object:
         """Opens a module's screen."""
 
 

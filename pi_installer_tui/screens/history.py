@@ -117,6 +117,6 @@ class HistoryScreen(ShellScreen):
 
             await self.app.push_screen(JobScreen(message.row.id))
 
-    async def action_undo(self) -> None:
+    def action_undo(self) -> None:
         if (job := self._at_cursor()) is not None:
-            await self.shell.show_undo(job.id)
+            self.shell.show_undo(job.id)

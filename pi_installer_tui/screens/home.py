@@ -4,7 +4,8 @@ every value is filled in when it arrives."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -16,6 +17,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.glance import lines as glance_lines
 from pi_installer_tui.screens.history import what
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
@@ -25,11 +27,14 @@ from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
 from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
+    from pi_installer_tui.system.machine import Machine
     from pi_installer_tui.tasks.store import JobSummary
 
 #: seconds between two looks at the live values, and at the jobs
-LIVE = 3.0
+TICK = 3.0
 JOBS = 5.0
+#: live looks between two looks at the addresses: those start a command
+ADDRESSES = 5
 #: last changes that are shown
 LAST = 6
 
@@ -48,7 +53,7 @@ class HomeScreen(ShellScreen):
         "you have seen exactly what will happen and agreed to it."
     )
     CSS = """
-    HomeScreen #machine { margin-bottom: 1; }
+    HomeScreen #machine { margin: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
 
@@ -56,6 +61,8 @@ class HomeScreen(ShellScreen):
         super().__init__()
         self._states: dict[str, Cell] = {}
         self._jobs: tuple[JobSummary, ...] = ()
+        self._machine: Machine | None = None
+        self._beat = 0
         self._no_jobs = _("reading ...")
 
     def body(self) -> Iterable[Widget]:
@@ -76,7 +83,7 @@ class HomeScreen(ShellScreen):
             self._look()
 
     def _begin(self) -> None:
-        self.set_interval(LIVE, self._read_live)
+        self.set_interval(TICK, self._read_live)
         self.set_interval(JOBS, self._read_jobs_again)
         self._look()
 
@@ -127,12 +134,12 @@ class HomeScreen(ShellScreen):
     def _draw(self) -> None:
         self.query_one(Rows).set_rows(self._rows())
 
-    async def on_rows_opened(self, message: Rows.Opened) -> None:
+    def on_rows_opened(self, message: Rows.Opened) -> None:
         kind, _colon, name = (message.row.id if message.row else "").partition(":")
         if kind == "module":
-            await self.shell.open_module(name)
+            self.shell.open_module(name)
         elif kind == "job":
-            await self.shell.show_job(name)
+            self.shell.show_job(name)
 
     def action_refresh(self) -> None:
         if self.shell.is_open:
@@ -182,7 +189,34 @@ class HomeScreen(ShellScreen):
 
     @work(exclusive=True, group="machine")
     async def _read_machine(self) -> None:
-        pass
+        from pi_installer_tui.system.machine import ALL
 
-    def _read_live(self) -> None:
-        pass
+        await self._glance(ALL)
+        await self.shell.read_name()
+
+    @work(exclusive=True, group="live")
+    async def _read_live(self) -> None:
+        if not self.is_current:
+            return
+        from pi_installer_tui.system.machine import LIVE
+
+        self._beat += 1
+        often = [name for name in LIVE if name != "addresses"]
+        await self._glance(LIVE if self._beat % ADDRESSES == 0 else often)
+
+    async def _glance(self, names: Sequence[str]) -> None:
+        from pi_installer_tui.system.machine import Machine, glance
+
+        machine = self._machine or Machine()
+        async for name, reading in glance(self.shell.host, names):
+            machine = replace(machine, **{name: reading})
+            self._machine = machine
+            self._draw_machine()
+
+    def _draw_machine(self) -> None:
+        if self._machine is not None:
+            panel = self.query_one("#machine", Panel)
+            panel.set_lines(glance_lines(self._machine, self.size.width - 2, glyphs(self)))
+
+    def on_resize(self) -> None:
+        self._draw_machine()

@@ -331,7 +331,7 @@ class JobScreen(ShellScreen):
         target = Text if self.has_class("-larger") else Rows
         self.query(target).first().focus()
 
-    async def action_cancel(self) -> None:
+    def action_cancel(self) -> None:
         self.app.push_screen(
             Ask(
                 _("Stop this job?"),
@@ -343,15 +343,15 @@ class JobScreen(ShellScreen):
             self._cancel,
         )
 
-    async def _cancel(self, yes: bool | None) -> None:
+    def _cancel(self, yes: bool | None) -> None:
         if yes:
-            await self.shell.cancel_job(self._job)
+            self.shell.cancel_job(self._job)
 
-    async def action_undo(self) -> None:
-        await self.shell.show_undo(self._job)
+    def action_undo(self) -> None:
+        self.shell.show_undo(self._job)
 
-    async def action_resume(self) -> None:
-        await self.shell.resume_job(self._job)
+    def action_resume(self) -> None:
+        self.shell.resume_job(self._job)
 
-    async def action_replan(self) -> None:
-        await self.shell.replan(self._job)
+    def action_replan(self) -> None:
+        self.shell.replan(self._job)

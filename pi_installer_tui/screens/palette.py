@@ -31,7 +31,7 @@ class Command:
     title: str
     help: str
     key: str
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
 
 
 def matches(wanted: str, command: Command) -> int:
@@ -46,10 +46,13 @@ def matches(wanted: str, command: Command) -> int:
 def commands(screen: ShellScreen) -> list[Command]:
     """What is valid now: the modules, then the actions of the screen, of what has the focus, and of the app."""
 
-    def opens(name: str) -> Callable[[], Awaitable[None]]:
-        return lambda: screen.shell.open_module(name)
+    def opens(name: str) -> Callable[[], Awaitable[object]]:
+        async def run() -> None:
+            screen.shell.open_module(name)
 
-    def does(action: str, node: DOMNode) -> Callable[[], Awaitable[None]]:
+        return run
+
+    def does(action: str, node: DOMNode) -> Callable[[], Awaitable[object]]:
         async def run() -> None:
             await screen.app.run_action(action, node)
 
@@ -65,7 +68,7 @@ def commands(screen: ShellScreen) -> list[Command]:
     return found
 
 
-class PaletteScreen(ModalScreen[Callable[[], Awaitable[None]] | None], inherit_bindings=False):
+class PaletteScreen(ModalScreen[Callable[[], Awaitable[object]] | None], inherit_bindings=False):
     """Ends with what is to be run, or None."""
 
     place: ClassVar[str] = "palette"

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
@@ -237,10 +236,8 @@ class ReviewScreen(ShellScreen):
             return
         self._agreed = True
         self.refresh_bindings()
-        self._start()
+        self.shell.start_job(self._plan)
 
-    @work(exclusive=True, group="start")
-    async def _start(self) -> None:
-        if not await self.shell.start_job(self._plan):
-            self._agreed = False
-            self.refresh_bindings()
+    def on_screen_resume(self) -> None:
+        self._agreed = False
+        self.refresh_bindings()

@@ -21,6 +21,7 @@ class TitleBar(Widget):
     DEFAULT_CSS = "TitleBar { height: 2; width: 1fr; }"
 
     where: reactive[str] = reactive("")
+    doing: reactive[str] = reactive("")
     machine: reactive[str] = reactive("")
     modes: reactive[tuple[str, ...]] = reactive(())
 
@@ -34,6 +35,8 @@ class TitleBar(Widget):
             right += [Cell(f"[{mode}]", "warn"), Cell(" ")]
         room = width - sum(cell_len(c.text) for c in right)
         left = [Cell(" pi-installer-tui", "key"), Cell("  "), Cell(self.where, "strong")]
+        if self.doing:
+            left += [Cell("  "), Cell(self.doing, "quiet")]
         return Strip([*strip(left, room, signs), *strip(right, width - room, signs)], width)
 
     def render(self) -> RenderResult:

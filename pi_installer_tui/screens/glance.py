@@ -1,0 +1,139 @@
+"""The machine at a glance as lines: what was read so far. A value that a board doesn't have isn't shown; one that can't
+be read says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens.signs import size, span
+from pi_installer_tui.system.reading import Known, Reading, Unknown, known
+from pi_installer_tui.widgets.lines import Cell, bar
+from pi_installer_tui.widgets.text import printable
+
+if TYPE_CHECKING:
+    from pi_installer_tui.console import Glyphs
+    from pi_installer_tui.system.machine import Disk, Machine
+
+#: columns from which there is room for more than the most important
+WIDE = 110
+#: share of memory or disk from which it is worth a look
+FULL = 0.85
+#: degrees Celsius at which a Raspberry Pi begins to slow down (Raspberry Pi documentation, "Frequency management and
+#: thermal control")
+HOT = 80.0
+
+_POWER = {
+    "under-voltage": N_("under-voltage"),
+    "frequency-capped": N_("frequency capped"),
+    "throttled": N_("throttled"),
+    "soft-temperature-limit": N_("hot: slowed down"),
+}
+
+
+def lines(machine: Machine, width: int, signs: Glyphs) -> list[list[Cell]]:
+    """The machine in four lines of at most `width` cells, a few more where there is room."""
+    wide = width >= WIDE
+    first = _line([_model(machine.model)], [*_heat(machine, signs), *_uptime(machine)], width)
+    second = _line([Cell(printable(", ".join(_system(machine))))], _load(machine), width)
+    third = _line(_addresses(machine, wide), _power(machine, signs), width)
+    fourth = [*_memory(machine, signs)]
+    disks = known(machine.disks) or ()
+    fourth += [cell for disk in disks[:1] for cell in _disk(disk, signs)]
+    result = [first, second, third, fourth]
+    if wide:
+        result += [_disk(disk, signs) for disk in disks[1:4]]
+    return result
+
+
+def _line(left: Sequence[Cell], right: Sequence[Cell], width: int) -> list[Cell]:
+    """Cells on the left and on the right end of a line."""
+    used = sum(cell_len(c.text) for c in (*left, *right))
+    return [*left, Cell(" " * max(2, width - used)), *right] if right else [*left]
+
+
+def _model(reading: Reading[str] | None) -> Cell:
+    if isinstance(reading, Known):
+        return Cell(printable(reading.value), "strong")
+    if isinstance(reading, Unknown):
+        return Cell(f"? {reading.reason}", "warn")
+    return Cell(_("reading ...") if reading is None else "", "quiet")
+
+
+def _uptime(machine: Machine) -> list[Cell]:
+    seconds = known(machine.uptime)
+    return [] if seconds is None else [Cell(_("up {span}").format(span=span(seconds)))]
+
+
+def _system(machine: Machine) -> Iterator[str]:
+    """Release, kernel and architecture, as far as they are known."""
+    release, kernel, architecture = known(machine.release), known(machine.kernel), known(machine.architecture)
+    if release:
+        yield release
+    if kernel:
+        yield f"Linux {kernel}"
+    if architecture:
+        yield f"{architecture.userland} ({architecture.kernel})" if architecture.mixed else architecture.userland
+
+
+def _addresses(machine: Machine, wide: bool) -> list[Cell]:
+    reading = machine.addresses
+    if not isinstance(reading, Known):
+        return [Cell(f"? {reading.reason}", "warn")] if isinstance(reading, Unknown) else []
+    shown = [a for a in reading.value if a.family == 4 or wide]
+    if not shown:
+        return [Cell(_("no address"), "warn")]
+    return [Cell(printable("  ".join(f"{a.interface} {a.address}/{a.prefix}" for a in shown[:4])))]
+
+
+def _heat(machine: Machine, signs: Glyphs) -> list[Cell]:
+    degrees = known(machine.temperature)
+    if degrees is None:
+        return []
+    if degrees >= HOT:
+        return [Cell(f"{signs.warning} {degrees:.0f} {signs.degree}C", "warn"), Cell("   ")]
+    return [Cell(f"{degrees:.0f} {signs.degree}C   ")]
+
+
+def _power(machine: Machine, signs: Glyphs) -> list[Cell]:
+    power = known(machine.power)
+    if power is None:
+        return []
+    if power.now:
+        return [Cell(f"{signs.warning} {', '.join(_(_POWER.get(name, name)) for name in power.now)}", "bad")]
+    if power.since_boot:
+        names = ", ".join(_(_POWER.get(name, name)) for name in power.since_boot)
+        return [Cell(f"{signs.warning} {_('was')} {names}", "warn")]
+    return [Cell(_("power ok"))]
+
+
+def _load(machine: Machine) -> list[Cell]:
+    load = known(machine.load)
+    return [] if load is None else [Cell(_("load {n}").format(n=f"{load.averages[0]:.1f}"))]
+
+
+def _memory(machine: Machine, signs: Glyphs) -> list[Cell]:
+    memory = known(machine.memory)
+    if memory is None:
+        return []
+    used = memory.total - memory.available
+    return _share(_("memory"), used, memory.total, signs)
+
+
+def _disk(disk: Disk, signs: Glyphs) -> list[Cell]:
+    cells = _share(_("disk {mount}").format(mount=printable(disk.mount)), disk.total - disk.free, disk.total, signs)
+    return [*cells, Cell(_("read-only"), "warn")] if disk.read_only else cells
+
+
+def _share(title: str, used: int, total: int, signs: Glyphs) -> list[Cell]:
+    share = used / total if total else 0.0
+    full = share >= FULL
+    warning = f"{signs.warning} " if full else ""
+    return [
+        Cell(f"{title} "),
+        Cell(bar(share, 10, signs), "warn" if full else "key"),
+        Cell(f" {warning}" + _("{used} of {total}").format(used=size(used), total=size(total)) + "   "),
+    ]
