@@ -281,8 +281,9 @@ class Machine:
         command = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         command += ["--root", "--wd", "--", "env", "--ignore-environment"]
         command += [f"{name}={value}" for name, value in variables.items()]
+        command += ["setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time"]
         if user != "root":
-            command += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+            command += [f"--reuid={user}", f"--regid={user}", "--init-groups"]
         return [*command, *argv]
 
     def run(

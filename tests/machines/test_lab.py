@@ -82,5 +82,5 @@ def test_a_time_zone_is_the_machines_own_and_the_clock_nobodys(machine: Machine)
     before = time.time() - time.monotonic()
     machine.run(["timedatectl", "set-timezone", "Asia/Kolkata"])
     assert machine.run(["date", "+%Z"]).stdout == "IST\n"
-    assert machine.run(["date", "-s", "@0"], check=False).status != 0
+    assert machine.run(["sh", "-c", "date -s @$(date +%s)"], check=False).status != 0
     assert abs(time.time() - time.monotonic() - before) < 1
