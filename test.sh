@@ -1,0 +1,69 @@
+#!/bin/sh
+# Everything that the tests need, then all tests; docs/testing.md.
+#   sh test.sh          of the long tests a seeded tenth
+#   sh test.sh --all    every one
+# Exit status: 0 all passed, 1 something failed.
+set -eu
+cd "$(dirname "$0")"
+
+say() { printf '\n==> %s\n' "$*"; }
+die() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
+
+all=
+case ${1:-} in
+  '') ;;
+  --all) all=--all ;;
+  *) die "unknown argument: $1 (there is --all)" ;;
+esac
+
+usable() { python3 -I -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; }
+
+missing=
+usable || missing="ca-certificates python3 python3-venv"
+command -v git >/dev/null || missing="$missing git"
+if [ -n "$missing" ]; then
+  [ "$(id -u)" = 0 ] || die "the tests need packages first. Run: sudo apt-get install $missing"
+  say "Installing Debian's packages: $missing"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -q -o DPkg::Lock::Timeout=-1 update
+  # shellcheck disable=SC2086 # a list of words
+  apt-get -q -y -o DPkg::Lock::Timeout=-1 -o Dpkg::Use-Pty=0 install --no-install-recommends $missing
+  usable || die "python3 here is $(python3 -V); the tests need 3.11 to 3.14"
+fi
+
+made_of=$(python3 -V; cat requirements-dev.lock requirements-build.lock | sha256sum; pwd)
+if [ "$(cat .venv/made-of 2>/dev/null)" != "$made_of" ]; then
+  say "Building .venv from requirements-dev.lock"
+  rm -rf .venv
+  python3 -I -m venv .venv
+  sh libraries.sh .venv requirements-dev.lock || die "the libraries could not be installed (above)"
+  pwd >"$(.venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/checkout.pth"
+  printf '%s\n' "$made_of" >.venv/made-of
+fi
+PATH=$PWD/.venv/bin:$PATH
+export PATH
+
+failed=
+check() { # NAME COMMAND...
+  name=$1; shift
+  say "$name"
+  "$@" || failed="$failed, $name"
+}
+check ruff ruff check .
+check 'ruff format' ruff format --check .
+check mypy mypy
+check import-linter lint-imports
+check 'tests without machines' pytest -n 2 -rs $all tests --ignore tests/machines
+
+without=
+say 'Whether test machines can boot here'
+if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
+  check 'tests/machines' pytest -n 2 -rs $all tests/machines
+else
+  printf '%s\n' "$why"
+  without=' The machine tests did not run (the reason is above).'
+fi
+
+echo
+[ -z "$failed" ] || die "FAILED: ${failed#, }.$without"
+printf 'test.sh: all passed.%s\n' "$without"
