@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pi_installer_tui.system.host import CommandNotFound, Completed, FileStat, Host, Process
 
@@ -89,14 +89,15 @@ class ReplayedHost(Host):
         input: bytes | None = None,  # noqa: A002
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        grace: float = 5.0,
     ) -> AsyncIterator[Process]:
         raise AssertionError("reading starts no process that it follows")
         yield
 
-    async def _never(self, *_args: object, **_values: object) -> None:
+    async def _never(self, *_args: object, **_values: object) -> NoReturn:
         raise AssertionError("reading changes nothing")
 
-    replace = symlink = mkdir = remove = chmod = _never
+    replace = symlink = mkdir = remove = chmod = disk = _never
 
 
 def recording(name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -105,6 +106,8 @@ class DemoHost(Host):
         return found.path if found else None
 
     def _player(self, program: str) -> Player | None:
+        if program == sys.executable:
+            return PLAYERS["python3"]
         folder, slash, name = program.rpartition("/")
         found = PLAYERS.get(name)
         if found is None or (slash and not folder.startswith("/")):

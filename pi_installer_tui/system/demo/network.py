@@ -650,8 +650,8 @@ async def ip(call: Call) -> int:
             elif four or six:
                 row["addr_info"] = [a for a in row["addr_info"] if a["family"] == ("inet6" if six else "inet")]
     elif kind:
-        lines = [line.split() for line in (machine.text("/run/demo/neighbours") or "").splitlines()]
-        rows = [{"dst": dst, "dev": "eth0", "lladdr": mac, "state": ["REACHABLE"]} for dst, mac in lines]
+        near = neighbours(machine)
+        rows = [{"dst": dst, "dev": "eth0", "lladdr": mac, "state": ["REACHABLE"]} for dst, mac in near.items()]
     else:
         raise Refused(f'Object "{words[0] if words else ""}" is unknown, try "ip help".')
     if as_json:
@@ -692,6 +692,12 @@ def _route_to(machine: Machine, target: str) -> dict[str, Any]:
     raise Refused("RTNETLINK answers: Network is unreachable", 2)
 
 
+def neighbours(machine: Machine) -> dict[str, str]:
+    """The other machines on the segment: address and hardware address."""
+    lines = (line.split() for line in (machine.text("/run/demo/neighbours") or "").splitlines())
+    return {line[0]: line[1] for line in lines}
+
+
 def answers(machine: Machine, target: str) -> str | None:
     """The address that answers for a target: a neighbour, ourselves, or anything beyond a gateway that answers."""
     names = {"localhost": "127.0.0.1", "deb.mirror.lan": "151.101.2.132"}
@@ -701,7 +707,7 @@ def answers(machine: Machine, target: str) -> str | None:
     except ValueError:
         raise Refused(f"ping: {target}: Name or service not known", 2) from None
     own = [info["local"] for row in addresses_of(machine) for info in row["addr_info"]]
-    near = [line.split()[0] for line in (machine.text("/run/demo/neighbours") or "").splitlines()]
+    near = neighbours(machine)
     networks = [ipaddress.ip_network(r["dst"]) for r in routes_of(machine) if r["dst"] != "default"]
     if target in own or address.is_loopback:
         return target
@@ -734,8 +740,7 @@ async def arping(call: Call) -> int:
     target, device = options.words[-1], options.value("-I", default="eth0")
     if device not in interfaces(call.machine):
         raise Refused(f'arping: Interface "{device}" is not found', 2)
-    lines = (line.split() for line in (call.machine.text("/run/demo/neighbours") or "").splitlines())
-    near = {line[0]: line[1] for line in lines}
+    near = neighbours(call.machine)
     source = "0.0.0.0" if options.has("-D") else "192.168.1.23"
     await call.out(f"ARPING {target} from {source} {device}")
     if target in near:
@@ -744,3 +749,18 @@ async def arping(call: Call) -> int:
         await call.pause(float(options.value("-w", default="1")))
     await call.out(f"Sent 1 probes (1 broadcast(s))\nReceived {int(target in near)} response(s)")
     return int((target in near) == options.has("-D"))
+
+
+@player("python3")
+async def python3(call: Call) -> int:
+    """Python with the one script that the modules run: `arp.py INTERFACE ADDRESS`, who has an address."""
+    words = [word for word in call.argv[1:] if not word.startswith("-")]
+    if len(words) != 3 or not words[0].endswith("/arp.py"):
+        raise Refused(f"python3: can't open file '{words[0] if words else ''}': [Errno 2] No such file or directory", 2)
+    _script, device, address = words
+    if device not in interfaces(call.machine):
+        raise Refused("[Errno 19] No such device", 2)
+    mac = neighbours(call.machine).get(address)
+    await call.pause(0.1 if mac else 0.9)
+    await call.out(mac or "")
+    return 0 if mac else 1

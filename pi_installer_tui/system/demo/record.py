@@ -100,8 +100,8 @@ def packages() -> tuple[str, str]:
 
 
 def units() -> None:
-    """The unit files of what runs or can be enabled, shortened to what systemctl tells of them, their aliases, and the
-    links that enable them."""
+    """The unit files of what runs, can be enabled or is started on demand, shortened to what systemctl tells of them,
+    their aliases, and the links that enable them."""
     running = said("systemctl", "list-units", "--no-legend", "--plain").split()
     kept = set[str]()
     for path in sorted(Path("/usr/lib/systemd/system").iterdir()):
@@ -115,7 +115,8 @@ def units() -> None:
             unit.read_string(path.read_text())
         except configparser.Error:
             continue
-        if path.name not in running and not unit.has_section("Install"):
+        on_demand = unit.has_option("Service", "BusName")
+        if path.name not in running and not unit.has_section("Install") and not on_demand:
             continue
         kept.add(path.name)
         shown = {

@@ -1,0 +1,437 @@
+"""What a host promises, as cases that run the same on the demo machine and on a real Debian (as root, with nothing but
+its Python). What the players print is thus held to what the real programs print.
+
+A case leaves the machine as usable as it found it: on a real one they all run after each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import configparser
+import json
+import os
+import re
+import signal
+from collections.abc import Awaitable, Callable
+
+from pi_installer_tui.system import machine
+from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Completed, Host
+from pi_installer_tui.system.reading import Known, known
+
+Case = Callable[[Host], Awaitable[None]]
+CASES: dict[str, Case] = {}
+
+
+def case(function: Case) -> Case:
+    CASES[function.__name__] = function
+    return function
+
+
+async def said(host: Host, *argv: str) -> str:
+    """What a command that succeeds prints."""
+    return (await host.run(argv, check=True)).stdout
+
+
+async def refused(host: Host, *argv: str) -> Completed:
+    done = await host.run(argv)
+    assert not done.ok, f"{argv} succeeded: {done.stdout}"
+    return done
+
+
+async def raises(error: type[Exception], awaitable: Awaitable[object]) -> Exception:
+    try:
+        await awaitable
+    except error as raised:
+        return raised
+    raise AssertionError(f"no {error.__name__}")
+
+
+def properties(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+# files --------------------------------------------------------------------------------------------------------
+
+
+@case
+async def files_keep_content_mode_and_owner(host: Host) -> None:
+    await host.mkdir("/etc/contract", mode=0o750, uid=0, gid=4)
+    await host.replace("/etc/contract/file", b"\0\xff", mode=0o640, uid=1, gid=2)
+    folder, file = await host.stat("/etc/contract"), await host.stat("/etc/contract/file")
+    assert folder is not None and file is not None
+    assert (folder.kind, folder.mode, folder.uid, folder.gid) == ("directory", 0o750, 0, 4)
+    assert (file.kind, file.mode, file.uid, file.gid, file.size) == ("file", 0o640, 1, 2, 2)
+    assert await host.read("/etc/contract/file") == b"\0\xff"
+    await host.chmod("/etc/contract/file", mode=0o4711, uid=0, gid=0)
+    file = await host.stat("/etc/contract/file")
+    assert file is not None and (file.mode, file.uid, file.gid) == (0o4711, 0, 0)
+    assert await host.listdir("/etc/contract") == ("file",)
+    await raises(OSError, host.remove("/etc/contract"))
+    await host.remove("/etc/contract/file")
+    await host.remove("/etc/contract")
+    assert await host.stat("/etc/contract") is None
+
+
+@case
+async def links_are_never_written_through(host: Host) -> None:
+    await host.replace("/etc/contract-target", b"precious", mode=0o600, uid=0, gid=0)
+    await host.symlink("/etc/contract-link", "contract-target")
+    assert await host.read("/etc/contract-link") == b"precious"
+    assert await host.realpath("/etc/contract-link") == "/etc/contract-target"
+    await raises(OSError, host.chmod("/etc/contract-link", mode=0o777, uid=0, gid=0))
+    await host.replace("/etc/contract-link", b"new", mode=0o644, uid=0, gid=0)
+    link, target = await host.stat("/etc/contract-link"), await host.stat("/etc/contract-target")
+    assert link is not None and link.kind == "file"
+    assert target is not None and target.mode == 0o600
+    assert await host.read("/etc/contract-target") == b"precious"
+    await host.remove("/etc/contract-link")
+    await host.remove("/etc/contract-target")
+
+
+@case
+async def what_is_not_there_is_told_the_same_way(host: Host) -> None:
+    assert await host.stat("/etc/nothing") is None
+    assert await host.listdir("/etc/nothing") == ()
+    assert await host.text("/etc/nothing") is None
+    await raises(FileNotFoundError, host.read("/etc/nothing"))
+    await raises(FileNotFoundError, host.remove("/etc/nothing"))
+    await raises(FileNotFoundError, host.replace("/etc/nothing/x", b"", mode=0o644, uid=0, gid=0))
+    await raises(IsADirectoryError, host.read("/etc"))
+    await raises(NotADirectoryError, host.listdir("/etc/hostname"))
+    await raises(FileExistsError, host.mkdir("/etc", mode=0o755, uid=0, gid=0))
+    await raises(ValueError, host.read("etc/hostname"))
+
+
+# commands -----------------------------------------------------------------------------------------------------
+
+
+@case
+async def commands_end_with_their_output(host: Host) -> None:
+    done = await host.run(["echo", "a b", "$HOME"])
+    assert (done.status, done.stdout, done.stderr) == (0, "a b $HOME\n", "")
+    assert (await host.run(["false"])).status == 1
+    assert (await host.run(["cat"], input=b"x" * 300_000)).stdout == "x" * 300_000
+    assert (await host.run(["cat"])).stdout == ""
+    await raises(CommandNotFound, host.run(["no-such-program"]))
+    await raises(CommandFailed, host.run(["false"], check=True))
+    await raises(ValueError, host.run(["echo", "a\0b"]))
+    assert await host.which("no-such-program") is None
+    assert (await host.which("systemctl") or "").endswith("/systemctl")
+
+
+@case
+async def a_stream_comes_in_chunks_and_can_be_ended(host: Host) -> None:
+    async with host.start(["cat"], input=b"line\n" * 50_000) as process:
+        chunks = [chunk async for chunk in process.chunks()]
+        assert await process.wait() == 0
+    assert b"".join(chunks) == b"line\n" * 50_000
+    assert max(map(len, chunks)) <= 65536
+    async with host.start(["sleep", "600"]) as process:
+        await process.end()
+        assert await process.wait() == -signal.SIGTERM
+    task = asyncio.ensure_future(host.run(["sleep", "600"]))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await raises(asyncio.CancelledError, task)  # type: ignore[arg-type]
+
+
+# names, time, language ----------------------------------------------------------------------------------------
+
+
+@case
+async def a_hostname_is_set_everywhere_at_once(host: Host) -> None:
+    before = (await said(host, "hostnamectl", "hostname")).strip()
+    await said(host, "hostnamectl", "set-hostname", "attic")
+    assert await host.text("/etc/hostname") == "attic\n"
+    assert await host.text("/proc/sys/kernel/hostname") == "attic\n"
+    assert await said(host, "hostnamectl", "--static") == "attic\n"
+    assert await said(host, "hostname") == "attic\n"
+    told = json.loads(await said(host, "hostnamectl", "--json=short"))
+    assert (told["Hostname"], told["StaticHostname"]) == ("attic", "attic")
+    await said(host, "hostnamectl", "hostname", before)
+    assert await said(host, "hostnamectl", "hostname") == f"{before}\n"
+
+
+@case
+async def a_zone_is_a_link_that_timedatectl_reads(host: Host) -> None:
+    zones = (await said(host, "timedatectl", "list-timezones")).split()
+    assert len(zones) > 400
+    assert {"Europe/Berlin", "America/Argentina/Ushuaia", "UTC"} <= set(zones)
+    before = properties(await said(host, "timedatectl", "show"))["Timezone"]
+    await said(host, "timedatectl", "set-timezone", "Europe/Berlin")
+    link = await host.stat("/etc/localtime")
+    assert link is not None
+    assert (link.kind, link.target) == ("link", "../usr/share/zoneinfo/Europe/Berlin")
+    shown = properties(await said(host, "timedatectl", "show"))
+    assert shown["Timezone"] == "Europe/Berlin"
+    assert {"NTP", "CanNTP", "NTPSynchronized", "TimeUSec", "LocalRTC"} <= set(shown)
+    done = await refused(host, "timedatectl", "set-timezone", "Foo/Bar")
+    assert done.stderr == "Failed to set time zone: Invalid or not installed time zone 'Foo/Bar'\n"
+    await host.symlink("/etc/localtime", "/usr/share/zoneinfo/Asia/Tokyo")
+    await said(host, "systemctl", "stop", "systemd-timedated.service")  # it reads the link when it starts
+    assert await said(host, "timedatectl", "show", "-p", "Timezone", "--value") == "Asia/Tokyo\n"
+    await said(host, "timedatectl", "set-timezone", before)
+
+
+@case
+async def a_locale_is_built_before_it_is_set(host: Host) -> None:
+    list_before = await host.read("/etc/locale.gen")
+    default_before = await host.read("/etc/default/locale")
+    supported = (await host.read("/usr/share/i18n/SUPPORTED")).decode().splitlines()
+    assert "de_AT.UTF-8 UTF-8" in supported
+    assert "de_AT.utf8" not in (await said(host, "locale", "-a")).split()
+    assert not (await host.run(["update-locale", "LANG=de_AT.UTF-8"])).ok
+    text = list_before.replace(b"\n# de_AT.UTF-8 UTF-8", b"\nde_AT.UTF-8 UTF-8")
+    assert text != list_before
+    await host.replace("/etc/locale.gen", text, mode=0o644, uid=0, gid=0)
+    output = await said(host, "locale-gen")
+    assert output.startswith("Generating locales (this might take a while)...\n  ")
+    assert "  de_AT.UTF-8... done\n" in output
+    assert output.endswith("Generation complete.\n")
+    assert {"C", "C.utf8", "POSIX", "de_AT.utf8"} <= set((await said(host, "locale", "-a")).split())
+    await said(host, "update-locale", "LANG=de_AT.UTF-8")
+    assert b"LANG=de_AT.UTF-8\n" in await host.read("/etc/default/locale")
+    shown = (await said(host, "localectl", "status")).splitlines()
+    assert shown[0] == "System Locale: LANG=de_AT.UTF-8"
+    assert (shown[1].strip(), shown[2][:14]) == ("VC Keymap: (unset)", "   X11 Layout:")
+    for path, data in (("/etc/locale.gen", list_before), (await host.realpath("/etc/default/locale"), default_before)):
+        await host.replace(path, data, mode=0o644, uid=0, gid=0)
+    await said(host, "locale-gen")
+    assert "de_AT.utf8" not in (await said(host, "locale", "-a")).split()
+
+
+@case
+async def the_keyboard_is_what_its_file_says(host: Host) -> None:
+    before = await host.read("/etc/default/keyboard")
+    lines = b'XKBMODEL="pc105"\nXKBLAYOUT="de"\nXKBVARIANT="nodeadkeys"\nXKBOPTIONS=""\nBACKSPACE="guess"\n'
+    await host.replace("/etc/default/keyboard", lines, mode=0o644, uid=0, gid=0)
+    await host.run(["systemctl", "try-restart", "systemd-localed.service"])
+    shown = dict(line.strip().split(": ", 1) for line in (await said(host, "localectl", "status")).splitlines())
+    assert (shown["X11 Layout"], shown["X11 Model"], shown["X11 Variant"]) == ("de", "pc105", "nodeadkeys")
+    layouts = (await host.read("/usr/share/X11/xkb/rules/base.lst")).decode()
+    assert re.search(r"(?m)^! layout$", layouts) and re.search(r"(?m)^  de +German$", layouts)
+    await host.replace("/etc/default/keyboard", before, mode=0o644, uid=0, gid=0)
+
+
+# units --------------------------------------------------------------------------------------------------------
+
+
+@case
+async def a_units_state_is_told_and_changed(host: Host) -> None:
+    wanted = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts,FragmentPath"
+    shown = properties(await said(host, "systemctl", "show", "cron.service", "-p", wanted))
+    path = shown.pop("FragmentPath")
+    assert path.endswith("/lib/systemd/system/cron.service")
+    assert shown == {"Id": "cron.service", "LoadState": "loaded", "ActiveState": "active", "SubState": "running",
+                     "UnitFileState": "enabled", "NRestarts": "0"}  # fmt: skip
+    await said(host, "systemctl", "stop", "cron")
+    done = await host.run(["systemctl", "is-active", "cron"])
+    assert (done.status, done.stdout) == (3, "inactive\n")
+    await said(host, "systemctl", "start", "cron")
+    assert await said(host, "systemctl", "is-active", "cron") == "active\n"
+    done = await host.run(["systemctl", "disable", "cron"], check=True)
+    assert "multi-user.target.wants/cron.service" in done.stderr
+    assert await host.stat("/etc/systemd/system/multi-user.target.wants/cron.service") is None
+    assert (await host.run(["systemctl", "is-enabled", "cron"])).stdout == "disabled\n"
+    await said(host, "systemctl", "enable", "--now", "cron")
+    assert await said(host, "systemctl", "is-enabled", "cron") == "enabled\n"
+    link = await host.stat("/etc/systemd/system/multi-user.target.wants/cron.service")
+    assert link is not None and link.kind == "link"
+    started = ("systemctl", "show", "cron", "-p", "ActiveEnterTimestampMonotonic", "--value")
+    before = int(await said(host, *started))
+    await said(host, "systemctl", "restart", "cron")
+    assert int(await said(host, *started)) > before
+    await said(host, "systemctl", "mask", "cron")
+    shown = properties(await said(host, "systemctl", "show", "cron", "-p", "LoadState,UnitFileState"))
+    assert shown == {"LoadState": "masked", "UnitFileState": "masked"}
+    await said(host, "systemctl", "unmask", "cron")
+    await said(host, "systemctl", "daemon-reload")
+    await said(host, "systemctl", "restart", "cron")
+
+
+@case
+async def a_unit_that_is_not_there_is_told_so(host: Host) -> None:
+    shown = await said(
+        host, "systemctl", "show", "-p", "Id,LoadState,ActiveState", "--", "nope.service", "cron.service"
+    )
+    first, second = (properties(block) for block in shown.split("\n\n"))
+    assert first == {"Id": "nope.service", "LoadState": "not-found", "ActiveState": "inactive"}
+    assert second["Id"] == "cron.service"
+    done = await refused(host, "systemctl", "restart", "nope")
+    assert (done.status, done.stderr) == (5, "Failed to restart nope.service: Unit nope.service not found.\n")
+    assert (await refused(host, "systemctl", "enable", "nope")).status == 1
+    assert (await refused(host, "systemctl", "is-enabled", "nope")).status in (1, 4)  # 4 since systemd 255
+    assert (await host.run(["systemctl", "is-active", "nope"])).stdout == "inactive\n"
+    assert properties(await said(host, "systemctl", "show", "sshd", "-p", "Id"))["Id"] == "ssh.service"
+
+
+# network ------------------------------------------------------------------------------------------------------
+
+
+async def wired(host: Host) -> tuple[str, str, str]:
+    """Name, UUID and keyfile of the connection on eth0."""
+    shown = await said(host, "nmcli", "-t", "-f", "NAME,UUID,TYPE,DEVICE,FILENAME", "connection", "show", "--active")
+    for line in shown.splitlines():
+        name, uuid, kind, device, path = re.split(r"(?<!\\):", line)
+        if device == "eth0":
+            assert kind == "802-3-ethernet"
+            return name, uuid, path
+    raise AssertionError(f"eth0 isn't connected: {shown}")
+
+
+@case
+async def a_profile_counts_after_reload_and_holds_after_reapply(host: Host) -> None:
+    name, uuid, path = await wired(host)
+    file = await host.stat(path)
+    assert file is not None and file.mode == 0o600
+    before = await host.read(path)
+    keyfile = configparser.RawConfigParser(delimiters=("=",))
+    keyfile.read_string(before.decode())
+    asked = ("nmcli", "-g", "ipv4.dns", "connection", "show", "uuid", uuid)
+    old = await said(host, *asked)
+    servers = [server for server in keyfile.get("ipv4", "dns", fallback="").split(";") if server]
+    text = before.decode()
+    line = f"dns={''.join(f'{s};' for s in (*servers, '203.0.113.53'))}"
+    text = re.sub(r"(?m)^dns=.*$\n", "", text).replace("[ipv4]\n", f"[ipv4]\n{line}\n")
+    await host.replace(path, text.encode(), mode=0o600, uid=0, gid=0)
+    assert await said(host, *asked) == old, "NetworkManager has not read it yet"
+    await said(host, "nmcli", "connection", "reload")
+    assert "203.0.113.53" in await said(host, *asked)
+    shown = await said(host, "nmcli", "-t", "-f", "IP4", "device", "show", "eth0")
+    assert "203.0.113.53" not in shown
+    done = await said(host, "nmcli", "device", "reapply", "eth0")
+    assert "Connection successfully reapplied to device 'eth0'." in done
+    shown = await said(host, "nmcli", "-t", "-f", "GENERAL,IP4", "device", "show", "eth0")
+    values = dict(line.split(":", 1) for line in shown.splitlines())
+    assert "203.0.113.53" in [v for k, v in values.items() if k.startswith("IP4.DNS[")]
+    assert values["GENERAL.STATE"] == "100 (connected)"
+    assert (values["GENERAL.DEVICE"], values["GENERAL.TYPE"]) == ("eth0", "ethernet")
+    assert (values["GENERAL.CONNECTION"], values["GENERAL.CON-UUID"]) == (name, uuid)
+    assert values["GENERAL.NM-MANAGED"] == "yes"
+    await host.replace(path, before, mode=0o600, uid=0, gid=0)
+    await said(host, "nmcli", "connection", "reload")
+    done = await said(host, "nmcli", "connection", "up", "uuid", uuid)
+    assert done.startswith("Connection successfully activated (D-Bus active path: /org/freedesktop/NetworkManager/")
+    assert "203.0.113.53" not in await said(host, "nmcli", "-t", "-f", "IP4", "device", "show", "eth0")
+
+
+@case
+async def a_profile_that_others_can_read_is_ignored(host: Host) -> None:
+    path = "/etc/NetworkManager/system-connections/contract.nmconnection"
+    text = b"[connection]\nid=contract\ntype=ethernet\ninterface-name=none9\nautoconnect=false\n"
+    for mode, found in ((0o644, False), (0o600, True)):
+        await host.replace(path, text, mode=mode, uid=0, gid=0)
+        await said(host, "nmcli", "connection", "reload")
+        assert (await host.run(["nmcli", "connection", "show", "contract"])).ok is found, oct(mode)
+    await host.remove(path)
+    await said(host, "nmcli", "connection", "reload")
+    done = await refused(host, "nmcli", "connection", "show", "contract")
+    assert (done.status, done.stderr) == (10, "Error: contract - no such connection profile.\n")
+
+
+@case
+async def nmcli_lists_and_refuses(host: Host) -> None:
+    assert await said(host, "nmcli", "-t", "-f", "STATE", "general") == "connected\n"
+    assert "eth0:ethernet:connected" in await said(host, "nmcli", "-t", "-f", "DEVICE,TYPE,STATE", "device")
+    assert (await refused(host, "nmcli", "device", "show", "nope9")).stderr == "Error: Device 'nope9' not found.\n"
+    done = await refused(host, "nmcli", "connection", "up", "nope")
+    assert (done.status, done.stderr) == (10, "Error: unknown connection 'nope'.\n")
+    done = await refused(host, "nmcli", "-f", "NOPE", "device")
+    assert done.status == 2 and "invalid field 'NOPE'" in done.stderr
+    assert (await refused(host, "nmcli", "foo")).status == 2
+
+
+@case
+async def ip_tells_addresses_and_routes(host: Host) -> None:
+    links = {link["ifname"]: link for link in json.loads(await said(host, "ip", "-j", "addr"))}
+    keys = {"ifindex", "ifname", "flags", "mtu", "operstate", "link_type", "address", "addr_info"}
+    assert all(keys <= set(link) for link in links.values())
+    assert "LOOPBACK" in links["lo"]["flags"] and links["eth0"]["link_type"] == "ether"
+    own = next(info for info in links["eth0"]["addr_info"] if info["family"] == "inet")
+    assert {"local", "prefixlen", "scope", "broadcast", "label"} <= set(own)
+    routes = json.loads(await said(host, "ip", "-json", "-4", "route", "show", "default"))
+    assert routes[0]["dst"] == "default" and routes[0]["dev"] == "eth0" and routes[0]["gateway"]
+    taken = json.loads(await said(host, "ip", "-j", "route", "get", "192.0.2.1"))[0]
+    assert (taken["dev"], taken["gateway"], taken["prefsrc"]) == ("eth0", routes[0]["gateway"], own["local"])
+    one = json.loads(await said(host, "ip", "-j", "addr", "show", "dev", "eth0"))
+    assert [link["ifname"] for link in one if link] == ["eth0"]
+    done = await refused(host, "ip", "-j", "addr", "show", "dev", "nope9")
+    assert done.stderr == 'Device "nope9" does not exist.\n'
+    assert (await host.run(["ping", "-c", "1", "-W", "2", routes[0]["gateway"]])).status == 0
+    network = own["local"].rpartition(".")[0]
+    assert (await host.run(["ping", "-c", "1", "-W", "1", f"{network}.251"])).status == 1
+
+
+# packages -----------------------------------------------------------------------------------------------------
+
+
+@case
+async def apt_installs_with_progress_and_takes_away(host: Host) -> None:
+    await said(host, "apt-get", "update")
+    await said(host, "apt-get", "clean")
+    dry = await said(host, "apt-get", "-s", "install", "--no-install-recommends", "htop")
+    assert "The following NEW packages will be installed:" in dry
+    assert re.search(r"(?m)^Inst htop \(\S+ .*\[\w+\]\)$", dry) and re.search(r"(?m)^Conf htop ", dry)
+    uris = await said(host, "apt-get", "-qq", "--print-uris", "--no-install-recommends", "install", "htop")
+    assert re.search(r"(?m)^'\S+/htop_\S+\.deb' htop_\S+\.deb \d+ \w+:[0-9a-f]+$", uris)
+    read, write = os.pipe()
+    argv = ["apt-get", "-y", "-o", f"APT::Status-Fd={write}", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]
+    try:
+        async with host.start([*argv, "install", "htop"], pass_fds=[write]) as process:
+            os.close(write)
+            output = b"".join([chunk async for chunk in process.chunks()]).decode()
+            assert await process.wait() == 0, output
+        told = os.read(read, 1_000_000).decode().splitlines()
+    finally:
+        os.close(read)
+    assert re.search(r"(?m)^Setting up htop \(", output)
+    for kind in ("dlstatus", "pmstatus"):
+        lines = [line.split(":", 3) for line in told if line.startswith(f"{kind}:")]
+        assert lines and all(0 <= float(line[2]) <= 100 and len(line) == 4 for line in lines)
+    assert await said(host, "dpkg-query", "-W", "-f=${db:Status-Status} ${Package}", "htop") == "installed htop"
+    assert "htop\n" in await said(host, "apt-mark", "showmanual")
+    assert "htop is already the newest version" in await said(host, "apt-get", "-y", "install", "htop")
+    await said(host, "apt-get", "-y", "purge", "htop")
+    done = await host.run(["dpkg-query", "-W", "htop", "cron"])
+    assert done.status == 1 and done.stderr == "dpkg-query: no packages found matching htop\n"
+    assert done.stdout.startswith("cron\t")
+    await said(host, "apt-get", "-y", "--purge", "autoremove")
+
+
+@case
+async def what_apt_brings_for_others_is_marked_and_goes_with_them(host: Host) -> None:
+    before = set((await said(host, "apt-mark", "showauto")).split())
+    await said(host, "apt-get", "-y", "--no-install-recommends", "install", "nginx")
+    assert "nginx-common" in set((await said(host, "apt-mark", "showauto")).split()) - before
+    assert await said(host, "systemctl", "is-active", "nginx") == "active\n"
+    assert await said(host, "systemctl", "is-enabled", "nginx") == "enabled\n"
+    await said(host, "apt-get", "-y", "purge", "nginx")
+    assert "Remv nginx-common" in await said(host, "apt-get", "-s", "autoremove")
+    await said(host, "apt-get", "-y", "--purge", "autoremove")
+    assert (await host.run(["dpkg-query", "-W", "nginx-common"])).status == 1
+
+
+@case
+async def packages_that_are_not_there_are_refused(host: Host) -> None:
+    done = await refused(host, "apt-get", "-y", "install", "no-such-package")
+    assert (done.status, done.stderr) == (100, "E: Unable to locate package no-such-package\n")
+    assert (await refused(host, "apt-mark", "auto", "no-such-package")).status == 100
+    done = await refused(host, "dpkg", "-s", "no-such-package")
+    assert done.stderr.startswith("dpkg-query: package 'no-such-package' is not installed")
+    assert await said(host, "dpkg", "--audit") == ""
+    assert await said(host, "dpkg", "--configure", "-a") == ""
+    assert (await said(host, "dpkg", "--print-architecture")).strip() in ("amd64", "arm64", "armhf")
+
+
+# facts --------------------------------------------------------------------------------------------------------
+
+
+@case
+async def the_machine_is_read_at_a_glance(host: Host) -> None:
+    found = await machine.read(host)
+    for name in ("release", "kernel", "architecture", "uptime", "addresses", "memory", "load", "disks"):
+        assert isinstance(getattr(found, name), Known), name
+    assert any(address.interface == "eth0" for address in known(found.addresses) or ())
+    assert await host.systemd()
+    usage = await host.disk("/")
+    assert 0 < usage.used <= usage.total and usage.free < usage.total

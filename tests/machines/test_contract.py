@@ -1,0 +1,28 @@
+"""A real machine keeps the contract that the demo machine is held to (tests/contract/cases.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.cases import CASES
+
+from .conftest import REPOSITORY
+from .lab import Lab
+from .machine import CHECKOUT, Image
+
+
+@pytest.fixture(scope="module")
+def results(lab: Lab, bare_image: Image) -> Iterator[dict[str, str | None]]:
+    """All cases' results on one bare machine."""
+    with lab.machine(bare_image) as machine:
+        machine.push_checkout(REPOSITORY)
+        done = machine.run(["sh", "-c", f"cd {CHECKOUT} && exec python3 -m tests.contract.run"])
+        yield json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_real_machine_keeps_the_contract(name: str, results: dict[str, str | None]) -> None:
+    assert results[name] is None, results[name]
