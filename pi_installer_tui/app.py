@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,8 +20,9 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar
 from textual.signal import Signal
+from textual.widget import Widget
 
-from pi_installer_tui.console import SSH, Profile
+from pi_installer_tui.console import SSH, Profile, Terminal, detect
 from pi_installer_tui.console.driver import CellDriver
 from pi_installer_tui.console.scrollbar import plain
 from pi_installer_tui.console.theme import THEME
@@ -89,11 +90,10 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self._last_key = 0.0
         self._imported = asyncio.Event()
         self.machine_name = ""
-        ScrollBar.renderer = plain(profile.glyphs)
         self.animation_level = "none"
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.set_class(profile.glyphs.full.isascii(), "-ascii")
+        self._dress()
 
     # what screens ask for (screens.base.Shell); workers of the app, since a screen that is left ends its own ----------
 
@@ -244,6 +244,27 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     def action_leave(self) -> None:
         self.exit()
+
+    def action_redraw(self) -> None:
+        if isinstance(self._driver, CellDriver):
+            self._driver.repaint(measure=True)
+
+    def draw_for(self, wish: str) -> None:
+        """Draws for another console from now on."""
+        term = "linux" if wish == "hdmi" else "xterm-256color" if wish == "ssh" else self.profile.term
+        found = detect({"TERM": term}, Terminal(utf8=True), wish)
+        self.profile = replace(found, size=self.profile.size, font=self.profile.font if wish == "hdmi" else None)
+        self._dress()
+        if isinstance(self._driver, CellDriver):
+            self._driver.use(self.profile)
+        self.refresh_css()
+        for screen in self.screen_stack:
+            for node in screen.walk_children(Widget, with_self=True):
+                node.refresh(layout=True)
+
+    def _dress(self) -> None:
+        ScrollBar.renderer = plain(self.profile.glyphs)
+        self.set_class(self.profile.glyphs.full.isascii(), "-ascii")
 
     def action_help(self) -> None:
         from pi_installer_tui.screens.help import HelpScreen

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pi_installer_tui.tasks.events import JobEnded
 from pi_installer_tui.tasks.jobs import CANCEL
 from pi_installer_tui.tasks.journal import Journal
 from pi_installer_tui.tasks.lock import Lock
@@ -73,7 +74,12 @@ def _work(store: Store, job: str, resume: bool) -> int:
         time.sleep(0.02)
     with lock:
         with contextlib.closing(Journal(store.journal(job))) as journal:
-            asyncio.run(_run(store, job, journal, resume))
+            try:
+                asyncio.run(_run(store, job, journal, resume))
+            except Exception:
+                if store.progress(job).ended is None:
+                    journal.last_words(JobEnded(outcome="failed", reason="internal-error"))
+                raise
         with contextlib.suppress(OSError):
             store.prune()
     return 0

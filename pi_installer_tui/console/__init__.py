@@ -10,7 +10,7 @@ from pi_installer_tui.console.profile import Profile, Terminal, detect
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
-__all__ = ["SSH", "Glyphs", "Profile", "glyphs"]
+__all__ = ["SSH", "Glyphs", "Profile", "Terminal", "detect", "glyphs"]
 
 #: where nothing is known: a terminal emulator with UTF-8
 SSH = detect({"TERM": "xterm-256color"}, Terminal(utf8=True))

@@ -233,8 +233,6 @@ class CellDriver(LinuxDriver):
 
     def _end(self, number: int) -> None:
         """The line is gone, or somebody ends the program: leave at once, quietly."""
-        if number == signal.SIGHUP:
-            self._lost = True
         self._app.exit(return_code=128 + number)
 
     def disable_input(self) -> None:

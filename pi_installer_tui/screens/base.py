@@ -82,6 +82,9 @@ class Shell(Protocol):
     def show_undo(self, job: str) -> object:
         """Plans the way back from a job and shows it for review."""
 
+    def draw_for(self, wish: str) -> None:
+        """Draws for another console from now on (a wish as `--console` takes it)."""
+
     def open_module(self, name: str) -> object:
         """Opens a module's screen."""
 

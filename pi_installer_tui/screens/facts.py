@@ -12,6 +12,7 @@ from textual.widget import Widget
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.system.reading import Known, Missing, Reading, Unknown
+from pi_installer_tui.widgets.form.rows import Note
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.text import TextPane, printable
 
@@ -43,29 +44,32 @@ def source(reading: Reading[Any]) -> str:
 
 
 def differs(fact: Fact) -> bool:
-    """What is in effect isn't what is configured, or a reboot will change it."""
+    """What is in effect isn't what is configured, or a reboot will change it. An effect that only says more of the
+    same (`DHCP`, and the address that came of it) doesn't differ."""
     configured, effective, pending = fact.value.configured, fact.value.effective, fact.value.pending
-    known = [r.value for r in (configured, effective, pending) if isinstance(r, Known)]
-    return any(one != known[0] for one in known)
+    known = [plain(r.value) for r in (configured, effective, pending) if isinstance(r, Known)]
+    return any(one != known[0] and not one.startswith(f"{known[0]} ") for one in known)
 
 
-def note(fact: Fact) -> Cell:
-    """What stands beside a field."""
+def note(fact: Fact) -> Note:
+    """What stands beside a field: why it is unknown, what is different in effect or after a reboot, else what else is
+    said of it in effect, or its owner and source."""
     configured, effective, pending = fact.value.configured, fact.value.effective, fact.value.pending
-    if isinstance(fact.value.best, Unknown):
-        return Cell(f"? {value(fact.value.best)}", "warn")
-    if isinstance(pending, Known) and isinstance(effective, Known) and pending.value != effective.value:
-        return Cell(_("! after a reboot: {value}").format(value=value(pending)), "warn")
+    best = fact.value.best
+    if isinstance(best, Unknown):
+        return Note(f"? {value(best)}", "warn")
+    shown = value(best) if isinstance(best, Known) else ""
     if differs(fact):
-        return Cell(_("! in effect: {value}").format(value=value(effective)), "warn")
-    owner = fact.value.owner
-    where = source(configured) or source(effective)
-    if owner and where:
-        return Cell(_("{owner}: {where}").format(owner=owner, where=where), "quiet")
-    return Cell(owner or where, "quiet")
+        if isinstance(pending, Known) and value(pending) != value(effective):
+            return Note(_("! after a reboot: {value}").format(value=value(pending)), "warn", shown)
+        return Note(_("! in effect: {value}").format(value=value(effective)), "warn", shown)
+    if isinstance(configured, Known) and isinstance(effective, Known) and configured.value != effective.value:
+        return Note(value(effective), "quiet", shown)
+    said = [part for part in (fact.value.owner, source(configured) or source(effective)) if part]
+    return Note(": ".join(said), "quiet", shown)
 
 
-def notes(facts: Iterable[Fact]) -> dict[str, Cell]:
+def notes(facts: Iterable[Fact]) -> dict[str, Note]:
     """What stands beside each field, by its place inside the module."""
     return {fact.setting: note(fact) for fact in facts if fact.setting}
 

@@ -28,9 +28,10 @@ from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.text import TextPane
 
 if TYPE_CHECKING:
-    from pi_installer_tui.modules.base import Fact, Module
+    from pi_installer_tui.modules.base import Fact, Module, Settings
     from pi_installer_tui.planning import Planned
     from pi_installer_tui.widgets.form.form import Form
+    from pi_installer_tui.widgets.form.rows import Note
 
 
 class ModuleScreen(ShellScreen):
@@ -49,10 +50,11 @@ class ModuleScreen(ShellScreen):
     ModuleScreen #left { width: 1fr; height: 1fr; layout: vertical; }
     ModuleScreen #facts { display: none; width: 46; margin-left: 2; }
     ModuleScreen.-wide #facts { display: block; }
-    ModuleScreen #said { padding: 0; }
+    ModuleScreen.-tall #said { margin-bottom: 1; }
     """
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (118, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("module")]
 
     def __init__(self, module: str) -> None:
@@ -91,23 +93,24 @@ class ModuleScreen(ShellScreen):
         try:
             module: Module[Any, Any] = await asyncio.to_thread(modules.load, self._module)
             state = await module.read(self.shell.host)
+            present, self._facts = module.present(state), module.facts(state)
         except Exception as error:
             # what a module can't read is in its state; this is a fault, and must not take the screens with it
             self._say(Cell(_("This can't be read: {error}").format(error=error), "bad"))
             return
-        self._facts = module.facts(state)
         notes = show.notes(self._facts)
         self._say(*show.unset(self._facts))
         self.query_one("#facts", TextPane).set(_("What is"), show.lines(self._facts))
-        await self._show_form(module, state, notes)
+        await self._show_form(module, state, present, notes)
 
-    async def _show_form(self, module: Module[Any, Any], state: Any, notes: Mapping[str, Cell]) -> None:
+    async def _show_form(
+        self, module: Module[Any, Any], state: Any, present: Settings, notes: Mapping[str, Note]
+    ) -> None:
         from pi_installer_tui.widgets.form import Form
 
         def choices(name: str) -> Sequence[str]:
             return module.choices(state, name)
 
-        present = module.present(state)
         if self._form is not None:
             self._form.choices = choices
             if self._form.changed:

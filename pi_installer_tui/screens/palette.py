@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from pi_installer_tui import modules
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.widgets.actions import ACTIONS, key_name
 from pi_installer_tui.widgets.lines import Cell
@@ -22,6 +22,14 @@ from pi_installer_tui.widgets.search import SearchField
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
+
+
+#: what the palette offers to draw for; a wish as `--console` takes it
+CONSOLES = (
+    ("ssh", N_("draw for a terminal window: UTF-8 and colours")),
+    ("hdmi", N_("draw for the Linux console: 16 colours, its font's glyphs")),
+    ("serial", N_("draw for a serial line: ASCII, no colours, at the line's pace")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,15 @@ def commands(screen: ShellScreen) -> list[Command]:
         if each is not None and active.enabled and each.id != "app.palette":
             key = key_name(each.keys.split(",")[0])
             found.append(Command(_(each.label), _(each.help), key, does(each.action, active.node)))
+
+    def draws(wish: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            screen.shell.draw_for(wish)
+
+        return run
+
+    for wish, text in CONSOLES:
+        found.append(Command(_("console: {name}").format(name=wish), _(text), "", draws(wish)))
     return found
 
 

@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pi_installer_tui.tasks.fingerprints import compose
 from pi_installer_tui.tasks.journal import sync_folder, write_file
 
 if TYPE_CHECKING:
-    from pi_installer_tui.system.host import Host
+    from pi_installer_tui.system.host import FileKind, Host
+    from pi_installer_tui.tasks.steps.base import Seen
 
 VERSION = 1
 
@@ -27,7 +28,7 @@ class Kept:
     """A path as it was. kind: file, directory, link, other, or "" where nothing was there."""
 
     path: str
-    kind: str
+    kind: FileKind | Literal[""]
     mode: int = 0
     uid: int = 0
     gid: int = 0
@@ -139,6 +140,14 @@ class Before:
         if kept.kind == "link":
             return os.fsencode(kept.target or "")
         return self._blob(kept).read_bytes() if kept.kind == "file" else None
+
+    def seen(self, path: str) -> Seen:
+        """The kept path as steps see one."""
+        from pi_installer_tui.tasks.steps.base import Seen
+
+        kept = self._kept[path]
+        content = self.content(path) if kept.kind == "file" else None
+        return Seen(kept.kind, content or b"", kept.mode, kept.uid, kept.gid, kept.target)
 
     def fingerprint(self, path: str) -> str:
         """The kept path's fingerprint, as `fingerprints.fingerprint` gives for one on the machine."""

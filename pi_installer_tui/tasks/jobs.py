@@ -33,6 +33,9 @@ LOOK = 0.1
 #: seconds in which a launched worker must show itself (Python starts slowly on a Pi Zero with a busy card)
 SHOWS = 45.0
 
+#: seconds in which a worker whose job has ended must be gone
+LEAVES = 10.0
+
 #: systemd.service(5), systemd.kill(5): only the worker is told to stop, and has time to let dpkg come to an end; what
 #: is left of its commands is killed with the unit
 _PROPERTIES = (
@@ -70,10 +73,13 @@ async def launch(store: Store, job: str, host: Host) -> None:
 async def resume(store: Store, job: str, host: Host) -> None:
     """Lets an interrupted job go on where it was: what is done isn't repeated. Raises KeyError, JobError."""
     summary = store.summary(job)
-    if store.alive(job):
-        raise JobError("running")
     if summary.status != "interrupted":
-        raise JobError("ended", summary.status)
+        raise JobError("running" if summary.open else "ended", summary.status)
+    until = time.monotonic() + LEAVES
+    while store.alive(job):  # a worker that was stopped has told so, and is about to leave
+        if time.monotonic() > until:
+            raise JobError("running")
+        await asyncio.sleep(LOOK)
     (store.folder(job) / CANCEL).unlink(missing_ok=True)
     await _start(store, job, host, resume=True)
 

@@ -18,6 +18,7 @@ E = TypeVar("E", bound=Event)
 
 #: bytes kept free for the last words of a job on a full disk
 RESERVE = 64 * 1024
+RESERVED = "reserve"
 #: errors of a full disk
 FULL = (errno.ENOSPC, errno.EDQUOT)
 #: bytes read at once
@@ -32,14 +33,14 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._reserve = path.with_name("reserve")
+        self._reserve = path.with_name(RESERVED)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self.seq, self._end = _mend(self._fd, path)
             os.fsync(self._fd)
             sync_folder(path.parent)
-            #: there isn't even space for the last words: nothing should be begun
-            self.tight = not self._set_aside()
+            #: what is left of the disk is for the last words: nothing more should be begun
+            self.tight = not set_aside(self._reserve)
         except BaseException:
             os.close(self._fd)
             raise
@@ -67,6 +68,7 @@ class Journal:
         except OSError as error:
             if error.errno not in FULL:
                 raise
+            self.tight = True
             with contextlib.suppress(OSError):
                 self._reserve.unlink()
             return self.append(event)
@@ -75,21 +77,6 @@ class Journal:
         with contextlib.suppress(OSError):
             self._reserve.unlink()
         os.close(self._fd)
-
-    def _set_aside(self) -> bool:
-        """Takes `RESERVE` bytes of the disk; False where there aren't as many."""
-        fd = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.posix_fallocate(fd, 0, RESERVE)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            with contextlib.suppress(OSError):
-                self._reserve.unlink()
-            return False
-        finally:
-            os.close(fd)
-        return True
 
 
 class Reader:
@@ -139,6 +126,23 @@ def read_all(path: Path, after: int = 0) -> Iterator[Event]:
         yield from reader.read()
         if reader._at == at:
             return
+
+
+def set_aside(path: Path) -> bool:
+    """Takes `RESERVE` bytes of the disk, unless they are taken already; False where there aren't as many. A job is
+    made with them, so that it has them when it runs."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, RESERVE)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
 def write_all(fd: int, data: bytes, at: int) -> None:

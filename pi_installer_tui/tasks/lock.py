@@ -24,7 +24,8 @@ class Lock:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(fd, 0)
-            os.pwrite(fd, holder.encode(), 0)
+            with contextlib.suppress(OSError):  # on a full disk the lock counts all the same
+                os.pwrite(fd, holder.encode(), 0)
         except BlockingIOError:
             os.close(fd)
             return False

@@ -45,10 +45,8 @@ class Output:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while b"\n" in self._pending:
-            self._send(SIZE)
-        if self._pending:
-            self._give(bytes(self._pending) + b"\n")
+        if self._pending:  # less than SIZE: `feed` gave away the rest
+            self._give(bytes(self._pending) if self._pending.endswith(b"\n") else bytes(self._pending) + b"\n")
             self._pending.clear()
 
     def tail(self) -> tuple[str, ...]:

@@ -150,11 +150,8 @@ class Runner:
         if self._store.about(self._job).lane == "change" and not await self._take_lock():
             return self._halted_before(plan.steps)
         self._points.reached("locked")
-        if self._journal.tight:
-            self._skip(plan.steps, "disk-full")
-            return JobEnded(outcome="failed", reason="disk-full")
         todo = [step for step in plan.steps if step.id not in so_far.done]
-        stale = await self._compare(remaining(plan, so_far), self._host)
+        stale = await self._compare(self._remaining(plan, so_far), self._host)
         for difference in stale:
             self._journal.append(difference)
         if stale:
@@ -163,6 +160,9 @@ class Runner:
         while todo:
             if self._halt:
                 return self._halted_before(todo)
+            if self._journal.tight:
+                self._skip(todo, "disk-full")
+                return JobEnded(outcome="failed", reason="disk-full")
             step = todo.pop(0)
             failed = await self._step(step)
             self._points.step = ""
@@ -175,6 +175,24 @@ class Runner:
                 return JobEnded(outcome="cancelled", reason="" if failed.reason == "cancelled" else failed.reason)
             return JobEnded(outcome="failed", reason="disk-full" if failed.reason == "disk-full" else "step-failed")
         return await self._check(plan.checks)
+
+    def _remaining(self, plan: Plan, so_far: Progress) -> Plan:
+        """The plan of what an earlier run left to do, expecting only what that run can't have changed."""
+        begun = {*so_far.done, so_far.in_flight} - {""}
+        if not begun:
+            return plan
+        touched = {path for step in plan.steps if step.id in begun for path in step.paths()}
+        touched.update(path for step in begun for path in self._store.before(self._job, step).paths())
+        steps = tuple(step for step in plan.steps if step.id not in begun)
+        expects = {
+            step.id: {
+                key: found
+                for key, found in plan.expects.get(step.id, {}).items()
+                if key.startswith("/") and key not in touched
+            }
+            for step in steps
+        }
+        return plan.model_copy(update={"steps": steps, "expects": expects})
 
     async def _take_lock(self) -> bool:
         """Waits for the lock, behind those who came before. False: the job was halted meanwhile."""
@@ -342,24 +360,6 @@ class Runner:
 
     def _folder(self, name: str, step: Step) -> Path:
         return self._store.folder(self._job) / name / step.id
-
-
-def remaining(plan: Plan, so_far: Progress) -> Plan:
-    """The plan of what an earlier run left to do, expecting only what that run can't have changed."""
-    if not so_far.done and not so_far.in_flight:
-        return plan
-    begun = {*so_far.done, so_far.in_flight}
-    touched = {path for step in plan.steps if step.id in begun for path in step.paths()}
-    steps = tuple(step for step in plan.steps if step.id not in begun)
-    expects = {
-        step.id: {
-            key: found
-            for key, found in plan.expects.get(step.id, {}).items()
-            if key.startswith("/") and key not in touched
-        }
-        for step in steps
-    }
-    return plan.model_copy(update={"steps": steps, "expects": expects})
 
 
 def failure(error: BaseException) -> tuple[str, dict[str, str], tuple[str, ...]]:

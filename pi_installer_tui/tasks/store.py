@@ -4,6 +4,7 @@ before/. Anyone may look at any time; only a job's worker writes to it."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from pi_installer_tui.tasks.events import (
     WaitOver,
     from_json,
 )
-from pi_installer_tui.tasks.journal import read_all, sync_folder, write_file
+from pi_installer_tui.tasks.journal import RESERVED, read_all, set_aside, sync_folder, write_file
 from pi_installer_tui.tasks.lock import is_held
 
 if TYPE_CHECKING:
@@ -181,6 +182,8 @@ class Store:
             (making / "before").mkdir(mode=0o700)
             write_file(making / "plan.json", plan.model_dump_json(indent=1).encode())
             write_file(making / "job.json", json.dumps(asdict(about), indent=1).encode())
+            if not set_aside(making / RESERVED):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.root))
             making.rename(self.folder(job))
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
@@ -219,7 +222,7 @@ class Store:
             for step in progress.changed:
                 before = self.before(each.id, step)
                 touched.update(before.paths())
-                other = other or bool(before.values) or not before.paths()
+                other = other or bool({*before.values} - {"parents"}) or not before.paths()
             if other or touched - covered:
                 needed.add(each.id)
             covered |= touched

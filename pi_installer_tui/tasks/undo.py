@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.checks import PathIs
-from pi_installer_tui.tasks.diffs import unified
 from pi_installer_tui.tasks.events import StepDone, StepFailed
 from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
 from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
 from pi_installer_tui.tasks.steps import InstallPackages, Restore, RunCommand, Step, Unit
+from pi_installer_tui.tasks.steps.diff import unified
+from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.steps.restore import FILE_STEPS
 from pi_installer_tui.tasks.store import JobSummary, Store
 
@@ -130,7 +132,7 @@ class _Undo:
             if self._needed_later(step):
                 return None
             if not files and not before.values and not _can_be_undone(step):
-                if not _activates(step):
+                if not step.activates:
                     text = _("{step}: can't be taken back").format(step=step.describe())
                     self._notices.append(Notice(setting=step.setting, text=text))
                 return None
@@ -185,13 +187,10 @@ class _Undo:
                 for step in self._left.steps
                 if path in (before := self._store.before(self._job, step.id)).paths()
             )
-        found = await self._host.stat(path)
-        now = None
-        if found is not None and found.kind in ("file", "link"):
-            now = await self._host.read(path) if found.kind == "file" else (found.target or "").encode()
-        if (text := unified(path, kept.content(path), now, lines=LINES)) != "":
-            return text
-        return f"{kept.fingerprint(path)} -> {self._present[path]}"  # mode or owner
+        lines = unified(path, kept.seen(path), await look(self._host, None, path)).splitlines()
+        if len(lines) > LINES:
+            lines[LINES:] = [_("... {count} more lines").format(count=len(lines) - LINES)]
+        return "\n".join(lines)
 
     def _left_by(self, job: str, path: str) -> str:
         return _after(self._store, job).get(path, "")
@@ -231,10 +230,6 @@ def _first_kind(step: Step) -> str:
     return step.first().kind if isinstance(step, Restore) else step.kind
 
 
-def _activates(step: Step) -> bool:
-    return step.activates or (isinstance(step, RunCommand) and step.again)
-
-
 def _only_activates(unit: Unit) -> bool:
     return unit.enabled is None and unit.active is None
 
@@ -246,12 +241,10 @@ def _can_be_undone(step: Step) -> bool:
 
 def _again(step: Step) -> Step | None:
     """The part of a step that makes others take effect, to be run after they were put back."""
-    name = f"again-{_base(step)}"[:121]
-    if isinstance(step, RunCommand) and step.again:
-        return step.model_copy(update={"id": name, "needs": ()})
-    if isinstance(step, Unit) and (step.restart or step.reload):
-        return step.model_copy(update={"id": name, "needs": (), "enabled": None, "active": None})
-    return None
+    activation = step.activation()
+    if activation is None:
+        return None
+    return cast("Step", activation.model_copy(update={"id": f"again-{_base(step)}"[:121], "needs": ()}))
 
 
 def _base(step: Step) -> str:

@@ -52,6 +52,7 @@ PLACES: dict[str, str] = {
     "history": N_("History"),
     "ask": N_("A question"),
     "message": N_("A message"),
+    "qr": N_("A QR code"),
 }
 
 ACTIONS: tuple[Action, ...] = (
@@ -61,6 +62,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.next", "tab", "app.focus_next", N_("next part"), N_("go to the next part of the screen"), "help"),
     Action("app.previous", "shift+tab", "app.focus_previous", N_("part before"), N_("go to the part before"), "help"),
     Action("app.back", "q,escape", "app.back", N_("back"), N_("go back; on the first screen `q` ends the program")),
+    Action(
+        "app.redraw",
+        "ctrl+l",
+        "app.redraw",
+        N_("redraw"),
+        N_("redraw and measure again: a serial line can't tell its size"),
+        "palette",
+    ),
     Action("app.quit", "ctrl+c", "app.leave", N_("quit"), N_("end the program; a running job goes on"), "palette"),
     Action("list.up", "up,k", "up", N_("up"), N_("the line above"), "help"),
     Action("list.down", "down,j", "down", N_("down"), N_("the line below"), "help"),
@@ -109,6 +118,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("history.undo", "u", "undo", N_("undo"), N_("plan the way back from this job and show it")),
     Action("ask.yes", "y", "yes", N_("yes"), N_("yes, do it")),
     Action("ask.no", "n,q,escape", "no", N_("no"), N_("no, leave it")),
+    Action("qr.text", "t", "text", N_("text"), N_("show the text instead of the code, and back")),
+    Action("qr.file", "f", "file", N_("file"), N_("write the text to a file")),
+    Action("qr.up", "up,k", "scroll(-1)", N_("up"), N_("a line towards the start of the text"), "help"),
+    Action("qr.down", "down,j", "scroll(1)", N_("down"), N_("a line towards the end of the text"), "help"),
     Action("message.close", "enter,q,escape", "close", N_("close"), N_("close the message")),
 )
 
@@ -130,6 +143,7 @@ _KEY_NAMES = {
     "left": "Left",
     "right": "Right",
     "ctrl+c": "Ctrl-C",
+    "ctrl+l": "Ctrl-L",
 }
 
 

@@ -15,7 +15,7 @@ from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.widgets.form import Form
 from pi_installer_tui.widgets.form.form import Fields
-from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.form.rows import Note
 
 
 class Level(Enum):
@@ -107,7 +107,7 @@ class ExampleApp(App[None]):
             Example.model_validate(PRESENT),
             lambda name: CHOICES.get(name, ()),
             "example",
-            notes={"hostname": Cell("/etc/hostname:1", "quiet"), "network.eth0": Cell("NetworkManager", "quiet")},
+            notes={"hostname": Note("/etc/hostname:1", "quiet"), "network.eth0": Note("NetworkManager", "quiet")},
         )
 
     def on_mount(self) -> None:

@@ -222,9 +222,8 @@ def test_a_signal_ends_it_with_the_terminal_in_order(number: signal.Signals, tmp
         line.settle()
         assert line.ended() == 128 + number
         assert termios.tcgetattr(line.fd)[3] == before[3]
-        if number == signal.SIGTERM:
-            assert not line.screen.cursor.hidden
-            assert line.text.strip() == ""
+        assert not line.screen.cursor.hidden
+        assert line.text.strip() == ""
 
 
 def test_a_line_that_breaks_ends_it_at_once(tmp_path: Path) -> None:

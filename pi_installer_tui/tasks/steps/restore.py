@@ -11,8 +11,7 @@ from pydantic import Field
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.tasks.diffs import unified
-from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
+from pi_installer_tui.tasks.fingerprints import fingerprint
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
     Before,
@@ -23,6 +22,8 @@ from pi_installer_tui.tasks.steps.base import (
     StepError,
     StepId,
 )
+from pi_installer_tui.tasks.steps.diff import unified
+from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.store import Store
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class Restore(StepBase):
         """What it gives back."""
         return Store(Path(self.state)).before(self.job, self.step, host, only=self.files)
 
+    def _with_parents(self) -> tuple[str, ...]:
+        """Its paths, and the folders that the step made for them: they come and go with them."""
+        kept = self.kept()
+        return (*self.files, *(kept.get("parents") or ()))
+
     def describe(self) -> str:
         try:
             phrase = _("take back: {step}") if self.takes_back() else _("do again: {step}")
@@ -94,20 +100,21 @@ class Restore(StepBase):
         kept = self.kept()
         diffs = []
         for path in self.files:
-            now = await _present(host, overlay, path)
-            overlay.files[path] = _overlaid(kept, path)
-            diffs.append(unified(path, now, kept.content(path)))
-        text = "".join(diffs)
-        if self.sensitive:
-            text = _("(secret, changed)")
+            old, new = await look(host, overlay, path), kept.seen(path)
+            overlay.files[path] = new
+            if old != new:
+                diffs.append(
+                    _("{path}: (secret, changed)").format(path=path) if self.sensitive else unified(path, old, new)
+                )
+        path = self.files[0] if len(self.files) == 1 else ""
+        diff = "\n".join(diffs)
         if first.kind in FILE_STEPS:
-            path = self.files[0] if len(self.files) == 1 else ""
-            return Preview(kind="diff", text=text, path=path) if text else Preview(kind="note", text=self.describe())
+            return Preview("diff", diff, path) if diff else Preview("note", _("nothing changes"), path)
         what = await first.preview(host, Overlay(files=dict(overlay.files)))
-        if what.kind == "command":
-            command = what.undo_text if self.takes_back() else what.text
-            return Preview(kind="command", text=command) if command else Preview(kind="diff", text=text)
-        return Preview(kind="note", text=self.describe())
+        command = what.undo_text if self.takes_back() else what.text
+        if what.kind == "command" and command:
+            return Preview("command", "\n".join((command, *diffs)))
+        return Preview("diff", diff, path) if diff else Preview("note", self.describe())
 
     async def done(self, host: Host) -> bool:
         if self.first().kind not in FILE_STEPS:
@@ -116,9 +123,15 @@ class Restore(StepBase):
         return all([await fingerprint(host, path) == kept.fingerprint(path) for path in self.files])
 
     async def capture(self, context: StepContext) -> None:
+        """Giving back goes through what was kept backwards: so of what will be removed the folder is kept first, of
+        what will be made what is in it."""
+        by_depth = sorted(self._with_parents(), key=lambda path: path.count("/"))
+        there = [path for path in by_depth if await context.host.stat(path) is not None]
+        for path in by_depth:
+            if path not in there:
+                await context.before.save_path(path)
         await self.first().capture(context)
-        # from the deepest on: undo goes backwards, and needs a folder before what is in it
-        for path in reversed(self.files):
+        for path in reversed(there):
             await context.before.save_path(path)
 
     async def apply(self, context: StepContext) -> None:
@@ -132,23 +145,3 @@ class Restore(StepBase):
         await super().undo(context, before)
         if first.kind not in FILE_STEPS and not await first.done(context.host):
             await first.apply(context)
-
-
-async def _present(host: Host, overlay: Overlay, path: str) -> bytes | None:
-    """A path's content as the steps before this one leave it; a link's target, None for no file."""
-    if path in overlay.files:
-        entry = overlay.files[path]
-        return entry[0] if isinstance(entry, tuple) else None
-    found = await host.stat(path)
-    if found is None or found.kind not in ("file", "link"):
-        return None
-    return (found.target or "").encode() if found.kind == "link" else await host.read(path)
-
-
-def _overlaid(kept: Kept, path: str) -> object:
-    """What a path will be, as Overlay has it."""
-    content = kept.content(path)
-    if content is None or kept.fingerprint(path) == MISSING:
-        return None
-    entry = kept.kept(path)
-    return (content, entry.mode, entry.uid, entry.gid)

@@ -257,18 +257,21 @@ def shown(field: Field, value: Any) -> str:
     return str(value)
 
 
-def summary(item: Any) -> str:
-    """A table's item in a phrase: its values, without their names."""
+def summary(shape: Shape, item: Any) -> str:
+    """A table's item in a phrase: what it can't do without, then what else it says with its title. Switches and small
+    choices are left to the editor."""
     if not isinstance(item, Mapping):
         return ""
-    parts = []
     if item.get("state") == "absent":
         return _("to be removed")
-    for key, value in item.items():
-        if key == "state":
+    needed: list[str] = []
+    titled: list[str] = []
+    for field in shape.fields(str(item.get(shape.discriminator, ""))):
+        text = shown(field, item.get(field.name))
+        if not text or field.kind in ("section", "table", "secret"):
             continue
-        if isinstance(value, list):
-            parts += [str(part) for part in value if not isinstance(part, (dict, list))]
-        elif not isinstance(value, (dict, bool)) and value is not None and value != "":
-            parts.append(str(value))
-    return " ".join(parts)
+        if field.required:
+            needed.append(text)
+        elif field.kind not in ("bool", "choice"):
+            titled.append(f"{field.title} {text}")
+    return ", ".join([" ".join(needed), *titled] if needed else titled)

@@ -18,7 +18,7 @@ from textual.message import Message
 from pi_installer_tui.i18n import _
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.draft import ABSENT, Draft, Line, Path
-from pi_installer_tui.widgets.form.rows import NOTHING, Columns, Content, ItemRow, Row, SecretRow, row_for
+from pi_installer_tui.widgets.form.rows import NOTHING, Columns, Content, ItemRow, Note, Row, SecretRow, row_for
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
 
@@ -76,7 +76,7 @@ class Fields(Vertical):
         choices: Callable[[str], Sequence[str]],
         place: str = "",
         *,
-        notes: Mapping[str, Cell] | None = None,
+        notes: Mapping[str, Note] | None = None,
         mistakes: Mapping[str, str] | None = None,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
@@ -108,7 +108,7 @@ class Fields(Vertical):
 
     # what it is told ----------------------------------------------------------------------------------------------
 
-    def annotate(self, notes: Mapping[str, Cell]) -> None:
+    def annotate(self, notes: Mapping[str, Note]) -> None:
         """Says something beside fields, by their place: where a value comes from, who owns it."""
         self._notes = dict(notes)
         self._show()
@@ -190,7 +190,7 @@ class Fields(Vertical):
             row.show(
                 Content(
                     value=ABSENT if kind == "heading" else self.draft.value(path),
-                    was=ABSENT if kind == "heading" else self.draft.was(path),
+                    was=self.draft.was(path),
                     touched=kind != "heading" and self.draft.touched(path),
                     error=_below(mine[0], place_of(self.place, path), errors[mine[0]]) if mine else "",
                     note=self._notes.get(place, NOTHING),
@@ -204,12 +204,12 @@ class Fields(Vertical):
         """The help of the field with the focus, below it what doesn't fit beside the field."""
         row = self.current
         lines: list[list[Cell]] = [[], []]
-        long = NOTHING
+        long = Cell("")
         if row is not None:
             wrapped = textwrap.wrap(row.line.field.help, max(20, self.size.width - 4))
             lines = [[Cell("  "), Cell(line)] for line in (*wrapped[:2], "", "")[:2]]
-            if len(row.note_text()) > row.room:
-                long = Cell(row.note_text(), "bad" if row.content.error else row.content.note.tone)
+            if row.cut:
+                long = Cell(row.cut, "bad" if row.content.error else "plain")
         if self._general:
             long = Cell(f"! {self._general}", "bad")
         self.query_one("#help", Panel).set_lines([*lines, [Cell("  "), long]])
@@ -333,7 +333,7 @@ class Form(Fields, Generic[M]):
         choices: Callable[[str], Sequence[str]] = lambda name: (),
         place: str = "",
         *,
-        notes: Mapping[str, Cell] | None = None,
+        notes: Mapping[str, Note] | None = None,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
         super().__init__(Draft.of(model, initial), choices, place, notes=notes, id=id)
@@ -345,7 +345,7 @@ class Form(Fields, Generic[M]):
             return Invalid(self.mistakes)
         return self.model.model_validate(self.draft.document())
 
-    def restart(self, initial: M, notes: Mapping[str, Cell]) -> None:
+    def restart(self, initial: M, notes: Mapping[str, Note]) -> None:
         """Starts over with what the machine has now."""
         self._notes = dict(notes)
         self.renew(Draft.of(self.model, initial))

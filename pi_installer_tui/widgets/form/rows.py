@@ -28,12 +28,22 @@ from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.choose import ChooseScreen
 from pi_installer_tui.widgets.form.draft import ABSENT, Line, parse, shown, summary
 from pi_installer_tui.widgets.form.fields import Plain as Value
-from pi_installer_tui.widgets.lines import REVERSE, STYLES, Cell, Tone
+from pi_installer_tui.widgets.lines import REVERSE, STYLES, Tone
 
 Choices = Callable[[str], Sequence[str]]
 
 
-NOTHING = Cell("")
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of a field beside its value: where it comes from, what is different in effect. value: what to show
+    for one that the form doesn't start with."""
+
+    text: str = ""
+    tone: Tone = "quiet"
+    value: str = ""
+
+
+NOTHING = Note()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class Content:
     was: Any = ABSENT
     touched: bool = False
     error: str = ""
-    note: Cell = NOTHING
+    note: Note = NOTHING
 
 
 class Row(Widget, can_focus=True):
@@ -118,9 +128,11 @@ class Row(Widget, can_focus=True):
 
     def value_text(self) -> str:
         """The value's column."""
-        if self.content.value is ABSENT:
-            return _("(needed)") if self.line.field.required else _("(leave as is)")
-        return self.text(self.content.value)
+        if self.content.value is not ABSENT:
+            return self.text(self.content.value)
+        if self.content.note.value:
+            return f"({self.content.note.value})"
+        return _("(needed)") if self.line.field.required and self.content.error else _("(leave as is)")
 
     def note_text(self) -> str:
         """The last column: what is wrong, what it was, or the note."""
@@ -158,6 +170,14 @@ class Row(Widget, can_focus=True):
     def room(self) -> int:
         """How many cells the note has."""
         return max(0, self.size.width - self.columns.title - self.columns.value - 6)
+
+    @property
+    def cut(self) -> str:
+        """What the row has no room for, in full; "" where all is shown."""
+        note, value = self.note_text(), self.value_text()
+        if cell_len(note) > self.room:
+            return note
+        return value if cell_len(value) > self.columns.value else ""
 
     def render(self) -> RenderResult:
         return Markup("")
@@ -371,7 +391,9 @@ class BoolRow(ChoiceRow):
         return _("[x] on") if value else _("[ ] off")
 
     def value_text(self) -> str:
-        return _("[-] leave as is") if self.content.value is ABSENT else self.text(self.content.value)
+        if self.content.value is not ABSENT:
+            return self.text(self.content.value)
+        return f"[-] {self.content.note.value}" if self.content.note.value else _("[-] leave as is")
 
     def action_open(self) -> None:
         self.action_next()
@@ -383,7 +405,8 @@ class HeadingRow(Row, can_focus=False):
     tone: ClassVar[Tone] = "strong"
 
     def value_text(self) -> str:
-        return ""
+        """What is, where the form doesn't start with it."""
+        return f"({self.content.note.value})" if self.content.was is ABSENT and self.content.note.value else ""
 
     def note_text(self) -> str:
         return f"! {self.content.error}" if self.content.error else self.content.note.text
@@ -404,7 +427,8 @@ class ItemRow(Row):
         self.removable = False
 
     def text(self, value: Any) -> str:
-        return summary(value)
+        shape = self.line.field.shape
+        return summary(shape, value) if shape is not None else ""
 
     def action_open(self) -> None:
         self.post_message(self.Opened(self))
