@@ -53,10 +53,10 @@ class Tail:
         return tuple(printable(line) for line in lines if line.strip())[-_LAST_LINES:]
 
 
-async def run(context: StepContext, argv: Sequence[str]) -> None:
+async def run(context: StepContext, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
     """Runs a command to its end, its output into the job's. Raises StepError `command-failed`, CommandNotFound."""
     tail = Tail()
-    async with context.host.start(argv) as process:
+    async with context.host.start(argv, env=env) as process:
         async for chunk in process.chunks():
             tail.feed(chunk)
             context.output(chunk)
