@@ -26,6 +26,19 @@ _FAILURES = {
     "file-changed": N_("{path} was changed by someone else; it was not touched"),
     "io-error": N_("{path}: {error}"),
     "cancelled": N_("it was cancelled"),
+    "refused": "{error}",
+    "disk-full": N_("no space is left for {path}"),
+    "link-refused": N_("{path} is a link to {target}, which is not written through"),
+    "not-a-file": N_("{path} is not a file"),
+    "not-a-directory": N_("{path} is not a folder"),
+    "directory-not-empty": N_("the folder {path} is not empty"),
+    "not-editable": N_("{path} can't be changed: {error}"),
+    "unknown-user": N_("there is no user {name}"),
+    "unknown-group": N_("there is no group {name}"),
+    "package-not-found": N_("no package source has {packages}"),
+    "would-remove": N_("{packages} would be removed with it; nothing was changed"),
+    "needed-by-others": N_("{packages} can't be removed: {others} would go too"),
+    "dpkg-inconsistent": N_("dpkg could not be left in a consistent state: `dpkg --configure -a` mends it"),
 }
 
 _ENDINGS = {
