@@ -16,6 +16,7 @@ from pi_installer_tui.tasks.steps import (
     Edit,
     EditFile,
     Link,
+    Overlay,
     Probe,
     RemoveFile,
     Restore,
@@ -346,10 +347,4 @@ async def test_a_command_without_a_way_back_says_so(demo: DemoHost) -> None:
 async def test_a_restore_whose_job_is_gone_says_so(demo: DemoHost) -> None:
     step = Restore(id="x", state=str(demo.state), job="20260101-000000-aaaa", step="x")
     with pytest.raises(StepError, match="job-missing"):
-        await step.preview(demo, (await _overlay()))
-
-
-async def _overlay() -> object:
-    from pi_installer_tui.tasks.steps import Overlay
-
-    return Overlay()
+        await step.preview(demo, Overlay())
