@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.terminal.line import Line
+
+#: a character and how often it is repeated (ECMA-48 REP), which pyte doesn't know
+_REPEATED = re.compile(rb"([\x20-\x7e]|[\xc0-\xff][\x80-\xbf]+)\x1b\[([0-9]+)b")
 
 
 @dataclass
@@ -26,7 +30,7 @@ class Timed(Line):
 
     def _feed(self, count: int) -> None:
         for _, data in self.pieces[self._fed : count]:
-            super()._take(data)
+            super()._take(_REPEATED.sub(lambda found: found[1] * (int(found[2]) + 1), data))
         self._fed = max(self._fed, count)
 
     @property

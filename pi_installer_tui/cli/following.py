@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from pi_installer_tui.cli.printing import Printer
 from pi_installer_tui.i18n import _
@@ -12,10 +13,14 @@ from pi_installer_tui.tasks.plan import Plan
 
 
 class Follower:
-    """Prints a job's events. On a terminal the progress of a step is one line that is written over."""
+    """Prints a job's events. On a terminal the progress of a step is one line that is written over.
 
-    def __init__(self, plan: Plan, printer: Printer) -> None:
+    diff: what a step that is over changed in files, to be printed below it; by default nothing.
+    """
+
+    def __init__(self, plan: Plan, printer: Printer, diff: Callable[[str], str] = lambda step: "") -> None:
         self.printer = printer
+        self.diff = diff
         self.steps = {step.id: (number, step.describe()) for number, step in enumerate(plan.steps, 1)}
         self.checks = {check.id: check.describe() for check in plan.checks}
         self.total = len(plan.steps)
@@ -46,12 +51,15 @@ class Follower:
                     line(f"    | {row}", "faint")
             case events.StepDone(changed=False):
                 line(f"      {_('nothing to do')}")
+            case events.StepDone():
+                self.printer.diff(self.diff(event.step), "    ")
             case events.StepFailed():
                 self.printer.sentence(words.failure(event.reason, event.values), "      ", _("FAILED") + " ", "bad")
                 for row in event.tail:
                     line(f"    | {row}")
                 if event.partly:
                     line(f"      {_('it may have been done in part')}")
+                    self.printer.diff(self.diff(event.step), "    ")
             case events.StepSkipped():
                 number, title = self.steps.get(event.step, (0, event.step))
                 line(f"[{number}/{self.total}] {title}: {_('left out')}")

@@ -13,7 +13,7 @@ from pi_installer_tui.cli.following import Follower
 from pi_installer_tui.cli.printing import Printer, size
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.reading import Known, Reading, Unknown, Value
-from pi_installer_tui.tasks import words
+from pi_installer_tui.tasks import changes, words
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.steps import Preview
 from pi_installer_tui.tasks.store import JobSummary
@@ -176,7 +176,7 @@ def _style(state: str) -> str:
     return {"failed": "bad", "stale": "bad", "interrupted": "bad", "done": "", "cancelled": "warn"}.get(state, "bold")
 
 
-async def job(printer: Printer, machine: Machine, job_id: str) -> None:
+def job(printer: Printer, machine: Machine, job_id: str) -> None:
     """One job: when, who, what; then its plan's diffs and commands, and all that happened."""
     summary = machine.store.summary(job_id)
     made = machine.store.plan(job_id)
@@ -191,7 +191,12 @@ async def job(printer: Printer, machine: Machine, job_id: str) -> None:
         ]
     )
     printer.line()
-    follower = Follower(made, printer)
+    secret = {step.id for step in made.steps if step.sensitive}
+
+    def diff(step: str) -> str:
+        return changes.diff(machine.store, job_id, step, sensitive=step in secret)
+
+    follower = Follower(made, printer, diff)
     for event in machine.store.events(job_id):
         follower.show(event)
     if summary.status == "interrupted":

@@ -191,9 +191,9 @@ async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = Fal
     watch it end, the next one leaves it; without `cancels` the first one leaves."""
     printer = Printer(sys.stderr if as_json else sys.stdout)
     if not as_json:
+        printer.line(_("Job {job}").format(job=job), "bold")
         printer.line(
-            _("Job {job}. It goes on without this terminal: {program} attach {job}").format(job=job, program=PROGRAM),
-            "faint",
+            _("It goes on without this terminal: {command}").format(command=f"{PROGRAM} attach {job}"), "faint"
         )
     follower = Follower(plan, printer)
     interrupts = _Interrupts()
@@ -208,7 +208,7 @@ async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = Fal
                 if not cancels:
                     coming.cancel()
                     await asyncio.gather(coming, return_exceptions=True)
-                    printer.line(_("Left. The job goes on: {program} attach {job}").format(program=PROGRAM, job=job))
+                    printer.line(_("Left. The job goes on: {command}").format(command=f"{PROGRAM} attach {job}"))
                     return Exit.CANCELLED
                 await jobs.cancel(machine.store, job, caller())
                 cancels = False
@@ -279,7 +279,7 @@ async def _show(args: Namespace, machine: Machine) -> int:
     if args.json:
         print_json(documents.job(machine.store, args.job))
     else:
-        await pages.job(Printer(), machine, args.job)
+        pages.job(Printer(), machine, args.job)
     return Exit.DONE
 
 

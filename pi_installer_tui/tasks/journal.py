@@ -154,16 +154,14 @@ def write_all(fd: int, data: bytes, at: int) -> None:
         view = view[wrote:]
 
 
-def write_file(path: Path, data: bytes, *, durable: bool = True, folder_too: bool = True) -> None:
-    """Puts a file of ours there, 0600, atomically and, with `durable`, durably (its name with `folder_too`). Raises
-    OSError, and leaves nothing then."""
+def write_file(path: Path, data: bytes) -> None:
+    """Puts a file of ours there, 0600, atomically and durably. Raises OSError, and leaves nothing then."""
     beside = path.with_name(f".{path.name}.new")
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             write_all(fd, data, 0)
-            if durable:
-                os.fsync(fd)
+            os.fsync(fd)
         finally:
             os.close(fd)
         beside.replace(path)
@@ -171,8 +169,7 @@ def write_file(path: Path, data: bytes, *, durable: bool = True, folder_too: boo
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    if durable and folder_too:
-        sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.local import LocalHost
-from pi_installer_tui.tasks.checks import Check, Result, run_check
+from pi_installer_tui.tasks.checks import Check, Result
 from pi_installer_tui.tasks.events import JobEnded, Stale
 from pi_installer_tui.tasks.journal import Journal
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.points import Points
-from pi_installer_tui.tasks.review import differences
 from pi_installer_tui.tasks.runner import Runner
 from pi_installer_tui.tasks.steps import StepContext, WriteFile
 from pi_installer_tui.tasks.store import Store
@@ -37,8 +36,8 @@ def make_machine(folder: Path) -> LocalHost:
 
 
 def listing(host: Host) -> dict[str, tuple[str, int, int, int, bytes]]:
-    """All below a machine's / (a demo's /etc): kind, mode, owner, content. They are equal when the machines are."""
-    root = Path(host.address) if host.kind == "local" else Path(host.address, "root/etc")
+    """All below a machine's /: kind, mode, owner, content. Two are equal when the machines are, byte for byte."""
+    root = Path(host.address)
     found = {}
     for where, folders, files in os.walk(root):
         for name in (*folders, *files):
@@ -91,7 +90,7 @@ class Run:
         host: Host,
         *,
         job: str = "",
-        stale: Sequence[Stale] | None = None,
+        differences: Sequence[Stale] = (),
         result: Result | None = None,
         points: Points | None = None,
     ) -> None:
@@ -101,10 +100,10 @@ class Run:
         self.journal = Journal(store.journal(self.id))
 
         async def compare(plan: Plan, host: Host) -> Sequence[Stale]:
-            return await differences(plan, host) if stale is None else stale
+            return differences
 
         async def look(check: Check, host: Host) -> Result:
-            return await run_check(check, host) if result is None else result
+            return result or Result("ok", "")
 
         self.runner = Runner(store, self.id, host, self.journal, compare=compare, look=look, points=points)
 
