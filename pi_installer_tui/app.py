@@ -125,6 +125,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     @work(group="watch", exit_on_error=False)
     async def _follow(self, watch: Watch) -> None:
         await watch.follow()
+        await self.read_name()
 
     async def until_idle(self) -> None:
         await self._imported.wait()

@@ -45,10 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(options.state)
     try:
         return _work(store, options.job, options.resume)
-    except Exception as error:  # of which nothing but its kind and place may be told: values can be secrets
-        from pi_installer_tui.tasks.runner import internal
-
-        print(*internal(error)[1].values(), file=sys.stderr)
+    except Exception as error:
+        _tell(error)
         return 1
 
 
@@ -76,13 +74,21 @@ def _work(store: Store, job: str, resume: bool) -> int:
         with contextlib.closing(Journal(store.journal(job))) as journal:
             try:
                 asyncio.run(_run(store, job, journal, resume))
-            except Exception:
+            except Exception as error:
+                _tell(error)
                 if store.progress(job).ended is None:
                     journal.last_words(JobEnded(outcome="failed", reason="internal-error"))
-                raise
+                return 1
         with contextlib.suppress(OSError):
             store.prune()
     return 0
+
+
+def _tell(error: Exception) -> None:
+    """Writes an error's kind and place into the log, and nothing more: values can be secrets."""
+    from pi_installer_tui.tasks.runner import internal
+
+    print(*internal(error)[1].values(), file=sys.stderr, flush=True)
 
 
 async def _run(store: Store, job: str, journal: Journal, resume: bool) -> None:

@@ -13,7 +13,7 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.system.reading import Known, Missing, Reading, Unknown
 from pi_installer_tui.widgets.form.rows import Note
-from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.lines import Cell, Prose, Tone
 from pi_installer_tui.widgets.text import TextPane, printable
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def unset(facts: Iterable[Fact]) -> list[Cell]:
     cells: list[Cell] = []
     for fact in facts:
         if not fact.setting:
-            cells += [Cell("  " if cells else ""), Cell(f"{fact.title} ", "quiet"), Cell(value(fact.value.best))]
+            reading = fact.value.effective if isinstance(fact.value.effective, Known) else fact.value.best
+            cells += [Cell("  " if cells else ""), Cell(f"{fact.title} ", "quiet"), Cell(value(reading))]
     return cells
 
 
@@ -93,14 +94,17 @@ def lines(facts: Iterable[Fact]) -> list[Cell]:
 
 def _forms(fact: Fact) -> list[Cell]:
     known = fact.value
-    configured = [Cell(f"  {_line(known.configured)}", "warn" if isinstance(known.configured, Unknown) else "plain")]
-    if differs(fact) or type(known.configured) is not type(known.effective):
-        configured = [Cell(_("  configured: {value}").format(value=_line(known.configured)))]
-        configured += [Cell(_("  in effect: {value}").format(value=_line(known.effective)), "warn")]
+    configured: list[Cell] = [
+        Prose(f"  {_line(known.configured)}", "warn" if isinstance(known.configured, Unknown) else "plain")
+    ]
+    if value(known.configured) != value(known.effective):
+        configured = [Prose(_("  configured: {value}").format(value=_line(known.configured)))]
+        tone: Tone = "warn" if differs(fact) or isinstance(known.effective, Unknown) else "plain"
+        configured += [Prose(_("  in effect: {value}").format(value=_line(known.effective)), tone)]
     if known.pending is not None:
-        configured += [Cell(_("  after a reboot: {value}").format(value=_line(known.pending)), "warn")]
+        configured += [Prose(_("  after a reboot: {value}").format(value=_line(known.pending)), "warn")]
     if known.owner:
-        configured += [Cell(_("  kept by {owner}").format(owner=known.owner), "quiet")]
+        configured += [Prose(_("  kept by {owner}").format(owner=known.owner), "quiet")]
     return configured
 
 

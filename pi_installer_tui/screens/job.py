@@ -102,11 +102,10 @@ class JobScreen(ShellScreen):
     @work(exclusive=True, group="diff")
     async def _read_diff(self, step: str) -> None:
         """What a step that is over changed, once."""
-        sensitive = next((s.sensitive for s in self._plan.steps if s.id == step), True) if self._plan else True
-        self._diffs[step] = await asyncio.to_thread(
-            changes.diff, self.shell.store, self._job, step, sensitive=sensitive
-        )
-        if self._diffs[step]:
+        found = next((each for each in self._plan.steps if each.id == step), None) if self._plan else None
+        if found is not None:
+            self._diffs[step] = await asyncio.to_thread(changes.diff, self.shell.store, self._job, found)
+        if self._diffs.get(step):
             self._draw_detail(again=True)
 
     def _on_job_changed(self, job: str) -> None:

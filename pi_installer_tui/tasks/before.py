@@ -1,5 +1,6 @@
 """before/<step id>/ of a job: what a step replaced. `index.json` says what was kept, `blobs/` holds the content of
-files. Each entry is durable before `save_path` or `put` returns, so it is there before the first byte changes."""
+files. All of it is durable when `finish` returns, and only then the step may change its first byte; what is kept later
+is durable at once."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ class Kept:
 class Before:
     """What a step replaced. Reading needs no host; keeping and giving back does.
 
-    only: the paths that `restore_path` may touch; others are left as they are. None: all.
+    only:    the paths that `restore_path` may touch; others are left as they are. None: all.
+    durable: False: what is kept only serves to be looked at, and may be lost with the power.
     """
 
     def __init__(
@@ -50,16 +52,18 @@ class Before:
         host: Host | None = None,
         *,
         only: Collection[str] | None = None,
+        durable: bool = True,
         reached: Callable[[str], None] = lambda point: None,
     ) -> None:
         self._folder = folder
         self._host = host
         self._only = only
+        self._durable = durable
         self._reached = reached
         self._kept: dict[str, Kept] = {}
         self._values: dict[str, Any] = {}
         self.complete = False
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, *(() if durable else (ValueError,))):
             index = json.loads((folder / "index.json").read_bytes())
             self._kept = {entry["path"]: Kept(**entry) for entry in index["paths"]}
             self._values = index["values"]
@@ -76,19 +80,22 @@ class Before:
         if content is not None:
             self._reached("before:blob")
             self._make_folder()
-            write_file(self._blob(kept), content)
-        self._reached("before:index")
-        self._write({**self._kept, path: kept}, self._values, self.complete)
+            write_file(self._blob(kept), content, durable=self._durable, folder_too=self.complete)
+        self._keep({**self._kept, path: kept}, self._values)
 
     def put(self, name: str, value: Any) -> None:
         """Keeps a JSON value; the first one of a name stays. Raises OSError."""
         if name not in self._values:
-            self._write(self._kept, {**self._values, name: value}, self.complete)
+            self._keep(self._kept, {**self._values, name: value})
 
     def finish(self) -> None:
         """All is kept: from now on the step may change things."""
-        self._reached("before:complete")
-        self._write(self._kept, self._values, True)
+        self._reached("before:finishing")
+        self._make_folder()
+        if self._durable:
+            sync_folder(self._folder / "blobs")
+        self._write_index(self._kept, self._values)
+        self.complete = True
 
     def restart(self) -> None:
         """Forgets what an unfinished capture kept. Nothing was changed after it, so it can be taken anew."""
@@ -176,18 +183,24 @@ class Before:
         for folder in (self._folder, self._folder / "blobs"):
             with contextlib.suppress(FileExistsError):
                 folder.mkdir(mode=0o700)
-                sync_folder(folder.parent)
+                if self._durable:
+                    sync_folder(folder.parent)
 
-    def _write(self, kept: dict[str, Kept], values: dict[str, Any], complete: bool) -> None:
+    def _keep(self, kept: dict[str, Kept], values: dict[str, Any]) -> None:
+        if self.complete:
+            self._write_index(kept, values)
+        self._kept, self._values = kept, values
+
+    def _write_index(self, kept: dict[str, Kept], values: dict[str, Any]) -> None:
+        self._reached("before:index")
         index = {
             "version": VERSION,
-            "complete": complete,
+            "complete": True,
             "paths": [asdict(entry) for entry in kept.values()],
             "values": values,
         }
-        self._make_folder()
-        write_file(self._folder / "index.json", json.dumps(index, ensure_ascii=True).encode("ascii"))
-        self._kept, self._values, self.complete = kept, values, complete
+        data = json.dumps(index, ensure_ascii=True).encode("ascii")
+        write_file(self._folder / "index.json", data, durable=self._durable)
 
 
 async def _look(host: Host, path: str) -> tuple[Kept, bytes | None]:

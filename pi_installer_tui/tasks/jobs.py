@@ -63,10 +63,8 @@ class JobError(Exception):
 async def launch(store: Store, job: str, host: Host) -> None:
     """Starts a job's worker and returns when it runs (or has ended already). Raises KeyError, JobError."""
     summary = store.summary(job)
-    if store.alive(job):
-        raise JobError("running")
-    if summary.status != "queued":
-        raise JobError("ended", summary.status)
+    if summary.status != "queued" or store.alive(job):
+        raise JobError("running" if summary.open else "ended", summary.status)
     await _start(store, job, host, resume=False)
 
 

@@ -154,14 +154,16 @@ def write_all(fd: int, data: bytes, at: int) -> None:
         view = view[wrote:]
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Puts a file of ours there, 0600, atomically and durably. Raises OSError, and leaves nothing then."""
+def write_file(path: Path, data: bytes, *, durable: bool = True, folder_too: bool = True) -> None:
+    """Puts a file of ours there, 0600, atomically and, with `durable`, durably (its name with `folder_too`). Raises
+    OSError, and leaves nothing then."""
     beside = path.with_name(f".{path.name}.new")
     try:
         fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             write_all(fd, data, 0)
-            os.fsync(fd)
+            if durable:
+                os.fsync(fd)
         finally:
             os.close(fd)
         beside.replace(path)
@@ -169,7 +171,8 @@ def write_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    sync_folder(path.parent)
+    if durable and folder_too:
+        sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -328,14 +328,15 @@ class Runner:
     async def _after(self, step: Step, before: Before) -> dict[str, str]:
         """The fingerprints of the paths that a step left; small files are kept beside, to be compared later."""
         after: dict[str, str] = {}
-        left = Before(self._folder("after", step), self._host)
-        left.restart()
+        left = Before(self._folder("after", step), self._host, durable=False)
         for path in dict.fromkeys((*before.paths(), *step.paths())):
             with contextlib.suppress(OSError):
                 after[path] = await fingerprint(self._host, path)
                 found = await self._host.stat(path)
                 if not step.sensitive and found is not None and found.size <= AFTER_MAX:
                     await left.save_path(path)
+        with contextlib.suppress(OSError):
+            left.finish()
         return after
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:

@@ -179,7 +179,8 @@ class Store:
         making = self._jobs / f".new-{job}"
         making.mkdir(mode=0o700)
         try:
-            (making / "before").mkdir(mode=0o700)
+            for name in ("before", "after"):
+                (making / name).mkdir(mode=0o700)
             write_file(making / "plan.json", plan.model_dump_json(indent=1).encode())
             write_file(making / "job.json", json.dumps(asdict(about), indent=1).encode())
             if not set_aside(making / RESERVED):
@@ -305,7 +306,7 @@ class Store:
 
     def after(self, job: str, step: str) -> Before:
         """What a step left, to be compared later. Not there for large files and for what is sensitive."""
-        return Before(self.folder(job) / "after" / step)
+        return Before(self.folder(job) / "after" / step, durable=False)
 
     def progress(self, job: str) -> Progress:
         """Where the journal says the job is. Of a journal that has ended and didn't grow it is remembered."""

@@ -10,13 +10,9 @@ from textual.pilot import Pilot
 
 from pi_installer_tui.widgets.form import Invalid
 from pi_installer_tui.widgets.form.form import Fields
+from tests.screens import golden
 from tests.screens.form_example import Example, ExampleApp
-
-
-def text(app: App[None]) -> str:
-    """What is on the screen."""
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+from tests.screens.golden import picture as text
 
 
 def line(app: App[None], title: str) -> str:
@@ -42,7 +38,20 @@ async def go(pilot: Pilot[None], name: str) -> None:
 
 async def keys(pilot: Pilot[None], *pressed: str) -> None:
     """Presses keys; a word of more than one letter that is no key's name is typed."""
-    named = {"enter", "escape", "space", "down", "up", "tab", "home", "end", "delete", "backspace", "ctrl+u"}
+    named = {
+        "question_mark",
+        "enter",
+        "escape",
+        "space",
+        "down",
+        "up",
+        "tab",
+        "home",
+        "end",
+        "delete",
+        "backspace",
+        "ctrl+u",
+    }
     for word in pressed:
         await pilot.press(*([word] if word in named or len(word) == 1 else word))
     await pilot.pause()
@@ -273,3 +282,15 @@ async def test_a_tab_to_the_next_field_changes_few_cells() -> None:
         await keys(pilot, "tab")
         changed = [(a, b) for a, b in zip(before, text(app).splitlines(), strict=True) if a != b]
         assert len(changed) == 3  # the two rows and the help
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_it_looks_as_in_its_picture(size: tuple[int, int]) -> None:
+    app = ExampleApp()
+    async with app.run_test(size=size) as pilot:
+        await shows(pilot, size[1] - 3, "The machine's name")
+        golden.check(app, "form")
+        await keys(pilot, "down", "enter", "berl")
+        golden.check(app, "form-choice")
+        await keys(pilot, "enter", "down", "space", "down", "enter", "9", "escape")
+        golden.check(app, "form-changed")

@@ -64,7 +64,7 @@ def test_every_place_of_the_registry_is_used() -> None:
 def test_no_key_that_terminals_and_serial_programs_take(action: object) -> None:
     for key in getattr(action, "keys").split(","):  # noqa: B009
         plain = len(key) == 1 and key.isascii() and key.isalnum()
-        assert plain or key in _PUNCTUATION | _NAMED | _PAGES or key == "ctrl+c", key
+        assert plain or key in _PUNCTUATION | _NAMED | _PAGES or key in {"ctrl+c", "ctrl+l"}, key
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.local import LocalHost
-from pi_installer_tui.tasks.checks import Check, Result
+from pi_installer_tui.tasks.checks import Check, Result, run_check
 from pi_installer_tui.tasks.events import JobEnded, Stale
 from pi_installer_tui.tasks.journal import Journal
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.points import Points
+from pi_installer_tui.tasks.review import differences
 from pi_installer_tui.tasks.runner import Runner
 from pi_installer_tui.tasks.steps import StepContext, WriteFile
 from pi_installer_tui.tasks.store import Store
@@ -36,8 +37,8 @@ def make_machine(folder: Path) -> LocalHost:
 
 
 def listing(host: Host) -> dict[str, tuple[str, int, int, int, bytes]]:
-    """All below a machine's /: kind, mode, owner, content. Two are equal when the machines are, byte for byte."""
-    root = Path(host.address)
+    """All below a machine's / (a demo's /etc): kind, mode, owner, content. They are equal when the machines are."""
+    root = Path(host.address) if host.kind == "local" else Path(host.address, "root/etc")
     found = {}
     for where, folders, files in os.walk(root):
         for name in (*folders, *files):
@@ -90,7 +91,7 @@ class Run:
         host: Host,
         *,
         job: str = "",
-        differences: Sequence[Stale] = (),
+        stale: Sequence[Stale] | None = None,
         result: Result | None = None,
         points: Points | None = None,
     ) -> None:
@@ -100,10 +101,10 @@ class Run:
         self.journal = Journal(store.journal(self.id))
 
         async def compare(plan: Plan, host: Host) -> Sequence[Stale]:
-            return differences
+            return await differences(plan, host) if stale is None else stale
 
         async def look(check: Check, host: Host) -> Result:
-            return result or Result("ok", "")
+            return await run_check(check, host) if result is None else result
 
         self.runner = Runner(store, self.id, host, self.journal, compare=compare, look=look, points=points)
 

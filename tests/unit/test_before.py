@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -83,6 +82,7 @@ async def test_a_folder_with_something_else_in_it_is_not_removed(machine: LocalH
 async def test_what_was_kept_first_stays_kept(machine: LocalHost, tmp_path: Path) -> None:
     before = await kept(machine, tmp_path / "before")
     (Path(machine.address) / "etc/plain").write_text("half way")
+    before = Before(tmp_path / "before", machine)
     await before.save_path("/etc/plain")
     before.put("was", 1)
     before.put("was", 2)
@@ -90,18 +90,24 @@ async def test_what_was_kept_first_stays_kept(machine: LocalHost, tmp_path: Path
     assert (again.content("/etc/plain"), again.get("was")) == (b"\x00binary\xff\n", 1)
 
 
-async def test_content_is_on_disk_before_the_index_names_it(machine: LocalHost, tmp_path: Path) -> None:
-    """A crash between the two leaves an index that is whole and a blob that nobody names."""
+async def test_only_what_was_finished_counts_as_kept(machine: LocalHost, tmp_path: Path) -> None:
+    """A crash before that leaves blobs that nobody names, and the step has changed nothing yet."""
     folder = tmp_path / "before"
-    passed: list[tuple[str, bool]] = []
+    passed: list[tuple[str, bool, bool]] = []
 
     def look(point: str) -> None:
-        blobs = list((folder / "blobs").iterdir()) if (folder / "blobs").exists() else []
-        named = json.loads((folder / "index.json").read_text())["paths"] if (folder / "index.json").exists() else []
-        passed.append((point, len(blobs) > len(named)))
+        blobs = (folder / "blobs").exists() and any((folder / "blobs").iterdir())
+        passed.append((point, blobs, Before(folder).complete))
 
-    await Before(folder, machine, reached=look).save_path("/etc/plain")
-    assert passed == [("before:blob", False), ("before:index", True)]
+    before = Before(folder, machine, reached=look)
+    await before.save_path("/etc/plain")
+    before.finish()
+    assert passed == [
+        ("before:blob", False, False),
+        ("before:finishing", True, False),
+        ("before:index", True, False),
+    ]
+    assert Before(folder).complete
 
 
 async def test_nobody_else_can_read_what_was_kept(machine: LocalHost, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def plan(*steps: object) -> Plan:
-    return Plan(steps=steps)  # type: ignore[arg-type]
+    return Plan.model_validate({"steps": steps})
 
 
 async def nothing(context: StepContext) -> None:
@@ -162,7 +162,7 @@ async def test_nothing_a_sensitive_step_prints_is_written_down(store: Store, mac
 async def test_a_machine_that_differs_from_the_review_is_left_alone(store: Store, machine: LocalHost) -> None:
     as_it_was = listing(machine)
     stale = Stale(step="hostname", path="/etc/hostname", expected="file:1", found="file:2")
-    run = Run(store, plan(write("hostname")), machine, differences=[stale])
+    run = Run(store, plan(write("hostname")), machine, stale=[stale])
     ended = await run.run()
     assert ended.outcome == "stale"
     assert run.kinds == ["job-started", "stale", "job-ended"]
@@ -372,7 +372,7 @@ def fill(folder: Path) -> None:
 
 
 async def test_without_space_for_what_it_replaces_a_step_is_not_begun(small_disk: Path, machine: LocalHost) -> None:
-    (Path(machine.address) / "etc/large").write_bytes(os.urandom(300_000))
+    (Path(machine.address) / "etc/large").write_bytes(os.urandom(400_000))
     as_it_was = listing(machine)
     store = Store(small_disk)
     run = Run(store, plan(write("large"), write("other")), machine)

@@ -194,7 +194,7 @@ ONE_WORD = re.compile(r"[A-Za-z0-9._+@:/,-]*")
                                                     "interface", "address", "gateway", "dns", "search"]))  # fmt: skip
 def test_text_from_outside_is_one_word_or_refused(text: str, place: str) -> None:
     static_one: dict[str, Any] = {"method": "static", "address": "10.0.0.2/24"}
-    document: dict[str, Any] = {
+    documents: dict[str, dict[str, Any]] = {
         "hostname": {"hostname": text},
         "timezone": {"timezone": text},
         "locale": {"locale": text},
@@ -206,9 +206,9 @@ def test_text_from_outside_is_one_word_or_refused(text: str, place: str) -> None
         "gateway": {"network": {"eth0": {**static_one, "gateway": text}}},
         "dns": {"network": {"eth0": {**static_one, "dns": [text]}}},
         "search": {"network": {"eth0": {**static_one, "search": [text]}}},
-    }[place]
+    }
     try:
-        found = SystemSettings.model_validate(document)
+        found = SystemSettings.model_validate(documents[place])
     except ValueError:
         return
     for word in texts_of(found.model_dump(mode="json", exclude_none=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pi_installer_tui.i18n import _
@@ -75,7 +76,7 @@ def summary(state: State) -> str:
 def facts(state: State) -> Sequence[Fact]:
     """What is, a line a value."""
     lines = [
-        Fact("hostname", _("Hostname"), state.hostname),
+        Fact("hostname", _("Hostname"), _differing(state.hostname)),
         Fact("timezone", _("Time zone"), state.timezone),
         Fact("ntp", _("Time synchronisation"), _mapped(state.ntp, lambda on: _("on") if on else _("off"))),
         Fact("locale", _("Locale"), state.locale),
@@ -98,7 +99,13 @@ def _service(state: State) -> Reading[str]:
 
 def _value(interface: Interface) -> Value[Addressing]:
     owner = interface.owner or interface.backend
-    return Value(interface.configured, interface.effective, interface.pending, owner)
+    return _differing(Value(interface.configured, interface.effective, interface.pending, owner))
+
+
+def _differing(value: Value[Any]) -> Value[Any]:
+    """A value without what will be after a reboot, where that is what is configured."""
+    same = value.pending is not None and known(value.pending) == known(value.configured)
+    return replace(value, pending=None) if same else value
 
 
 def _keys(keys: Keys) -> str:
@@ -130,7 +137,7 @@ def _mapped(value: Value[Any], shown: Callable[[Any], str]) -> Value[str]:
 def state_json(state: State) -> dict[str, Any]:
     """Every value as {configured, effective, pending, owner, source}; missing: null, unknown: {"unknown": reason}."""
     found: dict[str, Any] = {
-        "hostname": _json(state.hostname),
+        "hostname": _json(_differing(state.hostname)),
         "timezone": _json(state.timezone),
         "ntp": _json(state.ntp),
         "locale": _json(state.locale),

@@ -83,7 +83,7 @@ class State:
 
     # keyboard
     keyboard: Value[Keys] = field(default_factory=_nothing)
-    #: setupcon is there, and its saved keymap is as new as /etc/default/keyboard
+    #: setupcon is there; the keymap it saved for the next boot, if it saved one, is as new as /etc/default/keyboard
     setupcon: bool = False
     keymap_saved: bool = False
     layouts: tuple[str, ...] = ()
@@ -329,7 +329,7 @@ async def _keyboard(host: Host) -> dict[str, object]:
     return {
         "keyboard": Value(configured, effective),
         "setupcon": setupcon is not None,
-        "keymap_saved": file is not None and cache is not None and cache.mtime_ns >= file.mtime_ns,
+        "keymap_saved": file is None or cache is None or cache.mtime_ns >= file.mtime_ns,
         "layouts": tuple(sorted(name for name, _of in lists.get("layout", ()))),
         "models": tuple(name for name, _of in lists.get("model", ())),
         "variants": {

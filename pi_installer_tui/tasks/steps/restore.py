@@ -142,6 +142,6 @@ class Restore(StepBase):
         if not self.takes_back():
             await first.undo(context, before)
             return
-        await super().undo(context, before)
         if first.kind not in FILE_STEPS and not await first.done(context.host):
             await first.apply(context)
+        await super().undo(context, before)

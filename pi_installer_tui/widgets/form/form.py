@@ -35,6 +35,10 @@ class Invalid:
     mistakes: Mapping[str, str]
 
 
+#: In a form of so few lines help is one line, until its field is opened.
+LOW = 22
+
+
 class Body(VerticalScroll, can_focus=False, inherit_bindings=False):
     """What scrolls; the keys that would scroll it go from field to field."""
 
@@ -202,17 +206,19 @@ class Fields(Vertical):
 
     def _help(self) -> None:
         """The help of the field with the focus, below it what doesn't fit beside the field."""
-        row = self.current
-        lines: list[list[Cell]] = [[], []]
-        long = Cell("")
+        row, width = self.current, max(20, self.size.width - 4)
+        helped: list[str] = []
+        said = Cell(f"! {self._general}" if self._general else "", "bad")
         if row is not None:
-            wrapped = textwrap.wrap(row.line.field.help, max(20, self.size.width - 4))
-            lines = [[Cell("  "), Cell(line)] for line in (*wrapped[:2], "", "")[:2]]
-            if row.cut:
-                long = Cell(row.cut, "bad" if row.content.error else "plain")
-        if self._general:
-            long = Cell(f"! {self._general}", "bad")
-        self.query_one("#help", Panel).set_lines([*lines, [Cell("  "), long]])
+            whole = row.opened or self.size.height > LOW
+            helped = help_lines(row.line.field.help, width, whole)
+            if row.cut and (whole or row.warns) and not self._general:
+                said = Cell(row.cut, "bad" if row.content.error else "plain")
+        wrapped = textwrap.wrap(said.text, width) if said.text else []
+        below = [Cell(line, said.tone) for line in wrapped[: 3 - min(len(helped), 2)]]
+        above = [Cell(line) for line in [*helped, "", ""][: 3 - max(1, len(below))]]
+        lines = [*above, *below, Cell("")][:3]
+        self.query_one("#help", Panel).set_lines([[Cell("  "), line] for line in lines])
 
     @property
     def current(self) -> Row | None:
@@ -229,6 +235,10 @@ class Fields(Vertical):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._help()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if self.is_mounted:
+            self._help()
 
     def action_move(self, by: int) -> None:
         rows = [row for row in self.rows if row.can_focus]
@@ -349,6 +359,15 @@ class Form(Fields, Generic[M]):
         """Starts over with what the machine has now."""
         self._notes = dict(notes)
         self.renew(Draft.of(self.model, initial))
+
+
+def help_lines(text: str, width: int, whole: bool) -> list[str]:
+    """A field's help; where not all of it is wanted, the sentences that fit on one line."""
+    lines = textwrap.wrap(text, width)
+    if whole or len(lines) < 2:
+        return lines
+    sentences = lines[0].rfind(". ") + 1
+    return [lines[0][:sentences] if sentences else textwrap.shorten(text, width, placeholder=" ..")]
 
 
 def place_of(prefix: str, path: Path) -> str:

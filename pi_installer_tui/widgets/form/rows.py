@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.app import RenderResult
@@ -28,7 +28,7 @@ from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.choose import ChooseScreen
 from pi_installer_tui.widgets.form.draft import ABSENT, Line, parse, shown, summary
 from pi_installer_tui.widgets.form.fields import Plain as Value
-from pi_installer_tui.widgets.lines import REVERSE, STYLES, Tone
+from pi_installer_tui.widgets.lines import REVERSE, STYLES, Tone, crop
 
 Choices = Callable[[str], Sequence[str]]
 
@@ -151,18 +151,22 @@ class Row(Widget, can_focus=True):
         content, columns, width, signs = self.content, self.columns, self.size.width, glyphs(self)
         inside = self.has_focus or self.has_focus_within
         indent = " " * (2 * self.line.depth)
-        title = _cut(self.line.title, columns.title - len(indent) - 1)
+        title = self.line.title
+        if cell_len(title) > columns.title - len(indent) - 1:
+            title = crop(title, columns.title - len(indent) - 1, signs.more)
         value: Tone = "quiet" if content.value is ABSENT else "plain"
         tone: Tone = "bad" if content.error else "quiet" if content.touched else content.note.tone
+        # mark and title are one run: little to send when the focus moves
+        mark = f"{signs.cursor} {title}" if inside else f"  {title}"
         return Strip(
             [
-                Segment(f" {signs.cursor} {indent}" if inside else f"   {indent}", STYLES["key"]),
-                Segment(title, REVERSE if self.has_focus else STYLES["strong"] if inside else STYLES[self.tone]),
+                Segment(f" {indent}"),
+                Segment(mark, REVERSE if self.has_focus else STYLES["strong" if inside else self.tone]),
                 Segment(" " * (columns.title - len(indent) - cell_len(title))),
                 Segment("* " if content.touched else "  ", STYLES["warn"]),
-                Segment(_fill(self.value_text(), columns.value), STYLES[value]),
+                Segment(_fill(self.value_text(), columns.value, signs.more), STYLES[value]),
                 Segment(" "),
-                Segment(_fill(self.note_text(), self.room), STYLES[tone]),
+                Segment(_fill(self.note_text(), self.room, signs.more), STYLES[tone]),
             ]
         ).adjust_cell_length(width)
 
@@ -170,6 +174,16 @@ class Row(Widget, can_focus=True):
     def room(self) -> int:
         """How many cells the note has."""
         return max(0, self.size.width - self.columns.title - self.columns.value - 6)
+
+    @property
+    def opened(self) -> bool:
+        """It is being typed in."""
+        return False
+
+    @property
+    def warns(self) -> bool:
+        """Something is wrong or different with it."""
+        return bool(self.content.error) or (self.content.note.tone == "warn" and not self.content.touched)
 
     @property
     def cut(self) -> str:
@@ -213,8 +227,7 @@ class TextRow(Row):
         self._typed = False
 
     @property
-    def editing(self) -> bool:
-        """Letters are text now."""
+    def opened(self) -> bool:
         return self._input is not None
 
     def first(self) -> str:
@@ -283,8 +296,8 @@ class TextRow(Row):
         self.action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave" or self.editing:
-            return self.editing and action == "leave"
+        if action == "leave" or self.opened:
+            return self.opened and action == "leave"
         return super().check_action(action, parameters)
 
 
@@ -359,7 +372,7 @@ class ChoiceRow(TextRow):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "next" and not self.editing:
+        if action == "next" and not self.opened:
             return True
         return super().check_action(action, parameters)
 
@@ -497,13 +510,6 @@ def row_for(line: Line, choices: Choices) -> Row:
     return ROWS[kind](line, choices)
 
 
-def _cut(text: str, width: int) -> str:
-    """A text in `width` cells; `..` where it goes on."""
-    text = " ".join(text.split())
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 2)).rstrip() + ".."[: max(0, width)]
-
-
-def _fill(text: str, width: int) -> str:
-    return set_cell_size(_cut(text, width), width)
+def _fill(text: str, width: int, more: str) -> str:
+    """A text in exactly `width` cells, on one line."""
+    return crop(" ".join(text.split()), width, more)

@@ -37,11 +37,13 @@ class Addressing:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An interface as the kernel has it: effective is Missing where there is no cable or network."""
+    """An interface as the kernel has it: effective is Missing where there is no cable or network. ipv6: it has an
+    IPv6 address, which every interface with IPv6 has."""
 
     kind: str
     hardware: str
     effective: Reading[Addressing]
+    ipv6: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ async def _links(host: Host) -> dict[str, Link] | Unknown:
                 "wifi" if link["ifname"].startswith("wl") else "ethernet",
                 link.get("address", ""),
                 _kernel(link, gateways.get(link["ifname"])),
+                any(i.get("family") == "inet6" for i in link.get("addr_info", ())),
             )
             for link in json.loads(said)
             if link.get("link_type") == "ether" and not _VIRTUAL.match(link["ifname"])

@@ -23,6 +23,7 @@ UNIT = "systemd-networkd.service"
 FILES = "/etc/systemd/network"
 
 _TRUE = ("yes", "true", "1", "on", "ipv4")
+_WITH_IPV6 = ("yes", "true", "1", "on", "ipv6")
 _LINK_LOCAL = {"no": "disabled", "false": "disabled", "0": "disabled", "off": "disabled", "ipv4": "disabled"}
 
 
@@ -48,7 +49,7 @@ async def interfaces(host: Host, links: Mapping[str, Link]) -> dict[str, Interfa
         path = link.get("NetworkFile")
         if link.get("AdministrativeState") == "unmanaged" or not isinstance(path, str):
             continue
-        effective = await effective_of(host, name, there.effective, link)
+        effective = _effective(there, link)
         content = await ask.text(host, path)
         refused = ""
         places: dict[str, Source] = {}
@@ -79,20 +80,16 @@ async def running_by_networkd(host: Host) -> dict[str, dict[str, Any]] | Unknown
         return Unknown(_("networkctl's answer can't be read"))
 
 
-async def effective_of(
-    host: Host, name: str, kernel: Reading[Addressing], link: Mapping[str, Any]
-) -> Reading[Addressing]:
-    """What the kernel has, with the DNS servers and domains that networkd adds, and whether IPv6 is on."""
-    if not isinstance(kernel, Known):
-        return kernel
-    off = await ask.text(host, f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
-    dns = [ip_address(bytes(d["Address"])) for d in link.get("DNS", ())]
+def _effective(there: Link, link: Mapping[str, Any]) -> Reading[Addressing]:
+    """What the kernel has, with the DNS servers and domains that networkd adds."""
+    if not isinstance(there.effective, Known):
+        return there.effective
     return Known(
         replace(
-            kernel.value,
-            dns=tuple(dns),
+            there.effective.value,
+            dns=tuple(ip_address(bytes(d["Address"])) for d in link.get("DNS", ())),
             search=tuple(d["Domain"] for d in link.get("SearchDomains", ())),
-            ipv6="disabled" if isinstance(off, str) and off.strip() == "1" else "auto",
+            ipv6="auto" if there.ipv6 else "disabled",
         )
     )
 
@@ -140,7 +137,7 @@ def configuration(content: str, path: str) -> tuple[Reading[Addressing], dict[st
 def _ipv6(link_local: list[str], accept: list[str], dhcp: str) -> str:
     local = _LINK_LOCAL.get(link_local[-1].lower(), "link-local") if link_local else "link-local"
     announced = not accept or accept[-1].lower() in _TRUE
-    if dhcp in ("yes", "true", "1", "on", "ipv6") or (local == "link-local" and announced):
+    if dhcp in _WITH_IPV6 or (local == "link-local" and announced):
         return "auto"
     return local if not announced else "auto"
 
@@ -202,9 +199,11 @@ def _edits(text: str, want: Addressing) -> tuple[Edit, ...]:
         return tuple(v for line in lines for v in str(line).split() if keep in v)
 
     values: dict[str, object] = {}
-    if same.method != want.method:
-        v6 = same.ipv6 == "auto" and want.ipv6 == "auto" and want.method == "dhcp"
-        values["DHCP"] = ("yes" if v6 else "ipv4") if want.method == "dhcp" else None
+    entry = ini.get(text, ("Network", "DHCP"))
+    dhcp = str(entry.value).lower() if entry else "no"
+    too_much = want.ipv6 != "auto" and dhcp in _WITH_IPV6
+    if (want.method == "dhcp") != (dhcp in _TRUE) or too_much:
+        values["DHCP"] = ("yes" if want.ipv6 == "auto" else "ipv4") if want.method == "dhcp" else None
     if same.addresses != want.addresses:
         values["Address"] = (*map(str, want.addresses), *kept("Address", ":"))
     if same.gateway != want.gateway:

@@ -352,7 +352,13 @@ def _edits(text: str, want: Addressing) -> tuple[Edit, ...]:
     values: dict[tuple[str, str], str | None] = {("ipv4", "method"): _KEYFILE_METHOD.get(want.method, want.method)}
     values |= {("ipv4", key): None for key in _ADDRESS_KEYS}
     values |= {("ipv4", f"address{n}"): str(a) for n, a in enumerate(want.addresses, 1)}
-    values["ipv4", "gateway"] = str(want.gateway) if want.gateway else None
+    entry = ini.get(text, ("ipv4", "address1"))
+    if want.addresses and want.gateway and entry is not None and "," in str(entry.value):
+        # an older form, which NetworkManager on Debian 12 still writes
+        values["ipv4", "address1"] = f"{want.addresses[0]},{want.gateway}"
+        values["ipv4", "gateway"] = None
+    else:
+        values["ipv4", "gateway"] = str(want.gateway) if want.gateway else None
     values["ipv4", "dns"] = _joined(str(a) for a in want.dns if a.version == 4)
     values["ipv4", "dns-search"] = _joined(want.search)
     values["ipv6", "method"] = want.ipv6 or "auto"
