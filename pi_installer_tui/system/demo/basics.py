@@ -322,12 +322,17 @@ def _listed(machine: Machine, section: str, layout: str = "") -> list[str]:
     return found
 
 
+def save_keymap(machine: Machine) -> None:
+    """Makes the console's keymap for the next boot out of the keyboard's settings."""
+    machine.write(KEYMAP, machine.text("/etc/default/keyboard") or "")
+
+
 @player("setupcon", package="console-setup")
 async def setupcon(call: Call) -> int:
     options = call.options("--save", "--save-only", "-k", "--keyboard-only", "-f", "--force", "-v", "--verbose")
     await call.pause(0.5)
     if options.has("--save", "--save-only"):
-        call.machine.write(KEYMAP, call.machine.text("/etc/default/keyboard") or "")
+        save_keymap(call.machine)
     return 0
 
 

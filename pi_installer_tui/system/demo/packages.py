@@ -148,7 +148,7 @@ def to_remove(machine: Machine, names: Sequence[str]) -> list[str]:
     """The packages that go: those named and all that need them."""
     there = {name for name in status(machine) if installed(machine, name)}
     gone = [name for name in names if name in there]
-    for name in gone:
+    for name in gone:  # grows as it goes
         for other in sorted(there - set(gone)):
             needs = dependencies(status(machine)[other])
             if any(name in choices and not any(c in there and c not in gone for c in choices) for choices in needs):
@@ -255,9 +255,11 @@ async def _change(call: Call, options: Options, verb: str, names: list[str]) -> 
         for name in names:
             if name not in status(machine) and name not in available(machine):
                 raise Refused(f"E: Unable to locate package {name}", 100)
-            if not installed(machine, name):
+            left = purge and name in status(machine)
+            if not installed(machine, name) and not left:
                 await call.out(f"Package '{name}' is not installed, so not removed")
         gone = to_remove(machine, names)
+        gone += [name for name in names if purge and name in status(machine) and name not in gone]
     if verb == "autoremove" or options.has("--auto-remove", "--autoremove"):
         gone += [name for name in unneeded(machine) if name not in gone]
     if options.has("--print-uris"):
@@ -464,7 +466,9 @@ async def apt_cache(call: Call) -> int:
 
 @player("dpkg-query")
 async def dpkg_query(call: Call) -> int:
-    options = call.options("-W", "--show", "-l", "--list", "-s", "--status", "-f=", "--showformat=", "--no-pager")
+    options = call.options(
+        *("-W", "--show", "-l", "--list", "-s", "--status", "-L", "--listfiles", "-f=", "--showformat=", "--no-pager")
+    )
     return await _query(call, options)
 
 
@@ -521,6 +525,14 @@ async def _query(call: Call, options: Options) -> int:
                 raise Refused(f"dpkg-query: package '{name}' is not installed and no information is available\n"
                               "Use dpkg --info (= dpkg-deb --info) to examine archive files.")  # fmt: skip
             await call.out("".join(f"{key}: {value}\n" for key, value in known[name].items()))
+        return 0
+    if options.has("-L", "--listfiles"):
+        for name in names:
+            if name not in known:
+                raise Refused(f"dpkg-query: package '{name}' is not installed")
+            unit = [f"{units.LIB}/{SERVICES[name][0]}.service"] if name in SERVICES else []
+            paths = ["/.", "/usr", "/usr/share", "/usr/share/doc", f"/usr/share/doc/{name}", *unit]
+            await call.out("\n".join(paths))
         return 0
     shown = []
     for name in names or sorted(known):

@@ -194,7 +194,9 @@ class Machine:
 
     def start_up(self) -> None:
         """What happens at boot: the kernel takes its hostname, NetworkManager brings up its connections."""
-        from pi_installer_tui.system.demo import network  # its memory is made there
+        from pi_installer_tui.system.demo import basics, network
+
+        basics.save_keymap(self)
 
         self.write("/proc/sys/kernel/hostname", (self.text("/etc/hostname") or "localhost").strip() + "\n")
         network.start_up(self)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import configparser
+import hashlib
 import json
 import re
 import time
@@ -169,6 +170,7 @@ def property_values(machine: Machine, name: str) -> dict[str, str]:
         "NeedDaemonReload": "yes" if changed and reloaded and changed.mtime_ns > reloaded else "no",
         "CanReload": "yes" if "ExecReload" in service else "no",
         "CanStart": "yes",
+        "InvocationID": hashlib.md5(f"{name}{running.since}".encode()).hexdigest() if running.since else "",
         "ConditionResult": "yes" if running.active == "active" else "no",
     }
 
