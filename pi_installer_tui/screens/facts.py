@@ -94,18 +94,19 @@ def lines(facts: Iterable[Fact]) -> list[Cell]:
 
 def _forms(fact: Fact) -> list[Cell]:
     known = fact.value
-    configured: list[Cell] = [
-        Prose(f"  {_line(known.configured)}", "warn" if isinstance(known.configured, Unknown) else "plain")
-    ]
+    tone: Tone = "warn" if isinstance(known.configured, Unknown) else "plain"
+    found: list[Cell] = [Prose(f"  {_line(known.configured)}", tone)]
     if value(known.configured) != value(known.effective):
-        configured = [Prose(_("  configured: {value}").format(value=_line(known.configured)))]
-        tone: Tone = "warn" if differs(fact) or isinstance(known.effective, Unknown) else "plain"
-        configured += [Prose(_("  in effect: {value}").format(value=_line(known.effective)), tone)]
+        tone = "warn" if differs(fact) or isinstance(known.effective, Unknown) else "plain"
+        found = [
+            Prose(_("  configured: {value}").format(value=_line(known.configured))),
+            Prose(_("  in effect: {value}").format(value=_line(known.effective)), tone),
+        ]
     if known.pending is not None:
-        configured += [Prose(_("  after a reboot: {value}").format(value=_line(known.pending)), "warn")]
+        found += [Prose(_("  after a reboot: {value}").format(value=_line(known.pending)), "warn")]
     if known.owner:
-        configured += [Prose(_("  kept by {owner}").format(owner=known.owner), "quiet")]
-    return configured
+        found += [Prose(_("  kept by {owner}").format(owner=known.owner), "quiet")]
+    return found
 
 
 def _line(reading: Reading[Any]) -> str:

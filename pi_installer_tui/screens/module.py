@@ -60,6 +60,10 @@ class ModuleScreen(ShellScreen):
     def __init__(self, module: str) -> None:
         super().__init__()
         self._module = module
+        self._said = Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
+        self._left = Container(id="left")
+        self._beside = TextPane(id="facts")
+        self._beside.text.can_focus = False
         self._facts: Sequence[Fact] = ()
         self._form: Form[Any] | None = None
         self._reading: Worker[None] | None = None
@@ -68,14 +72,13 @@ class ModuleScreen(ShellScreen):
         self._clock: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
-        yield Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
+        yield self._said
         with Container(id="parts"):
-            yield Container(id="left")
-            yield TextPane(id="facts")
+            yield self._left
+            yield self._beside
 
     def on_mount(self) -> None:
         self.say_where(_(modules.listed(self._module).title))
-        self.query_one("#facts", TextPane).text.can_focus = False
         self.shell.opened.subscribe(self, lambda _none: self._read_again())
         if self.shell.is_open:
             self._read_again()
@@ -100,7 +103,7 @@ class ModuleScreen(ShellScreen):
             return
         notes = show.notes(self._facts)
         self._say(*show.unset(self._facts))
-        self.query_one("#facts", TextPane).set(_("What is"), show.lines(self._facts))
+        self._beside.set(_("What is"), show.lines(self._facts))
         await self._show_form(module, state, present, notes)
 
     async def _show_form(
@@ -119,12 +122,12 @@ class ModuleScreen(ShellScreen):
                 self._form.restart(present, notes)
             return
         self._form = Form(module.settings, present, choices, self._module, notes=notes, id="form")
-        await self.query_one("#left").mount(self._form)
+        await self._left.mount(self._form)
         self._form.focus_first()
         self.refresh_bindings()
 
     def _say(self, *cells: Cell) -> None:
-        self.query_one("#said", Panel).set_lines([cells] if cells else [])
+        self._said.set_lines([cells] if cells else [])
 
     # planning -----------------------------------------------------------------------------------------------------
 

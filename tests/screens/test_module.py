@@ -33,7 +33,7 @@ def host(tmp_path: Path) -> DemoHost:
 async def pilot(host: DemoHost) -> AsyncIterator[Pilot[None]]:
     async with app_on(host).run_test() as pilot:
         await pilot.pause()
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         await until(pilot, "► Hostname")
         yield pilot
 
@@ -163,13 +163,13 @@ async def test_reading_never_holds_the_keys_up(host: DemoHost, monkeypatch: pyte
     monkeypatch.setattr(DemoHost, "run", slow)
     async with app_on(host).run_test() as pilot:
         await pilot.pause()
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         await until(pilot, "Reading the machine")
         await keys(pilot, "q")
         await shown(pilot, HomeScreen)
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         free.set()
-        await until(pilot, "raspberrypi")
+        await until(pilot, "► Hostname")
 
 
 async def test_planning_can_be_stopped(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ async def test_a_fault_of_the_module_is_said_and_the_program_lives(
     monkeypatch.setattr(type(module), "read", broken)
     async with app_on(host).run_test() as pilot:
         await pilot.pause()
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         await until(pilot, "a disk on fire")
         await keys(pilot, "q")
         await shown(pilot, HomeScreen)
@@ -208,7 +208,7 @@ async def test_a_fault_of_the_module_is_said_and_the_program_lives(
 async def test_a_larger_window_shows_all_that_was_read_beside_the_form(host: DemoHost) -> None:
     async with app_on(host).run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         await until(pilot, "What is")
         await until(pilot, "192.168.1.23")
 
@@ -216,8 +216,8 @@ async def test_a_larger_window_shows_all_that_was_read_beside_the_form(host: Dem
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_it_looks_as_in_its_picture(host: DemoHost, size: tuple[int, int]) -> None:
     async with app_on(host).run_test(size=size) as pilot:
-        await pilot.pause()
-        await pilot.app.open_module("system")  # type: ignore[attr-defined]
+        await until(pilot, "raspberrypi")
+        pilot.app.open_module("system")  # type: ignore[attr-defined]
         await until(pilot, "► Hostname")
         await keys(pilot, "enter", "ctrl+u", "at_tic", "escape")
         await until(pilot, "! may have")
