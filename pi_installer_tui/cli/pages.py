@@ -191,10 +191,10 @@ def job(printer: Printer, machine: Machine, job_id: str) -> None:
         ]
     )
     printer.line()
-    secret = {step.id for step in made.steps if step.sensitive}
+    steps = {step.id: step for step in made.steps}
 
     def diff(step: str) -> str:
-        return changes.diff(machine.store, job_id, step, sensitive=step in secret)
+        return changes.diff(machine.store, job_id, steps[step]) if step in steps else ""
 
     follower = Follower(made, printer, diff)
     for event in machine.store.events(job_id):

@@ -147,7 +147,7 @@ def test_a_job_can_be_shown_and_attached_to_when_it_is_over(demo: Demo) -> None:
     job = demo.json("apply", "-", "--yes", given=SETUP)["job"]
     shown = demo.run("jobs", "show", job)
     assert shown.returncode == 0
-    assert "write /etc/hostname" in shown.stdout and "run hostname" in shown.stdout
+    assert "+attic" in shown.stdout and "run hostname" in shown.stdout
     attached = demo.run("attach", job)
     assert attached.returncode == 0
     assert "[1/" in attached.stdout and "Done." in attached.stdout
