@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ class Machine:
 
     async def apply(self, step: StepBase) -> None:
         context = self.context()
-        await step.capture(context)
-        await step.apply(context)
+        before = Before(self.kept, self.host)
+        await step.capture(replace(context, before=before))
+        before.finish()
+        await step.apply(replace(context, before=before))
 
     async def undo(self, step: StepBase) -> None:
         await step.undo(self.context(), self.before())

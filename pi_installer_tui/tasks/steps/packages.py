@@ -44,7 +44,7 @@ _LISTS = "/var/lib/apt/lists"
 
 #: what apt-get says of a lock that another process has (apt-pkg/deb/debsystem.cc, apt-pkg/contrib/fileutl.cc)
 _HELD = re.compile(r"(?:It is held by process|was locked by .{1,200} process with pid) (\d+)(?: \(([^)\n]*)\))?")
-_WAITING = b"Waiting for cache lock: "
+_WAITING = re.compile(rb"\n?Waiting for cache lock: [^\n]*")
 #: seconds between two tries where apt-get doesn't wait by itself (its lists, its archive)
 _AGAIN = 2.0
 #: how often mending is tried while another process has dpkg
@@ -152,11 +152,7 @@ class _Apt:
         try:
             async with self._context.host.start(argv, env=_ENVIRONMENT, pass_fds=(writing,), grace=_GRACE) as process:
                 async for chunk in process.chunks():
-                    if held := _waits_for(chunk):
-                        self._waits(held)
-                        continue
-                    if not self._retries:
-                        self._goes_on()
+                    chunk = self._printed(chunk)
                     tail.feed(chunk)
                     self._context.output(chunk)
                 status = await process.wait()
@@ -166,6 +162,18 @@ class _Apt:
             os.close(reading)
             os.close(writing)
         return status, tail.lines()
+
+    def _printed(self, chunk: bytes) -> bytes:
+        """A piece of output without what apt-get prints each second while it waits for the lock."""
+        for line in _WAITING.findall(chunk):
+            if held := _HELD.search(line.decode("utf-8", "replace")):
+                self._waits(held)
+        rest = _WAITING.sub(b"", chunk)
+        if self._holder and not rest.strip():
+            return b""
+        if not self._retries:
+            self._goes_on()
+        return rest
 
     def _waits(self, held: re.Match[str]) -> None:
         holder = f"{held[1]} {printable(held[2] or 'apt or dpkg')}"
@@ -185,6 +193,9 @@ class _Apt:
         if not match or kind not in ("dlstatus", "pmstatus"):
             return
         self._goes_on()
+        if self._phase == "update":
+            self._context.progress(None, "update", match[3])
+            return
         done = min(float(match[2]) / 100, 1.0)
         if kind == "dlstatus":
             if not self._downloads:
@@ -202,13 +213,6 @@ class _Apt:
             phase, detail = self._phase, match[1] if match[1] != "dpkg-exec" else ""
         self._fraction = max(self._fraction, round(fraction, 4))
         self._context.progress(self._fraction, phase, detail)
-
-
-def _waits_for(chunk: bytes) -> re.Match[str] | None:
-    """The holder of the lock in a piece of output that is nothing but apt-get waiting for it."""
-    if all(not line or line.startswith(_WAITING) for line in chunk.splitlines()):
-        return _HELD.search(chunk.decode("utf-8", "replace"))
-    return None
 
 
 _UNKNOWN = re.compile(r"^E: (?:Unable to locate package |Package ')([a-z0-9+.:-]+)", re.M)
