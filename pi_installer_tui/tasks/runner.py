@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
 from pi_installer_tui.tasks import events
 from pi_installer_tui.tasks.before import Before
@@ -150,6 +151,7 @@ class Runner:
         if self._store.about(self._job).lane == "change" and not await self._take_lock():
             return self._halted_before(plan.steps)
         self._points.reached("locked")
+        await self._sweep(plan)
         todo = [step for step in plan.steps if step.id not in so_far.done]
         stale = await self._compare(self._remaining(plan, so_far), self._host)
         for difference in stale:
@@ -175,6 +177,17 @@ class Runner:
                 return JobEnded(outcome="cancelled", reason="" if failed.reason == "cancelled" else failed.reason)
             return JobEnded(outcome="failed", reason="disk-full" if failed.reason == "disk-full" else "step-failed")
         return await self._check(plan.checks)
+
+    async def _sweep(self, plan: Plan) -> None:
+        """Removes what a crash left beside the paths of the plan: files that were never put in their place. Nobody
+        else is making any, for we have the lock."""
+        paths = {path for step in plan.steps for path in step.paths()}
+        paths |= {await self._host.realpath(path) for path in paths}
+        for folder in sorted({path.rpartition("/")[0] or "/" for path in paths}):
+            with contextlib.suppress(OSError):
+                for name in await self._host.listdir(folder):
+                    if LEFTOVER.fullmatch(name):
+                        await self._host.remove(f"{folder.rstrip('/')}/{name}")
 
     def _remaining(self, plan: Plan, so_far: Progress) -> Plan:
         """The plan of what an earlier run left to do, expecting only what that run can't have changed."""

@@ -65,6 +65,8 @@ class _Undo:
         self._original: dict[str, str] = {}
         self._present: dict[str, str] = {}
         self._owner: dict[str, Step] = {}
+        #: steps whose files are as before, while folders that they made are still there
+        self._folders: set[str] = set()
 
     async def plan(self) -> Plan:
         stays = await self._what_stays()
@@ -96,6 +98,8 @@ class _Undo:
             for path in before.paths():
                 self._original.setdefault(path, before.fingerprint(path))
                 self._owner[path] = step
+            if any([await self._host.stat(folder) is not None for folder in before.get("parents") or ()]):
+                self._folders.add(step.id)
         stays: set[str] = set()
         for path, original in self._original.items():
             present = self._present[path] = await fingerprint(self._host, path)
@@ -121,7 +125,7 @@ class _Undo:
         before = self._store.before(self._job, step.id)
         only_files = _first_kind(step) in FILE_STEPS
         files = tuple(path for path in before.paths() if path not in stays or not only_files)
-        if only_files and not files:
+        if only_files and not files and step.id not in self._folders:
             return None
         if not only_files:
             changed = [path for path in files if path in stays and self._present[path] != self._original[path]]
@@ -214,6 +218,11 @@ def _left(store: Store, job: str, plan: Plan) -> _Left:
             left.steps.append(step)
             if step.id == progress.in_flight:
                 left.unsure.update((step.id, *before.paths()))
+    for each in reversed(store.jobs()):
+        if each.undoes == job and each.status != "done":  # a way back that was gone in part
+            left.after.update(_after(store, each.id))
+            if each.status == "interrupted" and each.step:
+                left.unsure.update(store.before(each.id, each.step).paths())
     return left
 
 

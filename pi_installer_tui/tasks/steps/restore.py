@@ -120,7 +120,10 @@ class Restore(StepBase):
         if self.first().kind not in FILE_STEPS:
             return False
         kept = self.kept()
-        return all([await fingerprint(host, path) == kept.fingerprint(path) for path in self.files])
+        if any([await fingerprint(host, path) != kept.fingerprint(path) for path in self.files]):
+            return False
+        made = kept.get("parents") or () if self.takes_back() else ()
+        return not any([await host.stat(folder) is not None for folder in made])
 
     async def capture(self, context: StepContext) -> None:
         """Giving back goes through what was kept backwards: so of what will be removed the folder is kept first, of
