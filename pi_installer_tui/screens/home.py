@@ -52,9 +52,6 @@ class HomeScreen(ShellScreen):
         "Open a module to see and change its settings, or a job to see what it does or did. Nothing is changed before "
         "you have seen exactly what will happen and agreed to it."
     )
-    CSS = """
-    HomeScreen #machine { margin: 0 0 1 0; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
 
     def __init__(self) -> None:
@@ -100,14 +97,15 @@ class HomeScreen(ShellScreen):
         rows: list[Row] = []
         if broken:
             rows.append(heading(_("Interrupted: continue or undo")))
-            rows += [self._job(job) for job in broken]
+            rows += [*(self._job(job) for job in broken), remark(Cell(""))]
         if running:
             rows.append(heading(_("Running")))
-            rows += [self._job(job) for job in running]
+            rows += [*(self._job(job) for job in running), remark(Cell(""))]
         rows.append(heading(_("Modules")))
         for module in modules.MODULES:
             state = self._states.get(module.name) or Cell(_("reading ..."), "quiet")
             rows.append(Row(f"module:{module.name}", (Cell(_(module.title), "strong"), state)))
+        rows.append(remark(Cell("")))
         rows.append(heading(_("Last changes"), _("h: all") if len(self._jobs) > LAST else ""))
         over = [job for job in self._jobs if job not in running and job not in broken]
         rows += [self._job(job) for job in over[:LAST]]

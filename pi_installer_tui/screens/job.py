@@ -157,7 +157,7 @@ class JobScreen(ShellScreen):
         width = 30
         end = view.ended or time.time()
         second = [Cell(bar(fraction, width, signs), "key"), Cell("  " + show.steps_of(view.done_steps, count))]
-        if view.checks or view.outcome == "done":
+        if plan.checks and (view.checks or view.outcome == "done"):
             proven = sum(1 for c in view.checks.values() if c.status == "ok")
             second.append(Cell("  " + _("{n} of {count} checks proven").format(n=proven, count=len(plan.checks))))
         if view.started:
