@@ -34,6 +34,7 @@ class HelpScreen(ShellScreen):
         self._about = of_screen.about
         self._title = of_screen.where
         self._places = [of_screen.place]
+        self._places += ["form", "row", "field"] if of_screen.query("Fields") else []
         self._places += ["list"] if of_screen.query(Rows) else []
         self._places += ["text"] if of_screen.query(Text) else []
 

@@ -3,7 +3,7 @@ stays marked at the entry's line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -13,35 +13,42 @@ from pi_installer_tui.i18n import N_
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.form.form import Fields
+from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.panel import Panel
 
 
 class ItemScreen(ShellScreen):
-    """The entry `name` of the table `title`. `done` is called when it is left."""
+    """The entry that a form asked to be edited."""
 
     place = "item"
+    where = N_("An entry")
     about = N_(
         "One entry of a table. What you change here is kept when you go back; nothing is done before the plan was "
         "reviewed and agreed to.\n"
         "A field that isn't touched is left as it is on the machine. A star marks what was changed."
     )
+    CSS = """
+    ItemScreen #note { margin-bottom: 1; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("item")]
 
-    def __init__(self, title: str, name: str, fields: Fields, done: Callable[[], None]) -> None:
+    def __init__(self, entry: Fields.ItemOpened) -> None:
         super().__init__()
-        self._said = f"{title}: {name}"
-        self._fields = fields
-        self._done = done
+        self._entry = entry
 
     def body(self) -> Iterable[Widget]:
-        yield self._fields
+        note = self._entry.note
+        if note.text:
+            yield Panel([[Cell("  "), Cell(note.text, note.tone)]], id="note")
+        yield self._entry.fields
 
     def on_mount(self) -> None:
-        self.say_where(self._said)
-        self._fields.focus_first()
+        self.say_where(f"{self._entry.title}: {self._entry.name}")
+        self._entry.fields.focus_first()
 
     def on_fields_item_opened(self, event: Fields.ItemOpened) -> None:
-        self.app.push_screen(ItemScreen(event.title, event.name, event.fields, event.done))
+        self.app.push_screen(ItemScreen(event))
 
     async def action_back(self) -> None:
-        self._done()
+        self._entry.done()
         await self.app.pop_screen()

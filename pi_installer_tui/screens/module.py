@@ -83,10 +83,6 @@ class ModuleScreen(ShellScreen):
         if self.shell.is_open:
             self._read_again()
 
-    def on_screen_resume(self) -> None:
-        if self._form is not None and not self._form.changed:
-            self._read_again()
-
     # reading ------------------------------------------------------------------------------------------------------
 
     def _read_again(self) -> None:
@@ -207,7 +203,7 @@ class ModuleScreen(ShellScreen):
             self._planned()
 
     def on_fields_item_opened(self, event: Any) -> None:
-        self.app.push_screen(ItemScreen(event.title, event.name, event.fields, event.done))
+        self.app.push_screen(ItemScreen(event))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "plan" or self._form is not None

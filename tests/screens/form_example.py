@@ -114,7 +114,7 @@ class ExampleApp(App[None]):
         self.form.focus_first()
 
     def on_fields_item_opened(self, event: Fields.ItemOpened) -> None:
-        self.push_screen(ItemScreen(event.title, event.name, event.fields, event.done))
+        self.push_screen(ItemScreen(event))
 
     @property
     def form(self) -> Form[Example]:

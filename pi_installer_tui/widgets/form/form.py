@@ -35,7 +35,7 @@ class Invalid:
     mistakes: Mapping[str, str]
 
 
-#: In a form of so few lines help is one line, until its field is opened.
+#: In a form of so few lines help is one line, until its field is opened or changed.
 LOW = 22
 
 
@@ -64,13 +64,14 @@ class Fields(Vertical):
             return self.form
 
     class ItemOpened(Message):
-        """The item `name` of the table `title` is to be edited on a screen of its own: show `fields` there, and call
-        `done` when it is left."""
+        """The item `name` of the table `title` is to be edited on a screen of its own: show `note` and `fields` there,
+        and call `done` when it is left."""
 
-        def __init__(self, title: str, name: str, fields: Fields, done: Callable[[], None]) -> None:
+        def __init__(self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None]) -> None:
             super().__init__()
             self.title = title
             self.name = name
+            self.note = note
             self.fields = fields
             self.done = done
 
@@ -210,14 +211,13 @@ class Fields(Vertical):
         helped: list[str] = []
         said = Cell(f"! {self._general}" if self._general else "", "bad")
         if row is not None:
-            whole = row.opened or self.size.height > LOW
-            helped = help_lines(row.line.field.help, width, whole)
+            whole = row.opened or row.content.touched or self.size.height > LOW
             if row.cut and (whole or row.warns) and not self._general:
                 said = Cell(row.cut, "bad" if row.content.error else "plain")
-        wrapped = textwrap.wrap(said.text, width) if said.text else []
-        below = [Cell(line, said.tone) for line in wrapped[: 3 - min(len(helped), 2)]]
-        above = [Cell(line) for line in [*helped, "", ""][: 3 - max(1, len(below))]]
-        lines = [*above, *below, Cell("")][:3]
+            helped = help_lines(row.line.field.help, width, whole)
+        below = textwrap.wrap(said.text, width)[:2] if said.text else [""]
+        above = [*helped, "", ""][: 3 - len(below)]
+        lines = [*(Cell(line) for line in above), *(Cell(line, said.tone) for line in below)]
         self.query_one("#help", Panel).set_lines([[Cell("  "), line] for line in lines])
 
     @property
@@ -309,7 +309,8 @@ class Fields(Vertical):
                 if row.line.path == line.path and row.line.kind == "item":
                     row.focus()
 
-        self.post_message(self.ItemOpened(line.field.title, line.title, fields, done))
+        note = self._notes.get(place_of("", line.path), NOTHING)
+        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done))
 
     def _touched(self, row: Row) -> None:
         place = place_of(self.place, row.line.path)
