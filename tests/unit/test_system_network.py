@@ -491,10 +491,12 @@ def of_service(unit: str) -> ReplayedHost:
         if argv[:2] == ["systemctl", "show"]:
             blocks = answer[1].split("\n\n")
             for index, block in enumerate(blocks):
-                active = "active" if f"Id={unit}" in block.splitlines() else "inactive"
-                if "Id=NetworkManager.service" in block.splitlines() or active == "active":
-                    lines = [f"ActiveState={active}" if x.startswith("ActiveState=") else x for x in block.splitlines()]
-                    blocks[index] = "\n".join(lines)
+                values = dict(line.split("=", 1) for line in block.splitlines())
+                if values["Id"] == "NetworkManager.service":
+                    values["ActiveState"] = "inactive"
+                if values["Id"] == unit:
+                    values |= {"ActiveState": "active", "LoadState": "loaded"}
+                blocks[index] = "\n".join(f"{key}={value}" for key, value in values.items())
             answer[1] = "\n\n".join(blocks)
     return ReplayedHost(made)
 
@@ -615,3 +617,14 @@ def test_names_that_differ_in_case_have_steps_of_their_own() -> None:
 async def test_cloud_init_that_is_not_there_owns_nothing() -> None:
     state = await MODULE.read(replayed("trixie-networkmanager"))
     assert state.cloud == CloudInit() and state.hostname.owner == ""
+
+
+async def test_an_interface_that_networkmanager_only_watches_is_refused() -> None:
+    host = replayed("trixie-networkmanager")
+    argv = ("nmcli", "--terse", "--fields", "GENERAL,IP4,DHCP4", "device", "show")
+    answer = host.commands[argv]
+    assert answer is not None
+    host.say(argv, stdout=answer.stdout.replace("100 (connected)", "100 (connected (externally))"))
+    state = await MODULE.read(host)
+    assert not isinstance(state.network, Unknown)
+    assert "something else has set it up" in state.network["eth0"].refused

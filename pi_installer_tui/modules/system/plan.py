@@ -23,6 +23,7 @@ from pi_installer_tui.modules.system.state import (
     KEYMAP_CACHE,
     LOCALE_GEN,
     LOCALTIME,
+    TIMEDATED,
     TIMESYNCD,
     TIMEZONE,
     ZONES,
@@ -203,6 +204,17 @@ def timezone(state: State, zone: str) -> Part:
             return part.block(reading.reason)
     if known(state.timezone.configured) != zone:
         part.steps.append(Link(id="system.timezone.link", setting=setting, path=LOCALTIME, target=f"{ZONES}/{zone}"))
+        part.steps.append(
+            RunCommand(
+                id="system.timezone.timedated",
+                setting=setting,
+                needs=("system.timezone.link",),
+                # it reads the link when it starts, and lives on for half a minute after each question
+                argv=("systemctl", "try-restart", TIMEDATED),
+                probe="repeatable",
+                again=True,
+            )
+        )
         if CRON in state.running:
             part.steps.append(
                 Unit(
@@ -358,7 +370,8 @@ def keyboard(state: State, wanted: Keyboard) -> Part:
                 argv=("setupcon", "-k", "--save", "--force"),
                 probe="repeatable",
                 touches=KEYMAP_FILES,
-                again=True,
+                # where this plan brings the package, the undo takes it away with all of this
+                again=state.setupcon,
             )
         )
     part.checks = checks.keyboard(keys.layout)

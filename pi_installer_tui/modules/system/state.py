@@ -31,6 +31,7 @@ KEYBOARD = "/etc/default/keyboard"
 KEYMAP_CACHE = "/etc/console-setup/cached_UTF-8_del.kmap.gz"
 XKB_RULES = "/usr/share/X11/xkb/rules/base.lst"
 
+TIMEDATED = "systemd-timedated.service"
 TIMESYNCD = "systemd-timesyncd.service"
 #: the services that systemd-timedated knows on Debian (/usr/lib/systemd/ntp-units.d), in its order
 NTP_UNITS = ("chrony.service", "ntpsec.service", "openntpd.service", TIMESYNCD)

@@ -47,7 +47,8 @@ async def read(
         if isinstance(managed, Unknown):
             return managed, networkmanager.NAME
         found |= managed
-    stanzas = await _ifupdown(host) if IFUPDOWN in active else {}
+    ifupdown = units.get(IFUPDOWN, {}).get("LoadState") == "loaded"
+    stanzas = await _ifupdown(host) if ifupdown else {}
     others = [REFUSED[name] for name in REFUSED if name in active]
     for name, link in links.items():
         if name not in found:

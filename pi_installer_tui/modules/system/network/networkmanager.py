@@ -82,10 +82,12 @@ async def interfaces(host: Host) -> dict[str, Interface] | Unknown:
         device = pairs(block)
         single = dict(device)
         name, kind = single.get("GENERAL.DEVICE", ""), single.get("GENERAL.TYPE", "")
-        managed = single.get("GENERAL.NM-MANAGED", "yes") == "yes" and "externally" not in single.get(
-            "GENERAL.STATE", ""
-        )
-        if name and managed and kind in _KINDS.values():
+        if not name or kind not in _KINDS.values() or single.get("GENERAL.NM-MANAGED", "yes") != "yes":
+            continue
+        if "externally" in single.get("GENERAL.STATE", ""):
+            why = _("NetworkManager only watches it: something else has set it up")
+            found[name] = Interface(name, kind, True, NAME, Unknown(why), Known(_running(device, "")), refused=why)
+        else:
             found[name] = await _interface(host, name, kind, device, profiles)
     return found
 
