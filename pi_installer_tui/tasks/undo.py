@@ -79,17 +79,28 @@ class _Undo:
                 restored.update(dict.fromkeys(restore.files, step))
         if steps:
             steps += [again for step in self._left.steps if (again := _again(step)) is not None]
+        brought = self._by_packages()
         return Plan(
             modules=self._old.modules,
             steps=tuple(_numbered(steps)),
             checks=tuple(
                 PathIs(id=f"path-{number}", setting=step.setting, path=path, fingerprint=self._original[path])
                 for number, (path, step) in enumerate(restored.items(), 1)
+                if step.id not in brought
             ),
             blocked=tuple(self._blocked),
             notices=tuple(self._notices),
             undoes=self._job,
         )
+
+    def _by_packages(self) -> set[str]:
+        """Steps that need packages which this job brought in. What they kept is what the packages came with, and goes
+        with them: it can't be asked for afterwards."""
+        found: set[str] = set()
+        for step in self._left.steps:
+            if isinstance(step, InstallPackages) or found & set(step.needs):
+                found.add(step.id)
+        return found
 
     async def _what_stays(self) -> set[str]:
         """The paths that aren't given back: they are as before already, or somebody has changed them since."""
