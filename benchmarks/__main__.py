@@ -28,7 +28,7 @@ class Row:
 
 def opened(runs: int) -> list[Row]:
     """Starting the program."""
-    bare, ours = opening.bare(runs), opening.program(runs)
+    bare, ours = opening.measure(runs)
     ratio = ours.seconds / bare.seconds
     imported = opening.imported_before_first_paint()
     unwanted = opening.unwanted(imported)

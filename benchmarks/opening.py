@@ -89,22 +89,23 @@ def once(argv: Sequence[str], shows: str) -> tuple[float, int]:
         return terminal.shown_at(lambda text: shows in text) - terminal.started, memory
 
 
-def measure(argv: Sequence[str], shows: str, runs: int = RUNS) -> Opening:
-    """Warm starts: one that isn't counted, then `runs`."""
-    once(argv, shows)
-    found = [once(argv, shows) for _ in range(runs)]
-    times = [seconds for seconds, _ in found]
-    return Opening(median(times), min(times), max(times), int(median(memory for _, memory in found)))
+def measure(runs: int = RUNS) -> tuple[Opening, Opening]:
+    """The bare application and our Home on the demo, in turns, so that both meet the same machine; one start of each
+    that isn't counted, then `runs`."""
+    cases = ((python("-c", BARE), BARE_SHOWS), (ours(), HOME_SHOWS))
+    found: tuple[list[tuple[float, int]], list[tuple[float, int]]] = ([], [])
+    for number in range(runs + 1):
+        for (argv, shows), into in zip(cases, found, strict=True):
+            start = once(argv, shows)
+            if number:
+                into.append(start)
+    bare, program = (_opening(starts) for starts in found)
+    return bare, program
 
 
-def bare(runs: int = RUNS) -> Opening:
-    """The bare application."""
-    return measure(python("-c", BARE), BARE_SHOWS, runs)
-
-
-def program(runs: int = RUNS) -> Opening:
-    """Our program's Home, on the demo."""
-    return measure(ours(), HOME_SHOWS, runs)
+def _opening(starts: Sequence[tuple[float, int]]) -> Opening:
+    times = [seconds for seconds, _ in starts]
+    return Opening(median(times), min(times), max(times), int(median(memory for _, memory in starts)))
 
 
 def imported_before_first_paint() -> set[str]:

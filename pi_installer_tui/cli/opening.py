@@ -31,11 +31,11 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         raise Stop(Exit.INPUT, str(error)) from None
     read_only = bool(args.read_only)
     if os.geteuid() != 0 and not args.demo and not read_only:
-        _say(_("Changing the machine takes root: sudo asks for your password. (--read-only looks only.)"))
+        _say(_("Changing the machine takes root; sudo may ask for your password."))
         status = elevation.as_root(given)
         if status is not None:
             return status
-        _say(_("Not root: the screens open read-only. They read and plan, and change nothing."))
+        _say(_("Not root: the screens open read-only, to read and to plan."))
         read_only = True
     _say(f"{PROGRAM} {__version__} ...")
     from pi_installer_tui.console.probe import look, prepare

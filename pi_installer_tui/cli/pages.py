@@ -15,6 +15,7 @@ from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.reading import Known, Reading, Unknown, Value
 from pi_installer_tui.tasks import changes, words
 from pi_installer_tui.tasks.review import Reviewed
+from pi_installer_tui.tasks.risks import sentence
 from pi_installer_tui.tasks.steps import Preview
 from pi_installer_tui.tasks.store import JobSummary
 
@@ -91,7 +92,7 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
             continue
         _preview(printer, preview, "    ")
         for risk in step.risks:
-            printer.sentence(risk_in_words(risk), "      ", "    ! ", "warn")
+            printer.sentence(sentence(risk), "      ", "    ! ", "warn")
     _section(printer, _("Not possible:"), [(b.setting, b.why) for b in made.blocked])
     _section(printer, _("To know:"), [(n.setting, n.text) for n in made.notices])
     if made.checks and not made.empty:
@@ -101,18 +102,6 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
             printer.sentence(check.describe(), "    ", "  - ")
     if not made.empty:
         printer.line()
-
-
-def risk_in_words(risk: str) -> str:
-    """A step's risk, in words."""
-    return {
-        "connection": _("this can cut your connection"),
-        "service-restart": _("this restarts a service"),
-        "reboot": _("this takes effect after a restart of the machine"),
-        "download": _("this downloads from the network"),
-        "irreversible": _("this can't be taken back"),
-        "packages-removed": _("this removes packages"),
-    }.get(risk, risk)
 
 
 def _section(printer: Printer, title: str, rows: Sequence[tuple[str, str]]) -> None:

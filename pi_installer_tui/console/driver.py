@@ -31,7 +31,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
-from pi_installer_tui.console.cells import Canvas, Painter
+from pi_installer_tui.console.cells import Canvas, Painter, Row
 from pi_installer_tui.console.colours import mapper
 from pi_installer_tui.console.glyphs import DEC, GlyphSet, translator
 from pi_installer_tui.console.profile import Profile
@@ -298,19 +298,14 @@ class CellDriver(LinuxDriver):
         if not self._wait_for_line():
             return True
         with self._wake:
+            data = b""
+            painter = self._painter
             if self._clear:
                 self._clear = False
-                data = self._painter.clear()
+                data = painter.clear()
                 self._touch(set(range(self._canvas.height)))
-                row = None
-            else:
-                y = self._next_row()
-                if y is None:
-                    return True
-                del self._touched[y]
-                painter, line, row, data = self._painter, y, self._canvas.rows[y].copy(), b""
-        if row is not None:
-            data = painter.paint(line, row)
+            rows = self._next_rows()
+        data += b"".join(painter.paint(y, row) for y, row in rows)
         if data:
             self._pace(len(data))
             self._write_all(data)
@@ -323,6 +318,17 @@ class CellDriver(LinuxDriver):
         if now - self._key_at < _AFTER_KEY:
             return quiet
         return max(quiet, self._frame_at + 1 / self.profile.fps - now)
+
+    def _next_rows(self) -> list[tuple[int, Row]]:
+        """What is sent at once: a row where the line has a pace, so that a key's answer can go between two; else all.
+        (Between two writes this thread has to wait for the interpreter, 5 ms each time while another one computes.)"""
+        rows: list[tuple[int, Row]] = []
+        while (y := self._next_row()) is not None:
+            del self._touched[y]
+            rows.append((y, self._canvas.rows[y].copy()))
+            if self.profile.baud:
+                break
+        return rows
 
     def _next_row(self) -> int | None:
         """After a key press the row that changed with it and least; otherwise from the top."""
@@ -364,9 +370,10 @@ class CellDriver(LinuxDriver):
     def _write_all(self, data: bytes) -> None:
         """Writes a little at a time, each when the terminal takes it. Raises OSError when the line is gone."""
         view = memoryview(data)
+        piece = 256 if self.profile.baud else 4096
         while view and not self._stopping:
             if select.select([], [self._out], [], 0.2)[1]:
-                view = view[os.write(self._out, view[:256]) :]
+                view = view[os.write(self._out, view[:piece]) :]
 
     def _write_for(self, data: bytes, seconds: float) -> None:
         """Writes, but gives up on a terminal that doesn't read."""
