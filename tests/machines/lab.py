@@ -28,7 +28,7 @@ from .machine import Image, Machine, Network, run_on_host
 
 SUITES = ("bookworm", "trixie")  # Debian 12 and 13
 CACHE = Path(os.environ.get("PI_INSTALLER_TUI_TEST_CACHE", "/var/cache/pi-installer-tui-tests"))
-KEPT_LAYERS = 4  # of a kind: one for each checkout that is worked on at the same time
+KEPT_BASES, KEPT_LAYERS = 2, 4  # of a kind: checkouts that are worked on at the same time don't push each other out
 
 _TOOLS = {
     "debootstrap": "debootstrap",
@@ -99,6 +99,8 @@ class Lab:
                 making.mkdir(parents=True)
                 _prepare_base(making, suite, archive, security, trust)
                 making.rename(done)
+                _prune(done, f"{suite}-[0-9a-f]{{12}}", KEPT_BASES)
+            os.utime(done)
         return Image(suite, (done,), self.private_key)
 
     @contextmanager
@@ -126,7 +128,7 @@ class Lab:
                 with self.machine(image) as machine:
                     make(machine)
                     machine.keep_disk(done)
-                _prune(family, keep=done)
+                _prune(done, f"{family}-[0-9a-f]{{6}}-[0-9a-f]{{12}}", KEPT_LAYERS)
             os.utime(done)
         return replace(image, layers=(done, *image.layers))
 
@@ -307,16 +309,16 @@ def _used(layer: Path) -> Iterator[None]:
         yield
 
 
-def _prune(family: str, keep: Path) -> None:
-    name = re.compile(re.escape(family) + r"-[0-9a-f]{6}-[0-9a-f]{12}")
-    layers = [path for path in (CACHE / "layers").iterdir() if name.fullmatch(path.name) and path != keep]
-    layers.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for layer in layers[KEPT_LAYERS - 1 :]:
-        marker = layer.with_name(f"{layer.name}.used")
+def _prune(new: Path, family: str, kept: int) -> None:
+    """Of the folders beside `new` whose names match `family`, the ones used last stay, and those in use."""
+    olds = [path for path in new.parent.iterdir() if re.fullmatch(family, path.name) and path != new]
+    olds.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in olds[kept - 1 :]:
+        marker = old.with_name(f"{old.name}.used")
         with marker.open("w") as file:
             if not _free(file.fileno()):
                 continue
-            shutil.rmtree(layer, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
             marker.unlink()
 
 
