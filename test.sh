@@ -18,17 +18,24 @@ esac
 
 usable() { python3 -I -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; }
 
-missing=
-usable || missing="ca-certificates python3 python3-venv"
-command -v git >/dev/null || missing="$missing git"
-if [ -n "$missing" ]; then
-  [ "$(id -u)" = 0 ] || die "the tests need packages first. Run: sudo apt-get install $missing"
-  say "Installing Debian's packages: $missing"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -q -o DPkg::Lock::Timeout=-1 update
-  # shellcheck disable=SC2086 # a list of words
-  apt-get -q -y -o DPkg::Lock::Timeout=-1 -o Dpkg::Use-Pty=0 install --no-install-recommends $missing
-  usable || die "python3 here is $(python3 -V); the tests need 3.11 to 3.14"
+required= optional=
+usable || required="ca-certificates python3 python3-venv"
+for pair in git:git minicom:minicom picocom:picocom strace:strace tmux:tmux zbarimg:zbar-tools; do
+  command -v "${pair%%:*}" >/dev/null || optional="$optional ${pair##*:}"
+done
+if [ -n "$required$optional" ]; then
+  if [ "$(id -u)" = 0 ]; then
+    say "Installing Debian's packages: $required$optional"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q -o DPkg::Lock::Timeout=-1 update
+    # shellcheck disable=SC2086 # a list of words
+    apt-get -q -y -o DPkg::Lock::Timeout=-1 -o Dpkg::Use-Pty=0 install --no-install-recommends $required $optional
+    usable || die "python3 here is $(python3 -V); the tests need 3.11 to 3.14"
+  elif [ -n "$required" ]; then
+    die "the tests need packages first. Run: sudo apt-get install $required$optional"
+  else
+    say "Some tests will skip without these. To run them too: sudo apt-get install$optional"
+  fi
 fi
 
 made_of=$(python3 -V; cat requirements-dev.lock requirements-build.lock | sha256sum; pwd)
