@@ -31,39 +31,28 @@ BARE_SHOWS = "all is painted"
 #: on Home when it was painted: the module's title, before anything was read
 HOME_SHOWS = "System"
 
-#: notes every import with its time, and writes the notes to a file when the program ends or is told to
+#: opens the program, notes what is imported when Textual says that the first frame is drawn, and ends
 RECORD = """
-import atexit, sys, time
-imported = []
+import sys
 
-class Notes:
-    def find_spec(self, name, path=None, target=None):
-        imported.append((time.monotonic(), name))
-        return None
+file = sys.argv.pop(1)
 
-sys.meta_path.insert(0, Notes())
-
-def keep(file=sys.argv.pop(1)):
-    with open(file, "w") as out:
-        out.writelines(f"{at} {name}\\n" for at, name in imported)
-
-import threading
-
-def regularly():
-    while True:
-        time.sleep(0.5)
-        keep()
-
-atexit.register(keep)
-threading.Thread(target=regularly, daemon=True).start()
+from pi_installer_tui.app import PiInstallerApp
 from pi_installer_tui.cli import main
+
+def ready(app):
+    with open(file, "w") as out:
+        out.writelines(f"{name}\\n" for name in sys.modules)
+    app.exit()
+
+PiInstallerApp.on_ready = ready
 sys.exit(main())
 """
 
 #: nothing of these may be imported before the first paint
 FORBIDDEN = ("boto3", "botocore", "sh", "qrcode", "pydantic", "pydantic_core", "yaml", "markdown_it", "psutil")
-#: the screens that are shown first, and what all screens are made of; any other screen is imported when it opens
-SHOWN = {"pi_installer_tui.screens", "pi_installer_tui.screens.home", "pi_installer_tui.screens.base"}
+#: what Home is made of; any other file of screens/ is imported when it is needed
+SHOWN = {f"pi_installer_tui.screens{name}" for name in ("", ".base", ".home", ".glance", ".signs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +98,15 @@ def _opening(starts: Sequence[tuple[float, int]]) -> Opening:
 
 
 def imported_before_first_paint() -> set[str]:
-    """The modules that a fresh process of ours has looked for when Home is painted."""
+    """The modules that a fresh process of ours has imported when Home is drawn."""
     with tempfile.NamedTemporaryFile("r", suffix=".imports") as notes:
         with Timed(python("-c", RECORD, notes.name, "--demo"), environment()) as terminal:
-            terminal.watch(SECONDS)
-            painted = terminal.shown_at(lambda text: HOME_SHOWS in text)
-        lines = Path(notes.name).read_text(encoding="utf-8").splitlines()
-    found = {name for at, name in (line.split(" ", 1) for line in lines) if float(at) < painted}
-    return {name for name in found if "." not in name or name.startswith("pi_installer_tui")}
+            while terminal.ended(0.01) is None:
+                terminal.read(0.1)
+        names = set(Path(notes.name).read_text(encoding="utf-8").splitlines())
+    if "pi_installer_tui.screens.home" not in names:
+        raise RuntimeError(f"Home was not drawn:\n{terminal.text}")
+    return names
 
 
 def unwanted(imported: set[str]) -> list[str]:

@@ -30,7 +30,6 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
-from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.widgets.actions import bindings
@@ -152,6 +151,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         with self._doing(_("planning again ...")):
             planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
         if planned.reviewed is None:
+            from pi_installer_tui.screens.message import Problem
+
             said = "\n".join(str(mistake) for mistake in planned.mistakes)
             self.push_screen(Problem(_("It can't be planned again any more:") + "\n" + said, _("Nothing was changed.")))
             return
@@ -211,6 +212,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
                 bar.doing = ""
 
     def _problem(self, what: str, error: Exception, stayed: str) -> None:
+        from pi_installer_tui.screens.message import Problem
+
         log = _("`pi-installer-tui jobs` lists all jobs; the program can be closed and opened without harm to any.")
         self.push_screen(Problem(what.format(error=error), stayed, log))
 

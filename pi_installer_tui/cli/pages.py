@@ -143,12 +143,6 @@ def when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def _what(summary: JobSummary) -> str:
-    if summary.undoes:
-        return _("undo of {job}").format(job=summary.undoes)
-    return ", ".join(summary.settings_paths or summary.modules)
-
-
 def jobs(printer: Printer, summaries: Sequence[JobSummary]) -> None:
     """Every job, the newest first, two lines at most."""
     if not summaries:
@@ -158,7 +152,7 @@ def jobs(printer: Printer, summaries: Sequence[JobSummary]) -> None:
         progress = f"{summary.done_steps}/{summary.steps}"
         printer.line(f"{summary.id}  {state:12} {progress:>6}  {summary.who}", _style(summary.status))
         note = _("undone by {job}").format(job=summary.undone_by) if summary.undone_by else ""
-        printer.sentence("; ".join(part for part in (_what(summary), note) if part), "    ")
+        printer.sentence("; ".join(part for part in (words.what(summary), note) if part), "    ")
 
 
 def _style(state: str) -> str:
@@ -174,7 +168,7 @@ def job(printer: Printer, machine: Machine, job_id: str) -> None:
         [
             (_("started"), when(summary.created)),
             (_("by"), summary.who),
-            (_("what"), _what(summary)),
+            (_("what"), words.what(summary)),
             (_("state"), words.status(summary.status)),
             *([(_("undone by"), summary.undone_by)] if summary.undone_by else []),
         ]

@@ -24,17 +24,10 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.store import JobSummary
 
 
-def what(job: JobSummary) -> str:
-    """What a job changed, in a few words: `system.hostname, system.timezone`."""
-    if job.undoes:
-        return _("undo of {job}").format(job=job.undoes)
-    return ", ".join(job.settings_paths) or ", ".join(job.modules)
-
-
 def job_row(job: JobSummary, signs: Glyphs) -> Row:
     """A job's line: sign and status, when, who, what."""
     sign, tone = show.sign(job.status, signs)
-    said = what(job)
+    said = words.what(job)
     if job.undone_by:
         said = _("(undone) {what}").format(what=said)
     return Row(

@@ -18,7 +18,6 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.glance import lines as glance_lines
-from pi_installer_tui.screens.history import what
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
@@ -118,11 +117,11 @@ class HomeScreen(ShellScreen):
         sign, tone = show.sign(job.status, signs)
         if job.status in _ACTIVE:
             view = self.shell.follow_job(job.id).view
-            said = f"{what(job)}  {show.steps_of(view.done_steps, job.steps)}"
+            said = f"{words.what(job)}  {show.steps_of(view.done_steps, job.steps)}"
             if view.wait is not None:
                 said += "  " + words.wait(view.wait.what, view.wait.holder)
         else:
-            said = f"{show.moment(job.created)}  {what(job)}"
+            said = f"{show.moment(job.created)}  {words.what(job)}"
             if job.undone_by:
                 said += "  " + _("(undone)")
             elif job.who:

@@ -19,7 +19,7 @@ from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
-from pi_installer_tui.screens.history import can_undo, what
+from pi_installer_tui.screens.history import can_undo
 from pi_installer_tui.tasks import changes, words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
@@ -148,7 +148,7 @@ class JobScreen(ShellScreen):
         sign, tone = show.sign(status, signs)
         first = [Cell(f"{sign} {words.status(status)}", tone), Cell("  ")]
         if self._summary is not None:
-            first += [Cell(what(self._summary), "strong")]
+            first += [Cell(words.what(self._summary), "strong")]
             first += [Cell("  "), Cell(f"{self._summary.who}, {show.moment(self._summary.created)}", "quiet")]
         count = len(plan.steps)
         part = view.steps.get(view.current)

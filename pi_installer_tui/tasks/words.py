@@ -4,8 +4,12 @@ place that turns them into sentences. A code that isn't known here is shown as i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pi_installer_tui.i18n import N_, _
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.store import JobSummary
 
 STATUS = {
     "queued": N_("queued"),
@@ -61,6 +65,13 @@ _WAITS = {
     "job-lock": N_("waiting for job {holder} to end"),
     "dpkg-lock": N_("waiting for the package system, which {holder} is using"),
 }
+
+
+def what(job: JobSummary) -> str:
+    """What a job changes, in a few words: `system.hostname, system.timezone`."""
+    if job.undoes:
+        return _("undo of {job}").format(job=job.undoes)
+    return ", ".join(job.settings_paths or job.modules)
 
 
 def status(word: str) -> str:
