@@ -165,7 +165,7 @@ def latency() -> Latency:
         store, host = Store(Path(folder)), LocalHost()
         job = store.create(output.plan(output.KEY_LINES), who="b", host_kind=host.kind, host_address=host.address)
         environ = environment(TERM="vt220", COLORTERM="", PI_INSTALLER_TUI_STATE=folder)
-        flooded = []
+        flooded: list[float] = []
         with Line(python("-m", "pi_installer_tui"), environ, baud=BAUD) as line:
             line.until("Last changes", 30.0)
             line.settle(0.5, most=3.0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -204,8 +205,8 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
             if i == last:
                 room = inner - sum(widths[:i]) - 2 * i
             cells += [Cell(crop(cell.text, room, signs.more), cell.tone), Cell("  ")]
-        mark = Cell(f" {signs.cursor} " if at_cursor else "   ", "key")
-        base = None
-        if at_cursor:
-            base = REVERSE if self.has_focus else STYLES["strong"]
-        return strip((mark, *cells), width, signs, base)
+        # only the mark moves: a whole row in reverse video would be sent again with every cursor key
+        if not at_cursor:
+            return strip((Cell("   "), *cells), width, signs)
+        mark = Segment(f" {signs.cursor} ", REVERSE if self.has_focus else STYLES["strong"])
+        return Strip.join([Strip([mark], 3), strip(cells, width - 3, signs)])
