@@ -294,6 +294,8 @@ class Runner:
             if isinstance(error, asyncio.CancelledError) and self._halt == "stopped":
                 return StepFailed(step=step.id, reason="stopped")
             reason, values, tail = failure(error)
+            if reason == "disk-full" and not values.get("path"):
+                values = {"path": str(self._store.root)}
             after = await self._after(step, before) if at == "apply" else {}
             failed = StepFailed(
                 step=step.id,
