@@ -16,6 +16,7 @@ from pi_installer_tui.widgets.bars import KeyBar, TitleBar
 if TYPE_CHECKING:
     from textual.signal import Signal
 
+    from pi_installer_tui.console import Profile
     from pi_installer_tui.screens.watch import Watch
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.tasks.plan import Plan
@@ -32,6 +33,7 @@ class Shell(Protocol):
 
     read_only: str
     demo: bool
+    profile: Profile
     who: str
     machine_name: str
     opened: Signal[None]

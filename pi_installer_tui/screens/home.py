@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.system.machine import Machine
     from pi_installer_tui.tasks.store import JobSummary
 
-#: seconds between two looks at the live values, and at the jobs
-TICK = 3.0
+#: seconds between two looks at the jobs
 JOBS = 5.0
 #: live looks between two looks at the addresses: those start a command
 ADDRESSES = 5
@@ -79,7 +78,7 @@ class HomeScreen(ShellScreen):
             self._look()
 
     def _begin(self) -> None:
-        self.set_interval(TICK, self._read_live)
+        self.set_interval(self.shell.profile.tick, self._read_live)
         self.set_interval(JOBS, self._read_jobs_again)
         self._look()
 

@@ -92,7 +92,6 @@ class PaletteScreen(ModalScreen[Callable[[], Awaitable[object]] | None], inherit
     CSS = """
     PaletteScreen { align: center top; }
     PaletteScreen Vertical { width: 72; height: 18; margin-top: 2; border: solid ansi_cyan; background: ansi_default; }
-    .-ascii PaletteScreen Vertical { border: ascii ansi_cyan; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
 

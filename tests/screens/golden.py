@@ -22,8 +22,6 @@ _CHANGING = (
     (r"load \d\.\d", "load N.N"),
     (r"\d\d °C", "NN °C"),
     (r"up \d+ h \d+ min", "up N h N min"),
-    # the title's right side, whose place depends on the machine's name
-    (r" {2,}(\S+ \[DEMO\])", r"  \1"),
 )
 
 

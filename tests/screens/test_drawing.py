@@ -1,0 +1,110 @@
+"""What is drawn: only signs that the console has, nothing outside of 80x24, and no state by colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from textual.widget import Widget
+
+from pi_installer_tui.app import PiInstallerApp
+from pi_installer_tui.console.glyphs import GLYPHS, SETS, GlyphSet
+from pi_installer_tui.console.profile import Terminal, detect
+from pi_installer_tui.screens.review import ReviewScreen
+from pi_installer_tui.screens.signs import sign
+from tests.screens.conftest import Program
+from tests.screens.test_way import CHECK, MOTD, command, to_review
+
+Start = Callable[..., AbstractAsyncContextManager[Program]]
+
+STATES = ("queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted", "nothing", "todo")
+
+
+async def every_screen(program: Program) -> AsyncIterator[str]:
+    """Goes through all screens and says which one is shown."""
+    await program.until("NetworkManager")
+    await program.until("load ")
+    yield "home"
+    await program.press("question_mark")
+    await program.until("The machine at a glance")
+    yield "help"
+    await program.press("q", "colon")
+    await program.until("history")
+    yield "palette"
+    await program.press("escape")
+    await to_review(program)
+    yield "review"
+    await program.press("q")
+    await program.until("Hostname")
+    yield "module"
+    await program.press("q")
+    await program.until("Leave, and forget")
+    yield "question"
+    await program.press("y")
+    job = await program.ran(MOTD, command("cat", "/etc/nothing-here"), checks=[CHECK])
+    await program.until("failed")
+    program.app.show_job(job)
+    await program.until("ended with status 1")
+    yield "job"
+    await program.press("tab", "slash")
+    await program.until("search for")
+    yield "search"
+    await program.press("escape", "q", "h")
+    await program.until("History: 1 job")
+    yield "history"
+
+
+@pytest.mark.parametrize("name", ["hdmi", "serial", "ssh"])
+async def test_every_screen_is_drawn_with_signs_that_the_console_has(start: Start, name: str) -> None:
+    term = {"ssh": "xterm-256color", "hdmi": "linux", "serial": "vt220"}[name]
+    profile = detect({"TERM": term}, Terminal(utf8=True), name)
+    allowed = None if profile.glyph_set == "utf8" else SETS[profile.glyph_set]
+    async with start(profile=profile) as program:
+        async for where in every_screen(program):
+            drawn = {char for char in program.text if not (char == "\n" or " " <= char <= "~")}
+            if allowed is not None:
+                assert drawn <= allowed, f"{where}: {''.join(sorted(drawn - allowed))}"
+            assert all(char.isprintable() for char in drawn), where
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_nothing_is_drawn_outside_the_screen(start: Start, size: tuple[int, int]) -> None:
+    async with start(size) as program:
+        async for where in every_screen(program):
+            for widget in program.app.screen.walk_children(Widget):
+                if widget.display and widget.region.area:
+                    inside = program.app.screen.region.contains_region(widget.region)
+                    assert inside or widget.parent is not program.app.screen, f"{where}: {widget} {widget.region}"
+            lines = program.text.splitlines()
+            assert len(lines) == size[1], where
+            assert max(len(line) for line in lines) <= size[0], where
+            keys = lines[-1]
+            if isinstance(program.app.screen, ReviewScreen):
+                assert "y agree and run" in keys
+
+
+async def test_the_modes_are_in_the_title_of_every_screen(start: Start) -> None:
+    async with start(read_only="that takes root") as program:
+        async for where in every_screen(program):
+            if where not in {"palette", "question"}:
+                assert "[DEMO] [READ-ONLY]" in program.text.splitlines()[0], where
+
+
+@pytest.mark.parametrize("glyphs", GLYPHS)
+def test_states_that_mean_something_else_have_other_signs(glyphs: GlyphSet) -> None:
+    signs = GLYPHS[glyphs]
+    assert len({sign(state, signs)[0] for state in ("done", "failed", "running", "waiting", "unknown", "todo")}) == 6
+    for state in STATES:
+        assert len(sign(state, signs)[0]) == 1
+
+
+def test_nothing_animates_and_no_cursor_blinks() -> None:
+    from pi_installer_tui.widgets.search import SearchField
+
+    async def never() -> None:  # pragma: no cover
+        raise AssertionError
+
+    app = PiInstallerApp(never)  # type: ignore[arg-type]
+    assert app.animation_level == "none"
+    assert SearchField("").cursor_blink is False
