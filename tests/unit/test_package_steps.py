@@ -20,7 +20,7 @@ from pi_installer_tui.tasks.steps import (
     StepError,
     Unit,
 )
-from pi_installer_tui.tasks.steps.packages import _Apt
+from pi_installer_tui.tasks.steps.packages import _HELD, _Apt
 
 
 class Job:
@@ -172,6 +172,15 @@ def test_a_wait_for_the_lock_names_its_holder_once(
     apt = _Apt(job.context(), "install")
     assert b"".join(apt._printed(chunk) for chunk in chunks) == printed
     assert job.waits == waits
+
+
+def test_while_it_tries_again_nothing_of_the_output_is_lost(job: Job) -> None:
+    apt = _Apt(job.context(), "install")
+    apt._waits(_HELD.search(LOCK.decode()) or pytest.fail("no holder"))
+    apt._retries = True
+    chunks = [b"Reading", b"\n", b"E:", b" ", b"Could not get lock"]
+    assert [apt._printed(chunk) for chunk in chunks] == chunks
+    assert job.waits == ["373 python3"]
 
 
 # units, on the same machine -------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ class _Apt:
             if held := _HELD.search(line.decode("utf-8", "replace")):
                 self._waits(held)
         rest = _WAITING.sub(b"", chunk)
-        if self._holder and not rest.strip():
+        if self._holder and not self._retries and not rest.strip(b"\n"):
             return b""
         if not self._retries:
             self._goes_on()

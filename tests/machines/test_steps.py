@@ -1,0 +1,180 @@
+"""The steps that depend on apt, dpkg and systemd, with the real ones: applied, cut off at the worst moments, undone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import REPOSITORY
+from .lab import Lab
+from .machine import CHECKOUT, Image, Machine
+
+PYTHON = "/opt/pi-installer-tui/current/bin/python"
+
+GAMES = {"kind": "install-packages", "id": "p", "packages": ["sl", "tree"]}
+
+#: takes a lock as dpkg does (fcntl), and says so
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "a+")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+class Steps:
+    """A machine on which single steps are run."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.folder = 0
+
+    def run(self, verb: str, step: dict[str, Any], ending: str = "", *, fresh: bool = False) -> list[list[Any]]:
+        """What the step told. fresh: it is another job's, with nothing kept yet."""
+        self.folder += fresh
+        script = f'cd {CHECKOUT} && exec {PYTHON} -m tests.machines.step_driver "$@"'
+        argv = ["sh", "-c", script, "-", verb, f"/root/before{self.folder}", json.dumps(step), ending]
+        done = self.machine.run(argv, check=not ending)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def apply(self, step: dict[str, Any], ending: str = "") -> list[list[Any]]:
+        return self.run("apply", step, ending, fresh=True)
+
+    def again(self, step: dict[str, Any]) -> list[list[Any]]:
+        return self.run("apply", step)
+
+    def undo(self, step: dict[str, Any]) -> list[list[Any]]:
+        return self.run("undo", step)
+
+    def state(self) -> dict[str, str]:
+        """/etc as it lies on the disk, packages with their states and marks, and what runs."""
+        found = self.machine.listing("/etc")
+        found.pop("/etc/ld.so.cache", None)
+        query = ["dpkg-query", "-W", "-f", r"${binary:Package} ${db:Status-Abbrev} ${Version}\n"]
+        found["packages"] = self.machine.run(query).stdout
+        found["automatic"] = self.machine.run(["apt-mark", "showauto"]).stdout
+        found["audit"] = self.machine.run(["dpkg", "--audit"]).stdout
+        found["cron"] = self.machine.run(["systemctl", "is-active", "cron"], check=False).stdout
+        return found
+
+
+@pytest.fixture(scope="module")
+def steps(lab: Lab, installed_image: Image) -> Iterator[Steps]:
+    """One machine for the module: every test leaves it as it found it, and says so."""
+    with lab.machine(installed_image) as machine:
+        machine.push_checkout(REPOSITORY)
+        machine.run(["apt-get", "update"])
+        yield Steps(machine)
+
+
+@pytest.fixture
+def unchanged(steps: Steps) -> Iterator[Steps]:
+    """Holds the test to it that the machine is in the end what it was in the beginning."""
+    before = steps.state()
+    yield steps
+    after = steps.state()
+    assert {key: after.get(key) for key in {*before, *after} if before.get(key) != after.get(key)} == {}
+
+
+def test_undo_leaves_etc_and_the_packages_as_they_were(unchanged: Steps) -> None:
+    told = unchanged.apply(GAMES)
+    assert told[-1] == ["done", True]
+    fractions = [line[1] for line in told if line[0] == "progress"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert {line[2] for line in told if line[0] == "progress"} >= {"install"}
+    assert unchanged.machine.run(["dpkg", "-s", "sl"]).ok
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
+
+
+@pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
+def test_a_cancelled_installation_leaves_dpkg_consistent(unchanged: Steps, point: str) -> None:
+    told = unchanged.apply(GAMES, f"cancel={point}")
+    assert told[-1] == ["cancelled"]
+    assert ["reached", "apt:mending"] in told
+    assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
+    assert unchanged.machine.run(["apt-get", "check"]).ok
+    unchanged.undo(GAMES)
+
+
+@pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
+def test_after_a_kill_the_same_step_converges(unchanged: Steps, point: str) -> None:
+    assert unchanged.apply(GAMES, f"kill={point}")[-1] == ["reached", point]
+    assert unchanged.again(GAMES)[-1] == ["done", True]
+    assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
+    unchanged.undo(GAMES)
+
+
+@pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
+def test_after_a_kill_an_undo_is_possible_at_once(unchanged: Steps, point: str) -> None:
+    unchanged.apply(GAMES, f"kill={point}")
+    assert unchanged.undo(GAMES)[-1][0] == "done"
+
+
+@pytest.mark.parametrize(
+    "lock", ["/var/lib/dpkg/lock-frontend", "/var/cache/apt/archives/lock"], ids=["dpkg", "archives"]
+)
+def test_a_lock_is_waited_for_and_its_holder_named_once(unchanged: Steps, lock: str) -> None:
+    holder = unchanged.machine.start_process(["python3", "-c", HOLD, lock, "600"])
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    try:
+        unchanged.machine.run(["systemd-run", "--on-active=25", "pkill", "-f", "fcntl.LOCK_EX"])
+        told = unchanged.apply(GAMES)
+    finally:
+        holder.kill()
+        holder.wait()
+    waits = [line[1:] for line in told if line[0] == "waiting"]
+    assert [what for what, _ in waits] == ["dpkg-lock", "dpkg-lock"]
+    assert waits[0][1].endswith(" python3")
+    assert waits[1][1] == ""
+    assert told[-1] == ["done", True]
+    unchanged.undo(GAMES)
+
+
+def test_a_missing_package_list_is_fetched(unchanged: Steps) -> None:
+    unchanged.machine.run(["sh", "-c", "rm -r /var/lib/apt/lists/*"])
+    told = unchanged.apply(GAMES)
+    assert ["reached", "apt:updating"] in told
+    assert told[-1] == ["done", True]
+    unchanged.undo(GAMES)
+
+
+def test_nothing_is_installed_that_would_remove_something(unchanged: Steps) -> None:
+    told = unchanged.apply({"kind": "install-packages", "id": "p", "packages": ["chrony"]})
+    assert told[-1][:3] == ["failed", "would-remove", {"packages": "systemd-timesyncd"}]
+
+
+def test_undo_refuses_to_take_away_what_another_package_needs(unchanged: Steps) -> None:
+    library = {"kind": "install-packages", "id": "p", "packages": ["libncurses6"]}
+    unchanged.apply(library)
+    unchanged.machine.run(["apt-get", "install", "-y", "sl"])
+    assert unchanged.undo(library)[-1][1] == "needed-by-others"
+    assert unchanged.machine.run(["dpkg", "-s", "sl"]).ok
+    unchanged.machine.run(["apt-get", "purge", "-y", "sl"])
+    assert unchanged.undo(library)[-1] == ["done", False]
+
+
+@pytest.mark.parametrize("purge", [False, True], ids=["remove", "purge"])
+def test_a_removed_service_comes_back_with_its_files_and_links(unchanged: Steps, purge: bool) -> None:
+    step = {"kind": "remove-packages", "id": "r", "packages": ["systemd-timesyncd"], "purge": purge}
+    assert unchanged.apply(step)[-1] == ["done", True]
+    assert unchanged.undo(step)[-1] == ["done", False]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("cron.service", False), ("systemd-networkd.service", True), ("serial-getty@ttyS5.service", True)],
+)
+def test_a_units_undo_gives_back_the_exact_links(unchanged: Steps, name: str, wanted: bool) -> None:
+    step = {"kind": "unit", "id": "u", "name": name, "enabled": wanted}
+    if "getty" not in name:
+        step["active"] = wanted
+    before = unchanged.state()
+    assert unchanged.apply(step)[-1] == ["done", True]
+    assert unchanged.state() != before
+    unchanged.undo(step)
