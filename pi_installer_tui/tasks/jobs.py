@@ -61,7 +61,7 @@ class JobError(Exception):
 
 
 async def launch(store: Store, job: str, host: Host) -> None:
-    """Starts a job's worker and returns when it runs (or has ended already). Raises KeyError, JobError."""
+    """Starts a job's worker and returns when its journal says so. Raises KeyError, JobError."""
     summary = store.summary(job)
     if summary.status != "queued" or store.alive(job):
         raise JobError("running" if summary.open else "ended", summary.status)
@@ -140,12 +140,15 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
     else:
         await _start_detached(store, job, [*command, "--detach"])
     until = time.monotonic() + SHOWS
-    while not store.alive(job):
+    seen = False
+    while True:
+        alive = store.alive(job)
         if store.journal(job).exists() and store.journal(job).stat().st_size > size:
             return
-        if time.monotonic() > until:
+        if (seen and not alive) or time.monotonic() > until:
             (folder / "launched").unlink(missing_ok=True)
             raise JobError("not-started", _last_line(store, job))
+        seen = seen or alive
         await asyncio.sleep(0.05)
 
 
