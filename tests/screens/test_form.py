@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -294,3 +295,31 @@ async def test_it_looks_as_in_its_picture(size: tuple[int, int]) -> None:
         golden.check(app, "form-choice")
         await keys(pilot, "enter", "down", "space", "down", "enter", "9", "escape")
         golden.check(app, "form-changed")
+
+
+async def test_control_characters_never_reach_the_screen() -> None:
+    app = ExampleApp()
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.form.draft.set(("hostname",), "a\x1b[31mb\r\nc")
+        app.form.draft.set(("peers", "x\x1b]0;y\x07"), {"note": "\x9b2J"})
+        app.form.annotate({})
+        app.form.choices = lambda name: ("\x1b[2J",)
+        await go(pilot, "timezone")
+        await keys(pilot, "enter")
+        shown = text(app)
+        assert all(c.isprintable() or c == "\n" for c in shown)
+        assert "a?[31mb c" in shown
+
+
+async def test_any_keys_in_any_order_leave_the_form_standing() -> None:
+    pressed = random.Random(7)
+    names = "up down tab shift+tab enter escape space u d delete home end pageup pagedown backspace a 9 / q ctrl+u left"
+    app = ExampleApp()
+    async with app.run_test() as pilot:
+        for _ in range(150):
+            await pilot.press(pressed.choice(names.split()))
+        settings = app.form.settings()
+        if isinstance(settings, Invalid):
+            assert settings.mistakes
+        else:
+            assert settings == Example.model_validate(app.document)

@@ -16,6 +16,7 @@ from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.rows import Row, Rows, remark
 from pi_installer_tui.widgets.search import SearchField
+from pi_installer_tui.widgets.text import printable
 
 #: More choices than this are found by typing.
 FEW = 9
@@ -84,7 +85,7 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
         if left:
             return Row(str(n), (Cell(_("(leave as is)"), "quiet"), Cell("")))
         note = _("as typed") if value not in self._options else _("now") if value == self._now else ""
-        return Row(str(n), (Cell(str(value)), Cell(note, "quiet")))
+        return Row(str(n), (Cell(printable(str(value))), Cell(note, "quiet")))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         self._show(message.value.strip())

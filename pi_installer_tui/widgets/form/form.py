@@ -21,6 +21,7 @@ from pi_installer_tui.widgets.form.draft import ABSENT, Draft, Line, Path
 from pi_installer_tui.widgets.form.rows import NOTHING, Columns, Content, ItemRow, Note, Row, SecretRow, row_for
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
+from pi_installer_tui.widgets.text import printable
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -215,7 +216,7 @@ class Fields(Vertical):
             if row.cut and (whole or row.warns) and not self._general:
                 said = Cell(row.cut, "bad" if row.content.error else "plain")
             helped = help_lines(row.line.field.help, width, whole)
-        below = textwrap.wrap(said.text, width)[:2] if said.text else [""]
+        below = textwrap.wrap(printable(said.text), width)[:2] if said.text else [""]
         above = [*helped, "", ""][: 3 - len(below)]
         lines = [*(Cell(line) for line in above), *(Cell(line, said.tone) for line in below)]
         self.query_one("#help", Panel).set_lines([[Cell("  "), line] for line in lines])

@@ -29,6 +29,7 @@ from pi_installer_tui.widgets.form.choose import ChooseScreen
 from pi_installer_tui.widgets.form.draft import ABSENT, Line, parse, shown, summary
 from pi_installer_tui.widgets.form.fields import Plain as Value
 from pi_installer_tui.widgets.lines import REVERSE, STYLES, Tone, crop
+from pi_installer_tui.widgets.text import printable
 
 Choices = Callable[[str], Sequence[str]]
 
@@ -151,7 +152,7 @@ class Row(Widget, can_focus=True):
         content, columns, width, signs = self.content, self.columns, self.size.width, glyphs(self)
         inside = self.has_focus or self.has_focus_within
         indent = " " * (2 * self.line.depth)
-        title = self.line.title
+        title = printable(self.line.title)
         if cell_len(title) > columns.title - len(indent) - 1:
             title = crop(title, columns.title - len(indent) - 1, signs.more)
         value: Tone = "quiet" if content.value is ABSENT else "plain"
@@ -512,4 +513,4 @@ def row_for(line: Line, choices: Choices) -> Row:
 
 def _fill(text: str, width: int, more: str) -> str:
     """A text in exactly `width` cells, on one line."""
-    return crop(" ".join(text.split()), width, more)
+    return crop(printable(" ".join(text.split())), width, more)
