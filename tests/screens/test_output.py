@@ -26,8 +26,8 @@ Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 LINES = 100_000
 SECONDS = 3.0
-#: a key is answered within
-ANSWER = 0.25
+#: a key is answered within, in the middle and at worst (other tests run beside this one)
+ANSWER, WORST = 0.05, 1.0
 
 
 @asynccontextmanager
@@ -74,8 +74,8 @@ async def test_the_keyboard_answers_all_the_while(tmp_path: Path) -> None:
             answers.append(time.monotonic() - asked)
             await asyncio.sleep(0.05)
     assert len(answers) > 5
-    assert sorted(answers)[len(answers) // 2] < ANSWER / 5
-    assert max(answers) < ANSWER
+    assert sorted(answers)[len(answers) // 2] < ANSWER
+    assert max(answers) < WORST
 
 
 async def test_output_is_followed_until_it_is_scrolled_and_then_stays(start: Start) -> None:
