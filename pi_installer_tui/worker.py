@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.detach and os.fork():
         os._exit(0)
     os.umask(0o077)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))  # until `_listen` knows what it means
     store = Store(options.state)
     try:
         return _work(store, options.job, options.resume)
@@ -71,6 +72,9 @@ def _work(store: Store, job: str, resume: bool) -> int:
             return 2
         time.sleep(0.02)
     with lock:
+        ended = store.progress(job).ended
+        if ended is not None and (not resume or ended.outcome != "interrupted"):
+            return 0  # cancelled before we were there
         with contextlib.closing(Journal(store.journal(job))) as journal:
             try:
                 asyncio.run(_run(store, job, journal, resume))
@@ -128,6 +132,7 @@ def _listen(store: Store, job: str, runner: Runner) -> None:
         loop.add_signal_handler(number, lambda: None)
     if asked.exists():  # while we were starting
         runner.cancel(cancelled_by(asked))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
 
 
 def cancelled_by(asked: Path) -> str:

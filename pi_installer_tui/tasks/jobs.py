@@ -123,7 +123,8 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
         if ended:
             return
         looks += 1
-        if looks % 10 == 0 and not reader.grown() and store.status(job) not in ("queued", "running", "waiting"):
+        dead = looks % 10 == 0 and not store.alive(job) and not reader.grown()
+        if dead and store.status(job) not in ("queued", "running", "waiting"):
             return
         await asyncio.sleep(LOOK)
 

@@ -54,9 +54,11 @@ _BULK = (b'{"kind":"output"', b'{"kind":"step-progress"', b'{"kind":"check-start
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """job.json: what is known of a job before it runs. created: seconds since 1970; steps: ids in order."""
+    """job.json: what is known of a job before it runs. number: its place among all jobs, since the clock of a Pi may
+    go backwards; created: seconds since 1970; steps: ids in order."""
 
     id: str
+    number: int
     created: float
     who: str
     host_kind: str
@@ -73,6 +75,7 @@ class JobFile:
 class JobSummary:
     """A job in a line.
 
+    number:    its place among all jobs
     created:   seconds since 1970
     steps, done_steps: how many there are, how many are done
     reason:    a code, of a job that ended not well
@@ -98,6 +101,7 @@ class JobSummary:
     waits_for: str = ""
     changed: bool = False
     ended: float | None = None
+    number: int = 0
 
     @property
     def open(self) -> bool:
@@ -153,19 +157,21 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._jobs = root / "jobs"
-        self._seen: dict[str, tuple[tuple[int, int], Progress]] = {}  # journals that have ended, by size and time
+        self._seen: dict[str, tuple[int, int, Progress]] = {}  # of journals: inode, offset, and what it says up to it
 
     # making and taking away ---------------------------------------------------------------------------------------
 
     def create(self, plan: Plan, *, who: str, host_kind: str, host_address: str, lane: Lane = "change") -> str:
         """Stores a plan as a job that isn't started yet, durably, and returns its id. Raises OSError."""
-        self._jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.root, self._jobs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         created = time.time()
         job = _new_id(created)
         while self.folder(job).exists():
             job = _new_id(created)
         about = JobFile(
             id=job,
+            number=max((each.number for each in self.jobs()), default=0) + 1,
             created=created,
             who=who,
             host_kind=host_kind,
@@ -262,7 +268,7 @@ class Store:
         for job in self.ids():
             with contextlib.suppress(KeyError, ValueError, TypeError):
                 found.append(self._summary(job))
-        found.sort(key=lambda each: (each.created, each.id), reverse=True)
+        found.sort(key=lambda each: (each.number, each.created, each.id), reverse=True)
         undone = _undone_by(found)
         return [replace(each, undone_by=undone.get(each.id, "")) for each in found]
 
@@ -309,25 +315,24 @@ class Store:
         return Before(self.folder(job) / "after" / step, durable=False)
 
     def progress(self, job: str) -> Progress:
-        """Where the journal says the job is. Of a journal that has ended and didn't grow it is remembered."""
+        """Where the journal says the job is. What was read once isn't read again, so asking often is cheap."""
         path = self.journal(job)
         try:
-            found = path.stat()
+            with path.open("rb") as lines:
+                file = os.fstat(lines.fileno())
+                inode, at, progress = self._seen.get(job, (0, 0, Progress()))
+                if inode != file.st_ino or file.st_size < at:
+                    at, progress = 0, Progress()
+                lines.seek(at)
+                for line in lines:
+                    if not line.endswith(b"\n"):
+                        break
+                    at += len(line)
+                    if not line.startswith(_BULK) and (event := from_json(line)) is not None:
+                        progress = progress.after(event)
         except FileNotFoundError:
             return Progress()
-        mark = (found.st_size, found.st_mtime_ns)
-        if job in self._seen and self._seen[job][0] == mark:
-            return self._seen[job][1]
-        progress = Progress()
-        with path.open("rb") as lines:
-            for line in lines:
-                if line.startswith(_BULK) or not line.endswith(b"\n"):
-                    continue
-                event = from_json(line)
-                if event is not None:
-                    progress = progress.after(event)
-        if progress.ended is not None:
-            self._seen[job] = (mark, progress)
+        self._seen[job] = file.st_ino, at, progress
         return progress
 
     def alive(self, job: str) -> bool:
@@ -368,6 +373,7 @@ class Store:
             waits_for=progress.waits_for or "",
             changed=bool(progress.changed or progress.in_flight),
             ended=progress.ended.at if progress.ended else None,
+            number=about.number,
         )
 
     def _status(self, job: str, progress: Progress, alive: bool) -> Status:

@@ -45,7 +45,7 @@ async def plan_undo(store: Store, job: str, host: Host) -> Plan:
     if (about.host_kind, about.host_address) != (host.kind, host.address):
         return _refused(plan, job, _("the job was run on another machine"))
     left = _left(store, job, plan)
-    later = [each for each in store.jobs() if each.created > summary.created and each.changed and not each.undone_by]
+    later = [each for each in store.jobs() if each.number > summary.number and each.changed and not each.undone_by]
     return await _Undo(store, job, host, plan, left, later).plan()
 
 
