@@ -47,6 +47,8 @@ _SETTLE: Final = 0.008
 _SETTLE_MOST: Final = 0.03
 #: bytes that may wait in the line's own buffers: small, so that a key's answer never queues behind much
 _AHEAD: Final = 48
+#: how long a key that was typed ahead waits for what the one before started (seconds, in each queue)
+_KEY_DONE: Final = 1.0
 #: how long the last frame may take when the program ends (seconds)
 _LAST_FRAME: Final = 1.0
 
@@ -79,6 +81,8 @@ class CellDriver(LinuxDriver):
         self._line_free = 0.0
         self._frame_at = 0.0
         self._measuring = False
+        self._typed: asyncio.Queue[events.Key] = asyncio.Queue()
+        self._typist: asyncio.Task[None] | None = None
         width, height = self._get_terminal_size()
         self._equip(width, height)
 
@@ -196,6 +200,7 @@ class CellDriver(LinuxDriver):
         self._pump = threading.Thread(target=self._send, name="console-pump", daemon=True)
         self._pump.start()
         self._resized(width, height)
+        self._typist = self._loop.create_task(self._hand_over())
         self._key_thread = threading.Thread(target=self._run_input_thread, name="console-keys", daemon=True)
         self._key_thread.start()
         if self._must_signal_resume:
@@ -240,6 +245,8 @@ class CellDriver(LinuxDriver):
         if self.exit_event.is_set():
             return
         self.exit_event.set()
+        if self._typist is not None:
+            self._typist.cancel()
         if self._key_thread is not None and self._key_thread is not threading.current_thread():
             self._key_thread.join(1.0)
         signal.signal(signal.SIGWINCH, signal.SIG_DFL)
@@ -403,13 +410,43 @@ class CellDriver(LinuxDriver):
                 self.process_message(message)
 
     def process_message(self, message: Message) -> None:
-        """Answers to our own questions stay here."""
+        """Answers to our own questions stay here; keys are handed over one after another."""
+        if isinstance(message, events.Key):
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._typed.put_nowait, message)
+            return
         if isinstance(message, events.CursorPosition):
             if self._measuring:
                 self._measuring = False
                 self._loop.call_soon_threadsafe(self._resized, message.x + 1, message.y + 1)
             return
         super().process_message(message)
+
+    async def _hand_over(self) -> None:
+        """Gives the app a key when it is done with the one before. Textual passes keys from queue to queue: of keys
+        that were typed ahead, a later one could overtake the action of an earlier one, and letters meant for a field
+        that is about to open would be taken for commands."""
+        while True:
+            key = await self._typed.get()
+            key.set_sender(self._app)
+            await self._app._post_message(key)
+            if not self._typed.empty():
+                await self._done_with_key()
+
+    async def _done_with_key(self) -> None:
+        """Returns when the focus has come to rest and every queue from it up to the app was emptied."""
+        app = self._app
+        before: object = self
+        for _ in range(5):
+            focused = app.focused
+            if focused is before:
+                return
+            before = focused
+            for node in (app, *(focused.ancestors_with_self if focused else app.screen.ancestors_with_self)):
+                done = asyncio.Event()
+                if node.is_running and node.call_later(done.set):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(done.wait(), _KEY_DONE)
 
     def _line_lost(self) -> None:
         if not self._lost and not self.exit_event.is_set():

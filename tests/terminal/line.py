@@ -21,6 +21,27 @@ import pyte
 _QUESTION = re.compile(rb"\x1b\[(6n|c|0c)")
 
 
+class Screen(pyte.Screen):
+    """pyte's screen, with REP (ECMA-48 8.3.103), which xterm and tmux have and pyte lacks."""
+
+    _last = " "
+
+    def draw(self, data: str) -> None:
+        super().draw(data)
+        self._last = data[-1:] or self._last
+
+    def repeat(self, count: int | None = None) -> None:
+        """The character before, `count` times more."""
+        super().draw(self._last * (count or 1))
+
+
+class Stream(pyte.ByteStream):
+    """pyte's stream, with REP."""
+
+    csi = {**pyte.ByteStream.csi, "b": "repeat"}
+    events = frozenset({*pyte.ByteStream.events, "repeat"})
+
+
 @dataclass
 class Line:
     """A program on a terminal.
@@ -45,8 +66,8 @@ class Line:
     last_byte_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self.screen = pyte.Screen(self.columns, self.rows)
-        self._stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(self.columns, self.rows)
+        self._stream = Stream(self.screen)
         if not self.utf8:
             self._stream.feed(b"\x1b%@")
         self.status: int | None = None

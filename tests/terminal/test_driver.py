@@ -185,6 +185,18 @@ def test_esc_and_a_key_right_after_it_are_two_keys(tmp_path: Path) -> None:
         line.until("Quit", 3.0)
 
 
+def test_keys_typed_ahead_are_taken_in_order(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
+    with Line(argv, environment("serial", tmp_path)) as line:
+        line.until("raspberrypi")
+        line.settle()
+        line.send("\r")
+        line.until("/etc/hostname:1")
+        line.settle()
+        line.send("\r\x15quiet\r")
+        line.until(lambda text: "quiet" in text and "was raspberrypi" in text, 10.0)
+
+
 def test_a_sequence_torn_by_a_slow_line_is_one_key(tmp_path: Path) -> None:
     with start("serial", tmp_path) as line:
         line.until("Quit")
