@@ -242,7 +242,7 @@ def test_a_hostname_that_cloud_init_owns_is_changed_where_cloud_init_reads_it() 
     owner = CloudInit(active=True, user_data="/boot/firmware/user-data", hostname="raspberrypi", fqdn="raspberrypi.lan")
     owned = replace(PI, hostname=same("raspberrypi", pending=Known("raspberrypi"), owner="cloud-init"), cloud=owner)
     found = plan(owned, hostname="attic")
-    assert ids(found) == ["hostname.file", "hostname.set", "hostname.hosts", "hostname.cloud"]
+    assert ids(found) == ["hostname.file", "hostname.set", "hostname.hosts", "hostname.cloud", "hostname.keep"]
     text = "#cloud-config\n# by Imager\nhostname: raspberrypi\nfqdn: raspberrypi.lan\nusers:\n- name: pi\n"
     after = edited(found, "hostname.cloud", text)
     assert after.startswith("#cloud-config\n# by Imager\nhostname: attic\nfqdn: attic.lan\nusers:\n- name: pi\n")
@@ -259,7 +259,7 @@ def test_a_name_that_cloud_init_will_take_back_gives_a_step_though_all_else_is_r
         cloud=owner,
     )
     found = plan(reverts, hostname="attic")
-    assert ids(found) == ["hostname.cloud"]
+    assert ids(found) == ["hostname.cloud", "hostname.keep"]
     assert found.steps[0].sensitive
     assert MODULE.present(reverts).hostname is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pi_installer_tui.modules.system.network import networkmanager
 from pi_installer_tui.modules.system.network.base import Addressing, setting_of, step_id
 from pi_installer_tui.tasks.checks import AddressUp, Check, CommandSays, UnitActive
 
@@ -43,15 +44,24 @@ def keyboard(layout: str) -> list[Check]:
     return [CommandSays(id="system.keyboard.is", setting="system.keyboard", argv=argv, contains=layout, within=5)]
 
 
-def interface(name: str, want: Addressing) -> list[Check]:
-    """The kernel has the address, and the way out goes over the gateway."""
-    return [
+def interface(name: str, want: Addressing, by: str) -> list[Check]:
+    """The kernel has the address, the way out goes over the gateway, and the backend that runs it (`by`) has the DNS
+    servers."""
+    setting = setting_of(name)
+    found: list[Check] = [
         AddressUp(
             id=step_id(name, "up"),
-            setting=setting_of(name),
+            setting=setting,
             interface=name,
             address=str(want.addresses[0]) if want.method == "static" and want.addresses else "",
             gateway=str(want.gateway or ""),
             within=30,
         )
     ]
+    if by == networkmanager.NAME:
+        argv = ("nmcli", "--get-values", "IP4.DNS", "device", "show", name)
+        found += [
+            CommandSays(id=step_id(name, f"dns-{n}"), setting=setting, argv=argv, contains=str(server), within=30)
+            for n, server in enumerate((d for d in want.dns if d.version == 4), 1)
+        ]
+    return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.system import checks, cloud
 from pi_installer_tui.modules.system.cloud import CloudInit
-from pi_installer_tui.modules.system.network import base
+from pi_installer_tui.modules.system.network import base, netplan
 from pi_installer_tui.modules.system.network.backends import BACKENDS
 from pi_installer_tui.modules.system.settings import Dhcp, Keyboard, Static, SystemSettings, gateway_mistake
 from pi_installer_tui.modules.system.state import (
@@ -140,7 +140,7 @@ def hostname(state: State, name: str) -> Part:
             EditFile(id="system.hostname.hosts", setting=setting, path=HOSTS, format="hosts", edits=(edit,))
         )
     if value.pending is not None and known(value.pending) != name:
-        part.steps.append(_cloud_keeps(state.cloud, name))
+        part.steps += _cloud_keeps(state.cloud, name)
         part.notice(
             _("cloud-init names this machine at every boot; what it reads is changed too, so that {name} stays")
         )
@@ -172,17 +172,20 @@ def hosts_names(line: Sequence[str], old: Sequence[str | None], new: str) -> tup
     return tuple(dict.fromkeys(names))
 
 
-def _cloud_keeps(cloud_init: CloudInit, name: str) -> Step:
-    setting, keep = "system.hostname", Edit(key=("preserve_hostname",), value=True)
+def _cloud_keeps(cloud_init: CloudInit, name: str) -> list[Step]:
+    """user-data and a drop-in, both: at the start of the next boot cloud-init still goes by its copy of the old
+    user-data, which only a drop-in is added to."""
+    setting = "system.hostname"
+    content = "# The hostname is set by hand: /etc/hostname\npreserve_hostname: true\n"
+    keep = WriteFile(id="system.hostname.keep", setting=setting, path=cloud.KEEP_HOSTNAME, content=content)
     if not cloud_init.user_data:
-        content = "# The hostname is set by hand: /etc/hostname\npreserve_hostname: true\n"
-        return WriteFile(id="system.hostname.cloud", setting=setting, path=cloud.KEEP_HOSTNAME, content=content)
-    edits = [Edit(key=("hostname",), value=name), keep]
+        return [keep]
+    edits = [Edit(key=("hostname",), value=name), Edit(key=("preserve_hostname",), value=True)]
     if cloud_init.fqdn:
         domain = cloud_init.fqdn.partition(".")[2]
         fqdn = name if "." in name or not domain else f"{name}.{domain}"
         edits.insert(1, Edit(key=("fqdn",), value=fqdn))
-    return EditFile(
+    user_data = EditFile(
         id="system.hostname.cloud",
         setting=setting,
         path=cloud_init.user_data,
@@ -190,6 +193,7 @@ def _cloud_keeps(cloud_init: CloudInit, name: str) -> Step:
         edits=tuple(edits),
         sensitive=cloud_init.sensitive,
     )
+    return [user_data, keep]
 
 
 # time -----------------------------------------------------------------------------------------------------------
@@ -408,7 +412,8 @@ def interface(state: State, name: str, wanted: Dhcp | Static) -> Part:
     want = base.wanted(wanted, found)
     part.steps, part.blocked = BACKENDS[found.backend](found, want)
     if part.steps and found.connected:
-        part.checks = checks.interface(name, want)
+        below = found.form.below.backend if isinstance(found.form, netplan.Form) else found.backend
+        part.checks = checks.interface(name, want, below)
     if part.steps and not found.connected:
         part.notice(_("{name} has no link now: this takes effect when it gets one").format(name=name))
     if part.steps and want.method == "static" and want.gateway is None:

@@ -202,7 +202,8 @@ def choices(state: State, name: str) -> Sequence[str]:
         case "keyboard_variants":
             keys = known(state.keyboard.configured)
             first = keys.layout.split(",")[0] if keys else ""
-            return state.variants.get(first, ())
+            others = (v for layout in sorted(state.variants) for v in state.variants[layout])
+            return tuple(dict.fromkeys([*state.variants.get(first, ()), *others]))
         case "interfaces" if not isinstance(state.network, Unknown):
             return tuple(n for n, i in state.network.items() if not i.refused)
     return ()
