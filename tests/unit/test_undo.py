@@ -15,10 +15,12 @@ from pi_installer_tui.tasks.steps import (
     Directory,
     Edit,
     EditFile,
+    InstallPackages,
     Link,
     Overlay,
     Probe,
     RemoveFile,
+    RemovePackages,
     Restore,
     RunCommand,
     Step,
@@ -348,3 +350,33 @@ async def test_a_restore_whose_job_is_gone_says_so(demo: DemoHost) -> None:
     step = Restore(id="x", state=str(demo.state), job="20260101-000000-aaaa", step="x")
     with pytest.raises(StepError, match="job-missing"):
         await step.preview(demo, Overlay())
+
+
+async def test_the_review_shows_what_takes_back_commands_units_and_packages(
+    demo: DemoHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PI_INSTALLER_TUI_DEMO_PACE", "0")
+    store = Store(demo.state)
+    steps = (
+        hostname("attic", "raspberrypi"),
+        Unit(id="timesyncd", name="systemd-timesyncd.service", enabled=False, active=False),
+        InstallPackages(id="htop", packages=("htop",)),
+        RemovePackages(id="rsync", packages=("rsync",)),
+    )
+    job = await apply(store, demo, Plan(steps=steps))
+    rsync, htop, unit, name = (await reviewed(store, demo, job)).previews
+    assert [(change.name, change.action) for change in rsync.packages] == [("rsync", "install")]
+    assert [(change.name, change.action) for change in htop.packages] == [("htop", "purge")]
+    assert unit.text.splitlines()[:2] == [
+        "systemctl enable systemd-timesyncd.service",
+        "systemctl start systemd-timesyncd.service",
+    ]
+    assert name.text.splitlines()[0] == "hostnamectl hostname raspberrypi"
+    assert "-attic" in name.text and "+raspberrypi" in name.text
+
+    undo = await undone(store, demo, job)
+    name, unit, htop, rsync = (await reviewed(store, demo, undo)).previews
+    assert name.text.splitlines()[0] == "hostnamectl hostname attic"
+    assert "systemctl disable" in unit.text and "systemctl stop" in unit.text
+    assert [(change.name, change.action) for change in htop.packages] == [("htop", "install")]
+    assert [(change.name, change.action) for change in rsync.packages] == [("rsync", "remove")]

@@ -196,3 +196,7 @@ class StepBase(Frozen):
         """Puts back what `before` kept; by default its paths, last one first. Raises StepError."""
         for path in reversed(before.paths()):
             await before.restore_path(path)
+
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        """What undo will do beside putting paths back; None: nothing."""
+        return None

@@ -144,6 +144,9 @@ class RunCommand(StepBase):
             await run(context, self.undo_argv)
         await super().undo(context, before)
 
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        return Preview("command", shown(self.undo_argv)) if self.undo_argv else None
+
 
 #: words of `systemctl is-enabled` (systemctl(1)) by which a unit is as enabled as it can be
 _ENABLED = frozenset({"enabled", "alias", "static", "generated"})
@@ -279,6 +282,19 @@ class Unit(StepBase):
         if active in _ACTIVE and not runs:
             context.reached("unit:start")
             await run(context, ("systemctl", "start", self.name))
+
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        enabled, active = before.get("enabled"), before.get("active")
+        verbs = []
+        runs = await _ask(host, "is-active", self.name) in _ACTIVE
+        if active is not None and active not in _ACTIVE and runs:
+            verbs.append("stop")
+        if enabled is not None and await _ask(host, "is-enabled", self.name) != enabled:
+            verbs.append("enable" if enabled in ("enabled", "alias") else "disable")
+        if active in _ACTIVE and not runs:
+            verbs.append("start")
+        text = "\n".join(shown(("systemctl", verb, self.name)) for verb in verbs)
+        return Preview("command", text) if text else None
 
 
 async def _ask(host: Host, question: str, unit: str) -> str:

@@ -455,12 +455,23 @@ class InstallPackages(_Packages):
         if automatic:
             await run(context, ["apt-mark", "manual", *automatic])
 
-    async def undo(self, context: StepContext, before: Before) -> None:
-        was: dict[str, Any] = before.get("packages") or {}
-        there = await _packages(context.host)
+    def _going(self, before: Before, there: Mapping[str, _Package]) -> list[str]:
+        """What undo removes: the packages that the step brought in."""
         brought = _runs(before, "brought")
         ended = brought and len(brought) == len(_runs(before, "intended"))
-        names = [name for name in (brought[-1] if ended else self._came(before, there)) if name in there]
+        return [name for name in (brought[-1] if ended else self._came(before, there)) if name in there]
+
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        was: dict[str, Any] = before.get("packages") or {}
+        there = await _packages(host)
+        names = self._going(before, there)
+        changes = tuple(PackageChange(name, "remove" if name in was else "purge") for name in names)
+        size = sum(there[name].size for name in names)
+        return Preview("packages", packages=changes, download=0, disk=-size * 1024) if names else None
+
+    async def undo(self, context: StepContext, before: Before) -> None:
+        was: dict[str, Any] = before.get("packages") or {}
+        names = self._going(before, await _packages(context.host))
         if names:
             simulated = await _simulate(context.host, "--no-auto-remove", "purge", *names)
             own = {_base(name) for name in names}
@@ -557,6 +568,13 @@ class RemovePackages(_Packages):
                 raise
         await super().undo(context, before)
         await self._restore_marks(context, before)
+
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        was: dict[str, Any] = before.get("packages") or {}
+        there = {name for name, package in (await _packages(host)).items() if package.installed}
+        gone = [name for name in was if _base(name) in self.packages and was[name][0] in _INSTALLED]
+        changes = tuple(PackageChange(name, "install", was[name][1]) for name in gone if name not in there)
+        return Preview("packages", packages=changes) if changes else None
 
 
 async def _download(host: Host, *arguments: str) -> int | None:

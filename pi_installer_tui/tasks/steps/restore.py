@@ -4,6 +4,7 @@ itself be undone."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -110,11 +111,13 @@ class Restore(StepBase):
         diff = "\n".join(diffs)
         if first.kind in FILE_STEPS:
             return Preview("diff", diff, path) if diff else Preview("note", _("nothing changes"), path)
-        what = await first.preview(host, Overlay(files=dict(overlay.files)))
-        command = what.undo_text if self.takes_back() else what.text
-        if what.kind == "command" and command:
-            return Preview("command", "\n".join((command, *diffs)))
-        return Preview("diff", diff, path) if diff else Preview("note", self.describe())
+        if self.takes_back():
+            what = await first.undo_preview(host, kept)
+        else:
+            what = await first.preview(host, Overlay(files=dict(overlay.files)))
+        if what is not None and what.kind in ("command", "packages"):
+            return replace(what, text="\n".join(filter(None, (what.text, diff))))
+        return Preview("diff", diff, path) if diff else Preview("note", _("nothing changes"))
 
     async def done(self, host: Host) -> bool:
         if self.first().kind not in FILE_STEPS:
