@@ -184,11 +184,16 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str | bytes) -> Event | None:
-    """The event of a line; None for one that a later version wrote. Raises ValueError for what isn't JSON."""
-    data: dict[str, Any] = json.loads(line)
+    """The event of a line; None for one that a later version wrote. Raises ValueError for what isn't an event."""
+    data: Any = json.loads(line)
+    if not isinstance(data, dict):
+        raise ValueError("not an event")
     cls = KINDS.get(str(data.pop("kind", "")))
     if cls is None:
         return None
     names = {f.name for f in fields(cls)}
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k in names}
-    return cls(**values)
+    try:
+        return cls(**values)
+    except TypeError:
+        raise ValueError(f"not all of {cls.kind}") from None

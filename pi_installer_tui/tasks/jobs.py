@@ -123,9 +123,10 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
         if ended:
             return
         looks += 1
-        dead = looks % 10 == 0 and not store.alive(job) and not reader.grown()
-        if dead and store.status(job) not in ("queued", "running", "waiting"):
-            return
+        if looks % 10 == 0 and store.status(job) not in ("queued", "running", "waiting"):
+            if not (batch := reader.read()):
+                return  # it died
+            yield batch
         await asyncio.sleep(LOOK)
 
 

@@ -1,5 +1,5 @@
 """The journal of a job, `events.jsonl`: one event a line, appended by the job's worker alone, read by anyone at any
-time. What a crash tore off at its end is no line, and is cut away before the next one is written."""
+time. It ends before the first line that isn't whole: what a crash left there is cut away before the next is written."""
 
 from __future__ import annotations
 
@@ -80,51 +80,50 @@ class Journal:
 
 
 class Reader:
-    """Reads a journal from `after` on, and again what was added since: `read()` gives the new events, [] for none."""
+    """Reads a journal from `after` on, and then what was added since."""
 
     def __init__(self, path: Path, after: int = 0) -> None:
         self._path = path
         self._after = after
-        self._at = 0  # the offset of the first line not given yet
+        self.at = 0  #: the offset of the first line not given yet
 
     def read(self, limit: int = CHUNK) -> list[Event]:
-        """The next events, about `limit` bytes of them. Numbers must follow each other: ValueError."""
+        """The next events, about `limit` bytes of them; [] for none. Where nothing was added that is one look at the
+        file's size."""
         try:
+            if self._path.stat().st_size <= self.at:
+                return []
             fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return []
         try:
             while True:
-                data = os.pread(fd, limit, self._at)
+                data = os.pread(fd, limit, self.at)
                 whole = data.rfind(b"\n") + 1
                 if whole or len(data) < limit:
                     break
                 limit *= 2  # a line longer than that
         finally:
             os.close(fd)
-        self._at += whole
         events = []
-        for line in data[:whole].splitlines():
-            event = from_json(line)
+        for line in data[:whole].split(b"\n")[:-1]:
+            try:
+                event = from_json(line)
+            except ValueError:
+                break
+            self.at += len(line) + 1
             if event is not None and event.seq > self._after:
                 events.append(event)
         return events
-
-    def grown(self) -> bool:
-        """Whether there is more to read, by one look at the file's size."""
-        try:
-            return self._path.stat().st_size > self._at
-        except FileNotFoundError:
-            return False
 
 
 def read_all(path: Path, after: int = 0) -> Iterator[Event]:
     """All events of a journal."""
     reader = Reader(path, after)
     while True:
-        at = reader._at
+        at = reader.at
         yield from reader.read()
-        if reader._at == at:
+        if reader.at == at:
             return
 
 

@@ -327,9 +327,13 @@ class Store:
                 for line in lines:
                     if not line.endswith(b"\n"):
                         break
+                    if not line.startswith(_BULK):
+                        try:
+                            event = from_json(line)
+                        except ValueError:  # what a crash left: the journal ends before it
+                            break
+                        progress = progress if event is None else progress.after(event)
                     at += len(line)
-                    if not line.startswith(_BULK) and (event := from_json(line)) is not None:
-                        progress = progress.after(event)
         except FileNotFoundError:
             return Progress()
         self._seen[job] = file.st_ino, at, progress
