@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -108,9 +109,14 @@ class Follower:
 
 
 def ask(question: str) -> bool:
-    """Asks on the terminal; only an explicit yes counts."""
+    """Asks on the terminal and waits; only an explicit yes counts. Raises KeyboardInterrupt."""
     sys.stdout.flush()
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    answer = sys.stdin.readline()
+    # asyncio's own handler would only take note of Ctrl-C, and go on reading
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return answer.strip().lower() in ("y", "yes", _("y"), _("yes"))

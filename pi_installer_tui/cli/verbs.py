@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
@@ -171,22 +173,25 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Stop(Exit.INPUT, _("there is no terminal to ask at: with --yes it goes ahead without asking"))
         pages.plan(Printer(sys.stderr if as_json or detach else sys.stdout), reviewed)
-        if not await asyncio.to_thread(ask, _("Go ahead?")):
+        if not ask(_("Go ahead?")):
             raise Stop(Exit.CANCELLED, _("nothing was done"))
     elif not as_json and not detach:
         pages.plan(Printer(), reviewed)
-    job = machine.store.create(plan, who=caller(), host_kind=machine.host.kind, host_address=machine.host.address)
-    await jobs.launch(machine.store, job, machine.host)
-    if detach:
-        if as_json:
-            print_json(documents.detached(reviewed, job))
-        else:
-            print(job)
-        return Exit.DONE
-    return await _follow(machine, job, plan, as_json=as_json, cancels=True)
+    with _Interrupts() as interrupts:
+        job = machine.store.create(plan, who=caller(), host_kind=machine.host.kind, host_address=machine.host.address)
+        await jobs.launch(machine.store, job, machine.host)
+        if not detach:
+            return await _follow(machine, job, plan, interrupts, as_json=as_json, cancels=True)
+    if as_json:
+        print_json(documents.detached(reviewed, job))
+    else:
+        print(job)
+    return Exit.DONE
 
 
-async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = False, cancels: bool = False) -> int:
+async def _follow(
+    machine: Machine, job: str, plan: Plan, interrupts: _Interrupts, *, as_json: bool = False, cancels: bool = False
+) -> int:
     """Follows a job from its first line to its end. Ctrl-C: the first one cancels the job (`cancels`) and goes on to
     watch it end, the next one leaves it; without `cancels` the first one leaves."""
     printer = Printer(sys.stderr if as_json else sys.stdout)
@@ -196,30 +201,29 @@ async def _follow(machine: Machine, job: str, plan: Plan, *, as_json: bool = Fal
             _("It goes on without this terminal: {command}").format(command=f"{PROGRAM} attach {job}"), "faint"
         )
     follower = Follower(plan, printer)
-    interrupts = _Interrupts()
-    with interrupts:
-        batches = aiter(jobs.follow(machine.store, job))
-        coming = asyncio.ensure_future(anext(batches, None))
-        while True:
-            pressed = asyncio.ensure_future(interrupts.pressed.wait())
-            await asyncio.wait((coming, pressed), return_when=asyncio.FIRST_COMPLETED)
-            pressed.cancel()
-            if interrupts.take():
-                if not cancels:
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
-                    printer.line(_("Left. The job goes on: {command}").format(command=f"{PROGRAM} attach {job}"))
-                    return Exit.CANCELLED
+    batches = aiter(jobs.follow(machine.store, job))
+    coming = asyncio.ensure_future(anext(batches, None))
+    while True:
+        pressed = asyncio.ensure_future(interrupts.pressed.wait())
+        await asyncio.wait((coming, pressed), return_when=asyncio.FIRST_COMPLETED)
+        pressed.cancel()
+        if interrupts.take():
+            if not cancels:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+                printer.line(_("Left. The job goes on: {command}").format(command=f"{PROGRAM} attach {job}"))
+                return Exit.CANCELLED
+            cancels = False
+            with contextlib.suppress(jobs.JobError):  # it has just ended
                 await jobs.cancel(machine.store, job, caller())
-                cancels = False
-            if coming.done():
-                batch = coming.result()
-                if batch is None:
-                    break
-                if not as_json:
-                    for event in batch:
-                        follower.show(event)
-                coming = asyncio.ensure_future(anext(batches, None))
+        if coming.done():
+            batch = coming.result()
+            if batch is None:
+                break
+            if not as_json:
+                for event in batch:
+                    follower.show(event)
+            coming = asyncio.ensure_future(anext(batches, None))
     summary = machine.store.summary(job)
     status = _OUTCOMES.get(summary.status, Exit.FAILED)
     if as_json:
@@ -238,14 +242,10 @@ class _Interrupts:
         self.pressed = asyncio.Event()
 
     def __enter__(self) -> _Interrupts:
-        import signal
-
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.pressed.set)
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        import signal
-
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
     def take(self) -> bool:
@@ -285,7 +285,8 @@ async def _show(args: Namespace, machine: Machine) -> int:
 
 async def _attach(args: Namespace, machine: Machine) -> int:
     _job(machine, args.job)
-    return await _follow(machine, args.job, machine.store.plan(args.job))
+    with _Interrupts() as interrupts:
+        return await _follow(machine, args.job, machine.store.plan(args.job), interrupts)
 
 
 async def _cancel(args: Namespace, machine: Machine) -> int:
@@ -300,8 +301,9 @@ async def _cancel(args: Namespace, machine: Machine) -> int:
 
 async def _continue(args: Namespace, machine: Machine) -> int:
     _job(machine, args.job)
-    await jobs.resume(machine.store, args.job, machine.host)
-    return await _follow(machine, args.job, machine.store.plan(args.job), cancels=True)
+    with _Interrupts() as interrupts:
+        await jobs.resume(machine.store, args.job, machine.host)
+        return await _follow(machine, args.job, machine.store.plan(args.job), interrupts, cancels=True)
 
 
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {

@@ -161,6 +161,16 @@ def test_without_a_terminal_apply_asks_for_yes(demo: Demo) -> None:
     assert demo.jobs() == []
 
 
+def test_ctrl_c_at_the_question_does_nothing(demo: Demo, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SETUP)
+    with demo.on_terminal("apply", str(tmp_path / "s.yaml")) as line:
+        line.until("Go ahead? [y/N]")
+        line.send("\x03")
+        assert line.ended() == 130
+        assert "Traceback" not in line.text
+    assert demo.jobs() == []
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yeah\n"])
 def test_anything_but_yes_does_nothing(demo: Demo, tmp_path: Path, answer: str) -> None:
     (tmp_path / "s.yaml").write_text(SETUP)
@@ -239,6 +249,15 @@ def test_ctrl_c_cancels_the_job_and_ends_with_130(demo: Demo, tmp_path: Path) ->
         line.until("Cancelled")
         assert line.ended() == 130
     assert demo.jobs()[0]["status"] == "cancelled"
+
+
+def test_a_second_job_waits_for_the_first_and_says_so(demo: Demo, tmp_path: Path) -> None:
+    slow = {"PI_INSTALLER_TUI_DEMO_PACE": "5"}
+    first = demo.run("apply", "-", "--yes", "--detach", given=SLOW, **slow).stdout.strip()
+    second = demo.run("apply", "-", "--yes", given="version: 1\nsystem: {hostname: attic}\n")
+    assert second.returncode == 0, second.stdout
+    assert f"waiting for job {first}" in second.stdout
+    assert [job["status"] for job in demo.jobs()] == ["done", "done"]
 
 
 def test_ctrl_c_in_attach_leaves_and_cancel_stops(demo: Demo) -> None:
