@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.signs import size, span
-from pi_installer_tui.system.reading import Known, Reading, Unknown, known
-from pi_installer_tui.widgets.lines import Cell, bar
+from pi_installer_tui.system.reading import Known, Missing, Reading, Unknown, known
+from pi_installer_tui.widgets.lines import Cell, bar, crop
 from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
@@ -37,9 +37,14 @@ _POWER = {
 def lines(machine: Machine, width: int, signs: Glyphs) -> list[list[Cell]]:
     """The machine in four lines of at most `width` cells, a few more where there is room."""
     wide = width >= WIDE
-    first = _line([_model(machine.model)], [*_heat(machine, signs), *_uptime(machine)], width)
-    second = _line([Cell(printable(", ".join(_system(machine))))], _load(machine), width)
-    third = _line(_addresses(machine, wide), _power(machine, signs), width)
+    about = Cell(printable(", ".join(_system(machine))))
+    named = not isinstance(machine.model, Missing)
+    first = _line(_model(machine.model) if named else about, [*_heat(machine, signs), *_uptime(machine)], width, signs)
+    load = _load(machine)
+    if named and cell_len(about.text) + sum(2 + cell_len(c.text) for c in load) > width:
+        load = []  # the system is worth more than the load
+    second = _line(about if named else Cell(""), load, width, signs)
+    third = _line(_addresses(machine, wide), _power(machine, signs), width, signs)
     fourth = [*_memory(machine, signs)]
     disks = known(machine.disks) or ()
     fourth += [cell for disk in disks[:1] for cell in _disk(disk, signs)]
@@ -49,10 +54,12 @@ def lines(machine: Machine, width: int, signs: Glyphs) -> list[list[Cell]]:
     return result
 
 
-def _line(left: Sequence[Cell], right: Sequence[Cell], width: int) -> list[Cell]:
-    """Cells on the left and on the right end of a line."""
-    used = sum(cell_len(c.text) for c in (*left, *right))
-    return [*left, Cell(" " * max(2, width - used)), *right] if right else [*left]
+def _line(left: Cell, right: Sequence[Cell], width: int, signs: Glyphs) -> list[Cell]:
+    """A text on the left, cut where it has to be, and cells on the right end."""
+    if not right:
+        return [left]
+    room = max(0, width - sum(cell_len(c.text) for c in right) - 2)
+    return [Cell(crop(left.text, room, signs.more), left.tone), Cell("  "), *right]
 
 
 def _model(reading: Reading[str] | None) -> Cell:
@@ -79,14 +86,14 @@ def _system(machine: Machine) -> Iterator[str]:
         yield f"{architecture.userland} ({architecture.kernel})" if architecture.mixed else architecture.userland
 
 
-def _addresses(machine: Machine, wide: bool) -> list[Cell]:
+def _addresses(machine: Machine, wide: bool) -> Cell:
     reading = machine.addresses
     if not isinstance(reading, Known):
-        return [Cell(f"? {reading.reason}", "warn")] if isinstance(reading, Unknown) else []
+        return Cell(f"? {reading.reason}", "warn") if isinstance(reading, Unknown) else Cell("")
     shown = [a for a in reading.value if a.family == 4 or wide]
     if not shown:
-        return [Cell(_("no address"), "warn")]
-    return [Cell(printable("  ".join(f"{a.interface} {a.address}/{a.prefix}" for a in shown[:4])))]
+        return Cell(_("no address"), "warn")
+    return Cell(printable("  ".join(f"{a.interface} {a.address}/{a.prefix}" for a in shown)))
 
 
 def _heat(machine: Machine, signs: Glyphs) -> list[Cell]:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def size(count: int) -> str:
     """Bytes as people read them: `1.4 MB`."""
-    value = float(abs(count))
-    for unit in ("B", "kB", "MB"):
+    value, unit = float(abs(count)), "B"
+    for larger in ("kB", "MB", "GB"):
         if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
 def span(seconds: float) -> str:
