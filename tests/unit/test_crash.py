@@ -8,6 +8,7 @@ killed at each, on a machine of its own.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from pi_installer_tui.system.demo import DemoHost, packages
+from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.system.demo.packages import STATUS, automatic
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.local import LocalHost
@@ -132,9 +134,9 @@ def exactly(host: Host) -> Listing:
     """The machine's files, of a demo also its packages and which of them came by themselves."""
     found = listing(host)
     if isinstance(host, DemoHost):
-        names = sorted(name for name in packages.status(host.machine) if packages.installed(host.machine, name))
-        found["packages"] = "", 0, 0, 0, " ".join(names).encode()
-        found["automatic"] = "", 0, 0, 0, " ".join(sorted(packages.automatic(host.machine))).encode()
+        names = re.findall(r"^Package: (\S+)\nStatus: install ok installed$", host.machine.text(STATUS) or "", re.M)
+        found["packages"] = "", 0, 0, 0, " ".join(sorted(names)).encode()
+        found["automatic"] = "", 0, 0, 0, " ".join(sorted(automatic(host.machine))).encode()
     return found
 
 
