@@ -14,6 +14,7 @@ from pi_installer_tui.cli.printing import Printer, size
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.reading import Known, Reading, Unknown, Value
 from pi_installer_tui.tasks import changes, words
+from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.risks import sentence
 from pi_installer_tui.tasks.steps import Preview
@@ -93,7 +94,7 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
         _preview(printer, preview, "    ")
         for risk in step.risks:
             printer.sentence(sentence(risk), "      ", "    ! ", "warn")
-    _section(printer, _("Not possible:"), [(b.setting, b.why) for b in made.blocked])
+    blocked(printer, made)
     _section(printer, _("To know:"), [(n.setting, n.text) for n in made.notices])
     if made.checks and not made.empty:
         printer.line()
@@ -102,6 +103,11 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
             printer.sentence(check.describe(), "    ", "  - ")
     if not made.empty:
         printer.line()
+
+
+def blocked(printer: Printer, made: Plan) -> None:
+    """What is wanted and can't be done, and why."""
+    _section(printer, _("Not possible:"), [(b.setting, b.why) for b in made.blocked])
 
 
 def _section(printer: Printer, title: str, rows: Sequence[tuple[str, str]]) -> None:

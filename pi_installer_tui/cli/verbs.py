@@ -232,6 +232,7 @@ async def _follow(
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
+        pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
 

@@ -401,3 +401,27 @@ def test_any_bytes_end_with_a_status_that_is_documented(
     if done.returncode == 3:
         assert done.stderr.strip()
         assert all(c == "\n" or c.isprintable() for c in done.stderr)
+
+
+def test_every_key_of_the_json_documents_is_documented(demo: Demo) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    free = {"modules", "values", "settings"}  # what is below them is a module's, or a code's
+
+    def keys(node: Any) -> set[str]:
+        if isinstance(node, list):
+            return set().union(*map(keys, node))
+        if not isinstance(node, dict):
+            return set()
+        return set(node).union(*(keys(value) for key, value in node.items() if key not in free))
+
+    planned = demo.json("plan", "-", given=SETUP, status=2)
+    documents = (
+        planned,
+        demo.json("plan", "-", given="version: 1\nsystem: {hostnam: a}\n", status=3),
+        demo.json("status"),
+        demo.json("apply", "-", "--yes", given=SETUP),
+        demo.json("jobs"),
+    )
+    named = {key for document in documents for key in keys(document)}
+    assert {"preview", "evidence", "reboot_needed", "mistakes"} <= named
+    assert [key for key in sorted(named) if f"`{key}`" not in text and f'"{key}"' not in text] == []
