@@ -87,8 +87,11 @@ class JobScreen(ShellScreen):
 
     @work(exclusive=True, group="open")
     async def _open(self) -> None:
-        store = self.shell.store
-        self._plan = await asyncio.to_thread(store.plan, self._job)
+        try:
+            self._plan = await asyncio.to_thread(self.shell.store.plan, self._job)
+        except (KeyError, OSError, ValueError):
+            self.query_one("#summary", Panel).set_lines([[Cell(_("This job can't be read."), "bad")], [], []])
+            return
         self._watch = self.shell.follow_job(self._job)
         self._read_summary()
         self._redraw()

@@ -54,6 +54,9 @@ async def test_home_shows_the_machine_and_its_modules(start: Start, size: tuple[
         await program.until("of 30.9 GB")
         await program.until("load ")
         await program.until("none yet")
+        await program.until("up 4 h")
+        await program.until("was under-voltage")
+        await program.until(" arm64")
         golden.check(program.app, "home")
 
 
@@ -68,6 +71,8 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
         await program.press("y")
         await program.until("Done.")
         await program.until("2 of 2 checks proven")
+        await program.until(" attic [DEMO]")
+        await program.until("u undo")
         assert await program.host.read("/etc/hostname") == b"attic\n"
         golden.check(program.app, "job-done")
         await program.press("down")
@@ -88,6 +93,8 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
 
         await program.press("q")
         await program.until("(undone)")
+        await program.until(" raspberrypi [DEMO]")
+        await program.until("raspberrypi, Europe/London, NetworkManager")
         golden.check(program.app, "home-after")
         await program.press("h")
         await program.until("History: 2 jobs")
@@ -130,6 +137,7 @@ async def test_a_running_job_is_left_and_found_again_and_cancelled(start: Start)
         await program.press("home", "enter")
         await program.until(lambda: isinstance(program.app.screen, JobScreen))
         await program.until("1 of 2 steps")
+        await program.until("c cancel")
         await program.until("» running      run sleep 60")
         golden.check(program.app, "job-running")
         await program.press("q")
@@ -173,6 +181,11 @@ async def test_an_interrupted_job_is_offered_and_goes_on(start: Start) -> None:
         await program.until(lambda: program.store.progress(job).in_flight == "command")
         os.kill(pid, signal.SIGKILL)
         await program.until("Interrupted: continue or undo", 30)
+        await program.until("NetworkManager")
+        await program.until("up 4 h")
+        await program.until("of 30.9 GB")
+        await program.until("was under-voltage")
+        await program.until(" arm64")
         golden.check(program.app, "home-interrupted")
         await program.press("home", "enter")
         await program.until("r continue")
@@ -291,3 +304,13 @@ async def test_only_root_can_read_the_history_and_it_says_so(start: Start, monke
         monkeypatch.setattr(program.store, "jobs", refused)
         await program.press("h")
         await program.until("takes root")
+
+
+async def test_a_job_that_cant_be_read_says_so(start: Start) -> None:
+    async with start() as program:
+        job = await program.ran(MOTD)
+        (program.store.folder(job) / "plan.json").write_text("{")
+        program.app.show_job(job)
+        await program.until("This job can't be read.")
+        await program.press("q")
+        await program.until(lambda: isinstance(program.app.screen, HomeScreen))
