@@ -31,7 +31,6 @@ from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
 from pi_installer_tui.system.caller import caller
-from pi_installer_tui.system.host import HostError
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.bars import TitleBar
 from pi_installer_tui.widgets.text import printable
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.store import Store
 
-#: what machines and their state directories refuse; anything else is a fault of the program
-EXPECTED = (OSError, HostError, KeyError)
 
 #: seconds without a key after which nobody is typing
 _QUIET = 0.3
@@ -136,7 +133,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
         try:
             await cancel(self.store, job, self.who)
-        except EXPECTED as error:
+        except expected() as error:
             self._problem(_("The job could not be cancelled: {error}"), error, _("It goes on as it was."))
 
     @work(group="show", exclusive=True)
@@ -160,7 +157,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @work(group="jobs")
     async def start_job(self, plan: Plan) -> None:
-        from pi_installer_tui.tasks.jobs import JobError, launch
+        from pi_installer_tui.tasks.jobs import launch
 
         host, store = self.host, self.store
         create = partial(store.create, plan, who=self.who, host_kind=host.kind, host_address=host.address)
@@ -168,18 +165,18 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             with self._doing(_("starting ...")):
                 job = await asyncio.to_thread(create)
                 await launch(store, job, host)
-        except (*EXPECTED, JobError) as error:
+        except expected() as error:
             self._problem(_("The job could not be started: {error}"), error, _("Nothing was changed."))
             return
         await self._show_job(job)
 
     @work(group="jobs")
     async def resume_job(self, job: str) -> None:
-        from pi_installer_tui.tasks.jobs import JobError, resume
+        from pi_installer_tui.tasks.jobs import resume
 
         try:
             await resume(self.store, job, self.host)
-        except (*EXPECTED, JobError) as error:
+        except expected() as error:
             self._problem(_("The job could not be continued: {error}"), error, _("It is as it was left."))
             return
         self._watches.pop(job, None)
@@ -194,7 +191,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         try:
             with self._doing(_("planning the way back ...")):
                 reviewed = await review(await plan_undo(self.store, job, self.host), self.host)
-        except EXPECTED as error:
+        except expected() as error:
             self._problem(_("The way back can't be planned: {error}"), error, _("Nothing was changed."))
             return
         await self.push_screen(ReviewScreen(reviewed))
@@ -344,6 +341,14 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """What machines and their state directories refuse; anything else is a fault of the program."""
+    from pi_installer_tui.system.host import HostError
+    from pi_installer_tui.tasks.jobs import JobError
+
+    return (OSError, HostError, JobError, KeyError)
 
 
 async def _open_local() -> Opened:

@@ -17,7 +17,6 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.screens.glance import lines as glance_lines
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
@@ -211,8 +210,10 @@ class HomeScreen(ShellScreen):
 
     def _draw_machine(self) -> None:
         if self._machine is not None:
+            from pi_installer_tui.screens.glance import lines
+
             panel = self.query_one("#machine", Panel)
-            panel.set_lines(glance_lines(self._machine, self.size.width - 2, glyphs(self)))
+            panel.set_lines(lines(self._machine, self.size.width - 2, glyphs(self)))
 
     def on_resize(self) -> None:
         self._draw_machine()
