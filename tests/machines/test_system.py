@@ -308,8 +308,8 @@ def test_an_interface_goes_to_dhcp_and_back(pi: Machine, router: Machine) -> Non
     job = apply(pi, system)
 
     def leased() -> bool:
-        (link,) = json.loads(says(pi, "ip", "-json", "-4", "address", "show", "dev", "eth0"))
-        return any(230 <= int(i["local"].split(".")[-1]) <= 240 for i in link["addr_info"])
+        links = json.loads(says(pi, "ip", "-json", "-4", "address", "show", "dev", "eth0"))
+        return any(230 <= int(i["local"].split(".")[-1]) <= 240 for link in links for i in link["addr_info"])
 
     until(leased)
     assert says(pi, "nmcli", "-g", "ipv4.method", "connection", "show", "wired") == "auto"
@@ -324,6 +324,30 @@ def test_an_interface_goes_to_dhcp_and_back(pi: Machine, router: Machine) -> Non
     until(lambda: pi.ssh(["true"], check=False).ok)
     assert_address(pi, pi.number)
     assert router.running
+
+
+def test_a_profile_that_lies_in_memory_gets_a_file_and_its_undo_takes_it_away(pi: Machine) -> None:
+    pi.run(["sh", "-c", "rm /etc/NetworkManager/system-connections/*"])
+    address = f"{pi.addr}/{pi.network.subnet.prefixlen}"
+    values = ["ipv4.method", "manual", "ipv4.addresses", address, "ipv4.gateway", pi.network.gateway]
+    memory = ["connection", "add", "save", "no", "type", "ethernet", "ifname", "eth0", "con-name", "Wired connection 1"]
+    pi.run(["nmcli", *memory, *values])
+    pi.run(["nmcli", "connection", "reload"])
+    pi.run(["nmcli", "connection", "up", "Wired connection 1"])
+    before = Before(pi)
+    system = {"network": {"eth0": static(pi, 204, dns=["9.9.9.9"])}}
+
+    job = apply(pi, system)
+    until(lambda: pi.ssh(["true"], address=address_of(pi, 204), check=False).ok)
+    assert_address(pi, 204)
+    assert says(pi, "stat", "-c", "%a", "/etc/NetworkManager/system-connections/eth0.nmconnection") == "600"
+    assert_settled(pi, system)
+
+    undo(pi, job)
+    before.assert_as_before()
+    until(lambda: pi.ssh(["true"], check=False).ok)
+    assert_address(pi, pi.number)
+    assert says(pi, "nmcli", "-g", "GENERAL.CONNECTION", "device", "show", "eth0") == "Wired connection 1"
 
 
 # the other backends -------------------------------------------------------------------------------------------------
