@@ -250,6 +250,10 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         if isinstance(self._driver, CellDriver):
             self._driver.repaint(measure=True)
 
+    def action_scroll(self, columns: int, rows: int) -> None:
+        if isinstance(self._driver, CellDriver):
+            self._driver.scroll(columns, rows)
+
     def draw_for(self, wish: str) -> None:
         """Draws for another console from now on."""
         term = "linux" if wish == "hdmi" else "xterm-256color" if wish == "ssh" else self.profile.term
@@ -259,6 +263,9 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         if isinstance(self._driver, CellDriver):
             self._driver.use(self.profile)
         self.refresh_css()
+        home = self.screen_stack[0]
+        if isinstance(home, ShellScreen):
+            home.say_doing(str(self.profile))
         for screen in self.screen_stack:
             for node in screen.walk_children(Widget, with_self=True):
                 node.refresh(layout=True)

@@ -113,6 +113,8 @@ class Canvas:
         self._style = style
         self._text = text
         self.bell = False
+        #: how a blank of the terminal's own colours looks here
+        self.plain = style(PLAIN)
         self.resize(width, height)
 
     def resize(self, width: int, height: int) -> None:
@@ -354,7 +356,8 @@ class Painter:
         return _RUN.sub(lambda m: f"{m[1]}\x1b[{len(m[0]) - 1}b", text)
 
 
-_RUN: Final = re.compile(r"([ -~\u2500-\u259f])\1{6,}")
+#: tmux 3.3 repeats ASCII only
+_RUN: Final = re.compile(r"([ -~])\1{6,}")
 
 
 @lru_cache(maxsize=4096)

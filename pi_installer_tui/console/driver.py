@@ -31,15 +31,18 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 
-from pi_installer_tui.console.cells import Canvas, Painter, Row
+from pi_installer_tui.console.cells import REVERSE, Canvas, Painter, Row
 from pi_installer_tui.console.colours import mapper
 from pi_installer_tui.console.glyphs import DEC, GlyphSet, translator
 from pi_installer_tui.console.profile import Profile
+from pi_installer_tui.i18n import _
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
 
+#: every screen is made for so many columns and rows; a smaller terminal shows a part
+LEAST: Final = (80, 24)
 #: what follows a key press within this time goes first (seconds)
 _AFTER_KEY: Final = 0.25
 #: a frame is sent when Textual was quiet for so long, or at the latest after _SETTLE_MOST (seconds)
@@ -83,15 +86,70 @@ class CellDriver(LinuxDriver):
         self._measuring = False
         self._typed: asyncio.Queue[events.Key] = asyncio.Queue()
         self._typist: asyncio.Task[None] | None = None
-        width, height = self._get_terminal_size()
-        self._equip(width, height)
+        self._equip(*self._get_terminal_size())
 
     def _equip(self, width: int, height: int) -> None:
+        """A canvas and a painter for a terminal of this size. One below LEAST shows a part of the canvas, the view,
+        under a line that says so; the view follows the cursor."""
         profile = self.profile
         self._canvas = Canvas(
-            width, height, style=mapper(profile.colours), text=translator(profile.glyph_set, profile.font)
-        )  # fmt: skip
+            max(width, LEAST[0]),
+            max(height, LEAST[1]),
+            style=mapper(profile.colours),
+            text=translator(profile.glyph_set, profile.font),
+        )
         self._painter = Painter(width, height, profile.abilities, _encoder(profile.glyph_set))
+        self._small = (width, height) != (self._canvas.width, self._canvas.height)
+        self._look_at(0, 0)
+
+    # a terminal that is too small -----------------------------------------------------------------------------------
+
+    def _look_at(self, x: int, y: int) -> None:
+        shown = self._painter.height - self._small
+        x = max(0, min(x, self._canvas.width - self._painter.width))
+        y = max(0, min(y, self._canvas.height - shown))
+        self._view = (x, y)
+        self.cursor_origin = (-x, self._small - y) if self._small else None
+
+    def scroll(self, columns: int, rows: int) -> None:
+        """Moves the view of a terminal that is too small."""
+        with self._wake:
+            if self._small:
+                self._look_at(self._view[0] + columns, self._view[1] + rows)
+                self._touch(set(range(self._canvas.height)))
+                self._wake.notify()
+
+    def _follow_cursor(self) -> None:
+        """After a key the view holds what is newly in reverse video: the cursor of a list, of a form, of a field."""
+        (left, top), shown = self._view, self._painter.height - self._small
+        for y in sorted(self._canvas.dirty):
+            marked = [x for x, style in enumerate(self._canvas.rows[y].styles) if style.flags & REVERSE]
+            if not marked or len(marked) == self._canvas.width:
+                continue
+            x = left if left <= marked[0] < left + self._painter.width else marked[0] - self._painter.width // 2
+            if x != left or not top <= y < top + shown:
+                self._look_at(x, y - shown // 2)
+                self._touch(set(range(self._canvas.height)))
+            return
+
+    def _shown(self, y: int) -> Row:
+        """A row as the terminal is to show it."""
+        width = self._painter.width
+        if not self._small:
+            return self._canvas.rows[y].copy()
+        if y == 0:
+            text = _("{width}x{height} is less than 80x24: < > {{ }} scroll").format(
+                width=width, height=self._painter.height
+            )
+            return Row([*text[:width].ljust(width)], [self._canvas.plain] * width)
+        (left, top), rows = self._view, self._canvas.rows
+        row = rows[top + y - 1]
+        chars = row.chars[left : left + width]
+        if chars[0] == "":
+            chars[0] = " "
+        if left + width < len(row.chars) and row.chars[left + width] == "":
+            chars[-1] = " "
+        return Row(chars, row.styles[left : left + width])
 
     # what the app says ----------------------------------------------------------------------------------------------
 
@@ -105,6 +163,8 @@ class CellDriver(LinuxDriver):
                 if self._canvas.bell:
                     self._canvas.bell = False
                     self._urgent += b"\a"
+                if self._small and time.monotonic() - self._key_at < _AFTER_KEY:
+                    self._follow_cursor()
                 self._touch(self._canvas.dirty)
                 self._canvas.dirty.clear()
             self._wake.notify()
@@ -113,7 +173,11 @@ class CellDriver(LinuxDriver):
         """Nothing waits here."""
 
     def _touch(self, rows: set[int]) -> None:
+        """Rows of the canvas that were drawn; those that are out of view don't count."""
         now = time.monotonic()
+        if self._small:
+            top, height = self._view[1], self._painter.height
+            rows = {y - top + 1 for y in rows if top <= y < top + height - 1} | ({0} if self._clear else set())
         if not self._touched:
             self._first_touch = now
         for row in rows:
@@ -139,7 +203,8 @@ class CellDriver(LinuxDriver):
             elif profile.glyph_set == "dec":
                 self._urgent += b"\x1b)0"
             self.profile = profile
-            self._equip(self._canvas.width, self._canvas.height)
+            self._equip(self._painter.width, self._painter.height)
+            self._touched.clear()
             self._clear = True
             self._wake.notify()
 
@@ -161,13 +226,13 @@ class CellDriver(LinuxDriver):
 
     def _resized(self, width: int, height: int) -> None:
         with self._wake:
-            if (width, height) != (self._canvas.width, self._canvas.height):
+            if (width, height) != (self._painter.width, self._painter.height):
                 self._equip(width, height)
                 self._touched.clear()
             self._clear = True
-            self._touch(set(range(height)))
+            self._touch(set(range(self._canvas.height)))
             self._wake.notify()
-        size = Size(width, height)
+        size = Size(self._canvas.width, self._canvas.height)
         self._post(events.Resize(size, size))
 
     def _post(self, message: Message) -> None:
@@ -189,7 +254,7 @@ class CellDriver(LinuxDriver):
             raw[6][termios.VMIN] = 1
             raw[6][termios.VTIME] = 0
             termios.tcsetattr(self.fileno, termios.TCSANOW, raw)
-        signal.signal(signal.SIGWINCH, lambda _signal, _frame: self._window_changed())
+        signal.signal(signal.SIGWINCH, lambda *_signal: self._window_changed())
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._end, number)
         width, height = self._get_terminal_size()
@@ -308,9 +373,9 @@ class CellDriver(LinuxDriver):
             data = b""
             painter = self._painter
             if self._clear:
-                self._clear = False
                 data = painter.clear()
                 self._touch(set(range(self._canvas.height)))
+                self._clear = False
             rows = self._next_rows()
         data += b"".join(painter.paint(y, row) for y, row in rows)
         if data:
@@ -332,7 +397,7 @@ class CellDriver(LinuxDriver):
         rows: list[tuple[int, Row]] = []
         while (y := self._next_row()) is not None:
             del self._touched[y]
-            rows.append((y, self._canvas.rows[y].copy()))
+            rows.append((y, self._shown(y)))
             if self.profile.baud:
                 break
         return rows
@@ -347,7 +412,7 @@ class CellDriver(LinuxDriver):
             return min(self._touched)
 
         def cost(y: int) -> tuple[bool, int]:
-            have, want = self._painter.front[y], self._canvas.rows[y]
+            have, want = self._painter.front[y], self._shown(y)
             changed = sum(map(str.__ne__, have.chars, want.chars)) + sum(
                 s is not t and s != t for s, t in zip(have.styles, want.styles, strict=True)
             )
@@ -437,7 +502,7 @@ class CellDriver(LinuxDriver):
         """Returns when the focus has come to rest and every queue from it up to the app was emptied."""
         app = self._app
         before: object = self
-        for _ in range(5):
+        for _round in range(5):
             focused = app.focused
             if focused is before:
                 return

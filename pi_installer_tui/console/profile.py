@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 
 from pi_installer_tui.console.cells import Abilities
 from pi_installer_tui.console.glyphs import Glyphs, GlyphSet, signs
+from pi_installer_tui.i18n import _
 
 Name = Literal["hdmi", "ssh", "serial"]
 Colours = Literal["true", "256", "16", "8", "none"]
@@ -69,9 +70,11 @@ class Profile:
         return signs(self.glyph_set, self.font)
 
     def __str__(self) -> str:
-        colours = {"true": "true colour", "none": "no colour"}.get(self.colours, f"{self.colours} colours")
-        pace = f", {self.baud} baud" if self.baud else ""
-        return f"{self.name}: {colours}, {self.glyph_set}{pace}"
+        counts = {"true": _("true colour"), "none": _("no colour")}
+        said = [counts.get(self.colours) or _("{count} colours").format(count=self.colours), self.glyph_set]
+        if self.baud:
+            said.append(_("{baud} baud").format(baud=self.baud))
+        return f"{self.name}: " + ", ".join(said)
 
 
 class ProfileError(ValueError):
@@ -83,7 +86,7 @@ def detect(environment: Mapping[str, str], terminal: Terminal, wish: str = "") -
 
     Raises ProfileError for a wish that isn't understood.
     """
-    _, overrides = parse_wish(wish or environment.get(ENVIRONMENT, ""))
+    _name_of, overrides = parse_wish(wish or environment.get(ENVIRONMENT, ""))
     term = environment.get("TERM", "").lower()
     profile = _base(kind(environment, terminal.tty, wish), term, environment, terminal)
     if environment.get("NO_COLOR"):
@@ -95,7 +98,7 @@ def detect(environment: Mapping[str, str], terminal: Terminal, wish: str = "") -
 
 def kind(environment: Mapping[str, str], tty: str, wish: str = "") -> Name:
     """Only the name of the profile."""
-    name, _ = parse_wish(wish or environment.get(ENVIRONMENT, ""))
+    name, _overrides = parse_wish(wish or environment.get(ENVIRONMENT, ""))
     return name or _name(environment.get("TERM", "").lower(), tty)
 
 

@@ -118,6 +118,10 @@ class ShellScreen(Screen[None], inherit_bindings=False):
         """What stands between the title and the keys."""
         return ()
 
+    def say_doing(self, doing: str) -> None:
+        """A quiet remark beside the title."""
+        self.query_one(TitleBar).doing = doing
+
     def say_where(self, where: str) -> None:
         """Another title."""
         self.query_one(TitleBar).where = where

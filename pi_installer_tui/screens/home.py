@@ -64,6 +64,7 @@ class HomeScreen(ShellScreen):
         yield Rows((14, 0), id="list")
 
     def on_mount(self) -> None:
+        self.say_doing(str(self.shell.profile))
         rows = self.query_one(Rows)
         rows.set_rows(self._rows())
         rows.focus()

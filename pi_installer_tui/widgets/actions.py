@@ -70,6 +70,28 @@ ACTIONS: tuple[Action, ...] = (
         N_("redraw and measure again: a serial line can't tell its size"),
         "palette",
     ),
+    Action(
+        "app.left",
+        "less_than_sign",
+        "app.scroll(-20,0)",
+        N_("left"),
+        N_("where 80 columns don't fit: the left part"),
+        "help",
+    ),
+    Action(
+        "app.right",
+        "greater_than_sign",
+        "app.scroll(20,0)",
+        N_("right"),
+        N_("where they don't fit: the right part"),
+        "help",
+    ),
+    Action(
+        "app.above", "left_curly_bracket", "app.scroll(0,-8)", N_("above"), N_("where 24 rows don't fit: above"), "help"
+    ),
+    Action(
+        "app.below", "right_curly_bracket", "app.scroll(0,8)", N_("below"), N_("where they don't fit: below"), "help"
+    ),
     Action("app.quit", "ctrl+c", "app.leave", N_("quit"), N_("end the program; a running job goes on"), "palette"),
     Action("list.up", "up,k", "up", N_("up"), N_("the line above"), "help"),
     Action("list.down", "down,j", "down", N_("down"), N_("the line below"), "help"),
@@ -128,6 +150,10 @@ ACTIONS: tuple[Action, ...] = (
 _KEY_NAMES = {
     "question_mark": "?",
     "colon": ":",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
     "slash": "/",
     "enter": "Enter",
     "escape": "Esc",

@@ -19,7 +19,8 @@ from pi_installer_tui.widgets.actions import ACTIONS, PLACES, bindings, key_name
 DOCS = Path(__file__).parents[2] / "docs"
 
 #: printable keys by the names that Textual has for them
-_PUNCTUATION = {"question_mark", "colon", "slash", "space"}
+_BRACKETS = {"less_than_sign", "greater_than_sign", "left_curly_bracket", "right_curly_bracket"}
+_PUNCTUATION = {"question_mark", "colon", "slash", "space"} | _BRACKETS
 _NAMED = {"enter", "escape", "tab", "shift+tab", "up", "down", "left", "right"}
 _PAGES = {"home", "end", "pageup", "pagedown", "delete"}
 

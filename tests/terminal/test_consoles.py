@@ -119,7 +119,7 @@ def test_the_program_draws_on_the_kernels_console() -> None:
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 16)])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (95, 30)])
 def test_tmux_shows_what_was_drawn(size: tuple[int, int], tmp_path: Path) -> None:
     drawn = tmp_path / "drawn.json"
     socket = str(tmp_path / "tmux")

@@ -121,7 +121,7 @@ def test_the_terminal_shows_cell_for_cell_what_was_drawn(console: str, tmp_path:
             line.until("Quit")
             for step in range(14):
                 if noise.random() < 0.15:
-                    line.resize(noise.choice([60, 80, 100, 132]), noise.choice([20, 24, 40]))
+                    line.resize(noise.choice([80, 100, 132]), noise.choice([24, 25, 40]))
                 key = noise.choice(keys)
                 line.send(key)
                 line.settle(0.02 if noise.random() < 0.5 else 0.6, most=1.0)
@@ -216,6 +216,29 @@ def test_redraw_measures_a_terminal_that_grew_unseen(tmp_path: Path) -> None:
         line.send("r")
         line.until(lambda _: "Quit" in line.screen.display[29], 5.0)
         compare(line, tmp_path)
+
+
+def test_a_small_terminal_is_told_so_and_scrolls_with_the_cursor(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
+    with Line(argv, environment("ssh", tmp_path), 60, 12) as line:
+        line.until("raspberrypi")
+        line.settle()
+        assert line.screen.display[0].startswith("60x12 is less than 80x24")
+        line.send("\r")
+        line.until("Time zone")
+        line.settle()
+        assert "wlan0" not in "".join(line.screen.display[4:])
+        for _ in range(8):
+            line.send("\x1b[B")
+            line.settle(0.15, most=1.0)
+        line.until(lambda text: "wlan0" in text and "add" in text, 5.0)
+        line.send("{")
+        line.send("{")
+        line.until(lambda _: "System" in line.screen.display[1], 5.0)
+        line.send(">")
+        line.until(lambda _: "System" not in line.screen.display[1], 5.0)
+        line.resize(80, 24)
+        line.until(lambda _: "System" in line.screen.display[0] and "help" in line.screen.display[23], 5.0)
 
 
 def test_a_mute_line_gets_80x24(tmp_path: Path) -> None:
