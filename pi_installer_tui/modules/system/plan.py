@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.system import checks, cloud
 from pi_installer_tui.modules.system.cloud import CloudInit
-from pi_installer_tui.modules.system.network import base, netplan
+from pi_installer_tui.modules.system.network import base, netplan, networkd
 from pi_installer_tui.modules.system.network.backends import BACKENDS
 from pi_installer_tui.modules.system.settings import Dhcp, Keyboard, Static, SystemSettings, gateway_mistake
 from pi_installer_tui.modules.system.state import (
@@ -414,11 +414,20 @@ def interface(state: State, name: str, wanted: Dhcp | Static) -> Part:
     if part.steps and found.connected:
         below = found.form.below.backend if isinstance(found.form, netplan.Form) else found.backend
         part.checks = checks.interface(name, want, below)
+        if wanted.dns and state.resolver is not None and not _asks(below, state.resolver):
+            unused = _("names are asked of those in /etc/resolv.conf, which {service} doesn't write on this machine")
+            part.notice(unused.format(service=below))
     if part.steps and not found.connected:
         part.notice(_("{name} has no link now: this takes effect when it gets one").format(name=name))
     if part.steps and want.method == "static" and want.gateway is None:
         part.notice(_("without a gateway {name} reaches its own subnet only").format(name=name))
     return part
+
+
+def _asks(service: str, resolver: str) -> bool:
+    """Whether the DNS servers that a network service knows are those that are asked: systemd-networkd hands them to
+    systemd-resolved only, NetworkManager to all but a person's own file."""
+    return resolver == "systemd-resolved" if service == networkd.NAME else resolver != ""
 
 
 # mistakes that the machine shows --------------------------------------------------------------------------------

@@ -97,22 +97,32 @@ class State:
     # network
     network: Mapping[str, Interface] | Unknown = field(default_factory=lambda: EMPTY)
     network_service: str = ""
+    #: who writes /etc/resolv.conf: NetworkManager, systemd-resolved, resolvconf, "" a person, None: not known
+    resolver: str | None = None
 
 
 async def read(host: Host) -> State:
     """Looks at the machine. Never raises for what it lacks."""
     unit_names = (*NTP_UNITS, AVAHI, CRON, *detect.UNITS)
     units, cloud_init = await asyncio.gather(ask.units(host, *unit_names), cloud.read(host))
-    name, time, language, keys, (network, service) = await asyncio.gather(
+    name, time, language, keys, (network, service), resolver = await asyncio.gather(
         _hostname(host, cloud_init),
         _time(host, units),
         _language(host),
         _keyboard(host),
         detect.read(host, units, cloud_init),
+        detect.resolver(host),
     )
     found: dict[str, Any] = {**name, **time, **language, **keys}
     running = frozenset(n for n in (AVAHI, CRON) if not isinstance(units, Unknown) and _active(units.get(n)))
-    return State(cloud=cloud_init, running=running, network=network, network_service=service, **found)
+    return State(
+        cloud=cloud_init,
+        running=running,
+        network=network,
+        network_service=service,
+        resolver=resolver,
+        **found,
+    )
 
 
 def _active(unit: Mapping[str, str] | None) -> bool:
