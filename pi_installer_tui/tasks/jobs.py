@@ -138,7 +138,9 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
     command = [sys.executable, "-P", "-m", "pi_installer_tui.worker", str(store.root.absolute()), job]
     command += ["--resume"] if resume else []
     if host.kind == "local" and host.address == "/" and os.geteuid() == 0 and await host.systemd():
-        await _start_unit(job, host, command, str(folder / "worker.log"))
+        # of a worker that has just died the unit may still be there: one that goes on gets a name of its own
+        unit = f"pi-installer-tui-job-{job}" + (f"-from-{size}" if resume else "")
+        await _start_unit(unit, host, command, str(folder / "worker.log"))
     else:
         await _start_detached(store, job, [*command, "--detach"])
     until = time.monotonic() + SHOWS
@@ -154,10 +156,9 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _start_unit(job: str, host: Host, command: list[str], log: str) -> None:
+async def _start_unit(unit: str, host: Host, command: list[str], log: str) -> None:
     environment = [f"--setenv={name}={os.environ[name]}" for name in _ENVIRONMENT if os.environ.get(name)]
     properties = [f"--property={line}" for line in (*_PROPERTIES, f"StandardError=append:{log}")]
-    unit = f"pi-installer-tui-job-{job}"
     try:
         await host.run(
             ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *properties, *environment, "--", *command],
