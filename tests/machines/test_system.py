@@ -223,6 +223,7 @@ def test_packages_that_are_missing_come_and_go(pi: Machine) -> None:
 USER_DATA = """#cloud-config
 # by Raspberry Pi Imager
 hostname: raspberrypi
+preserve_hostname: false
 manage_etc_hosts: true
 """
 

@@ -264,6 +264,16 @@ def test_a_name_that_cloud_init_will_take_back_gives_a_step_though_all_else_is_r
     assert MODULE.present(reverts).hostname is None
 
 
+def test_a_copy_of_user_data_that_outdoes_the_drop_in_is_changed_too() -> None:
+    last = "/var/lib/cloud/instances/pi-1/cloud-config.txt"
+    owner = CloudInit(active=True, user_data="/boot/firmware/user-data", hostname="raspberrypi", last=last)
+    owned = replace(PI, hostname=same("raspberrypi", pending=Known("raspberrypi"), owner="cloud-init"), cloud=owner)
+    found = plan(owned, hostname="attic")
+    assert ids(found)[3:] == ["hostname.cloud", "hostname.keep", "hostname.last"]
+    assert found.steps[-1].paths() == (last,) and found.steps[-1].sensitive
+    assert edited(found, "hostname.last", "#cloud-config\npreserve_hostname: false\n").endswith(": true\n")
+
+
 def test_without_user_data_cloud_init_is_told_to_leave_the_name_alone() -> None:
     owner = CloudInit(active=True, hostname="raspberrypi")
     owned = replace(PI, hostname=same("raspberrypi", pending=Known("raspberrypi"), owner="cloud-init"), cloud=owner)

@@ -22,6 +22,9 @@ KEEP_NETWORK = f"{DROPINS}/99-disable-network-config.cfg"
 #: where a NoCloud seed lies: Raspberry Pi OS since bookworm, before it, and cloud-init's own place
 SEEDS = ("/boot/firmware", "/boot", "/var/lib/cloud/seed/nocloud")
 
+#: what cloud-init made of user-data at the last boot, and goes by at the start of the next
+LAST = "/var/lib/cloud/instance/cloud-config.txt"
+
 _SECRETS = ("passwd", "password", "psk", "token", "hashed_passwd", "plain_text_passwd", "chpasswd", "wifis")
 
 
@@ -32,6 +35,7 @@ class CloudInit:
     active: it is installed and runs. user_data: its user-data file where that is a cloud-config, else "".
     hostname: the name that it gives the machine, "" where it gives none; source: where that stands.
     fqdn: as user-data has it. preserve: it leaves the hostname alone. sensitive: user-data holds secrets.
+    last: its copy of the user-data before, where that tells it to set the name whatever a drop-in says, else "".
     hosts: it writes /etc/hosts. network: it writes the network's files; network_config: the seed's, "" where none.
     """
 
@@ -42,6 +46,7 @@ class CloudInit:
     fqdn: str = ""
     preserve: bool = False
     sensitive: bool = False
+    last: str = ""
     hosts: bool = False
     network: bool = False
     network_config: str = ""
@@ -96,6 +101,7 @@ async def read(host: Host) -> CloudInit | Unknown:
         meta = ask.entry(yaml, await ask.text(host, f"{seed}/meta-data"), f"{seed}/meta-data", "local-hostname")
         if isinstance(meta, Known):
             hostname, source = str(meta.value), meta.source
+    last = ask.entry(yaml, await ask.text(host, LAST), LAST, "preserve_hostname")
     network_text = await ask.text(host, f"{seed}/network-config") if seed else None
     return CloudInit(
         active=True,
@@ -105,6 +111,7 @@ async def read(host: Host) -> CloudInit | Unknown:
         fqdn=fqdn,
         preserve=preserve,
         sensitive=sensitive,
+        last=await host.realpath(LAST) if isinstance(last, Known) and last.value is not True else "",
         hosts=hosts,
         network=network,
         network_config=f"{seed}/network-config" if isinstance(network_text, str) else "",

@@ -174,12 +174,24 @@ def hosts_names(line: Sequence[str], old: Sequence[str | None], new: str) -> tup
 
 def _cloud_keeps(cloud_init: CloudInit, name: str) -> list[Step]:
     """user-data and a drop-in, both: at the start of the next boot cloud-init still goes by its copy of the old
-    user-data, which only a drop-in is added to."""
+    user-data, to which a drop-in is added; where that copy says otherwise, it is changed too."""
     setting = "system.hostname"
     content = "# The hostname is set by hand: /etc/hostname\npreserve_hostname: true\n"
     keep = WriteFile(id="system.hostname.keep", setting=setting, path=cloud.KEEP_HOSTNAME, content=content)
+    steps: list[Step] = [keep]
+    if cloud_init.last:
+        steps.append(
+            EditFile(
+                id="system.hostname.last",
+                setting=setting,
+                path=cloud_init.last,
+                format="yaml",
+                edits=(Edit(key=("preserve_hostname",), value=True),),
+                sensitive=True,
+            )
+        )
     if not cloud_init.user_data:
-        return [keep]
+        return steps
     edits = [Edit(key=("hostname",), value=name), Edit(key=("preserve_hostname",), value=True)]
     if cloud_init.fqdn:
         domain = cloud_init.fqdn.partition(".")[2]
@@ -193,7 +205,7 @@ def _cloud_keeps(cloud_init: CloudInit, name: str) -> list[Step]:
         edits=tuple(edits),
         sensitive=cloud_init.sensitive,
     )
-    return [user_data, keep]
+    return [user_data, *steps]
 
 
 # time -----------------------------------------------------------------------------------------------------------
