@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import time
@@ -308,6 +309,9 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     def on_ready(self) -> None:
         """The first frame is on the screen: now the machine, and then what may be needed."""
+        if not gc.isenabled():  # whoever opened us waited for this
+            gc.freeze()
+            gc.enable()
         self._open()
 
     @work(group="open")

@@ -65,8 +65,7 @@ class Planned:
         """The reviewed plan. Raises SetupError where there are mistakes instead."""
         if self.reviewed is None:
             raise SetupError(*self.mistakes)
-        made: Plan = self.reviewed.plan
-        return made
+        return self.reviewed.plan
 
 
 def parse(text: str, *more: str) -> Setup:

@@ -16,8 +16,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 
-from pi_installer_tui.system.host import PATH
-
 _WORD = r"[A-Za-z0-9_.+@:-]{1,64}"
 _ADDRESS = r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?"
 
@@ -77,7 +75,9 @@ def sudo_argv(sudo: str, arguments: Sequence[str], environ: Mapping[str, str]) -
 def as_root(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int | None:
     """Runs this program again as root, in this terminal, and returns its exit status; None where there is no sudo or it
     refused. sudo asks for the password itself."""
-    sudo = shutil.which("sudo", path=PATH)
+    from pi_installer_tui.system import host  # it costs 3 ms, which --demo and root needn't spend
+
+    sudo = shutil.which("sudo", path=host.PATH)
     if sudo is None:
         return None
     # Ctrl-C belongs to sudo and to what it starts; we only wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from argparse import Namespace
@@ -38,6 +39,8 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         _say(_("Not root: the screens open read-only, to read and to plan."))
         read_only = True
     _say(f"{PROGRAM} {__version__} ...")
+    # what is made until the first frame stays: looking through it for garbage takes a twentieth of the start
+    gc.disable()
     from pi_installer_tui.console.probe import look, prepare
 
     profile = look(os.environ, wish)

@@ -20,7 +20,7 @@ GOOD = {
     "LC_ALL": "C.UTF-8",
     "SSH_CONNECTION": "fe80::1%eth0 51234 192.168.1.10 22",
     "SSH_TTY": "/dev/pts/3",
-    "PI_INSTALLER_TUI_CONSOLE": "serial",
+    "PI_INSTALLER_TUI_CONSOLE": "serial,colours=8,glyphs=dec,baud=9600,size=80x24",
 }
 
 
@@ -82,7 +82,7 @@ def test_root_imports_nothing_from_the_callers_folders() -> None:
 
 
 def test_without_sudo_nobody_becomes_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(elevation, "PATH", "/nonexistent")
+    monkeypatch.setattr("pi_installer_tui.system.host.PATH", "/nonexistent")
     assert elevation.as_root([], {}) is None
 
 
@@ -93,7 +93,7 @@ def test_a_refusal_by_sudo_is_told_from_the_programs_own_end(
     sudo = tmp_path / "sudo"
     sudo.write_text(f"#!/bin/sh\n{script}\n")
     sudo.chmod(0o755)
-    monkeypatch.setattr(elevation, "PATH", str(tmp_path))
+    monkeypatch.setattr("pi_installer_tui.system.host.PATH", str(tmp_path))
     assert elevation.as_root([], {}) == status
 
 
