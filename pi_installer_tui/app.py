@@ -370,11 +370,11 @@ async def _open_local() -> Opened:
     return Opened(LocalHost(), Store(STATE))
 
 
-async def _open_demo() -> Opened:
+async def _open_demo(folder: str) -> Opened:
     from pi_installer_tui.system.demo import DemoHost
     from pi_installer_tui.tasks.store import Store
 
-    host = await asyncio.to_thread(DemoHost.create)
+    host = DemoHost(folder) if folder else await asyncio.to_thread(DemoHost.create)
     return Opened(host, Store(host.state))
 
 
@@ -384,20 +384,20 @@ def _close_demo(opened: Opened) -> None:
         shutil.rmtree(opened.host.address, ignore_errors=True)
 
 
-def run(*, demo: bool, read_only: bool, profile: Profile) -> int:
+def run(*, demo: bool, read_only: bool, profile: Profile, demo_folder: str = "") -> int:
     """Opens the screens and returns the exit status. A fault of the program is raised once the terminal is itself
-    again; nothing of it is printed here."""
+    again; nothing of it is printed here. demo_folder: a demo machine that is there already, and stays."""
     reason = ""
     if read_only:
         reason = _("the program was opened read-only") if demo or os.geteuid() == 0 else _("that takes root")
     app = PiInstallerApp(
-        _open_demo if demo else _open_local,
+        partial(_open_demo, demo_folder) if demo else _open_local,
         read_only=reason,
         demo=demo,
         profile=profile,
     )
     app.run()
-    if demo and app.machine is not None:
+    if demo and not demo_folder and app.machine is not None:
         _close_demo(app.machine)
     if app._exception is not None:
         raise app._exception

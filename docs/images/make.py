@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import itertools
 import os
 import re
 import subprocess
@@ -10,13 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from textual.pilot import Pilot
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from pi_installer_tui import planning
 from pi_installer_tui.app import Opened, PiInstallerApp
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.tasks.store import Store
+from tests.terminal.line import Line
 
 HERE = Path(__file__).parent
 SIZE = (100, 26)
@@ -26,9 +31,16 @@ DONE = "version: 1\nsystem: {timezone: Europe/Berlin}\n"
 WANTED = "version: 1\nsystem: {hostname: attic}\n"
 
 
-def keep(pilot: Pilot[None], name: str) -> None:
-    """The screen as it is, with the reader's own monospaced font instead of one from the net."""
-    picture = pilot.app.export_screenshot(title="pi-installer-tui")
+#: the three consoles, as a terminal emulator shows what the program sends to each
+CONSOLES = {
+    "ssh": {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+    "hdmi": {"TERM": "linux"},
+    "serial": {"TERM": "vt220"},
+}
+
+
+def keep(picture: str, name: str) -> None:
+    """Writes a picture, with the reader's own monospaced font instead of one from the net."""
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     picture = re.sub(r"terminal-[0-9]+", f"terminal-{name}", picture)
     picture = picture.replace("font-family: Fira Code", "font-family: ui-monospace")
@@ -57,14 +69,55 @@ async def main() -> None:
             await app.until_idle()
             await asyncio.sleep(2)
             await pilot.pause()
-            keep(pilot, "home")
+            keep(app.export_screenshot(title="pi-installer-tui"), "home")
             planned = await planning.plan(host, planning.parse(WANTED))
             assert planned.reviewed is not None
             await app.push_screen(ReviewScreen(planned.reviewed))
             await asyncio.sleep(1)
             await pilot.pause()
-            keep(pilot, "review")
+            keep(app.export_screenshot(title="pi-installer-tui"), "review")
+
+
+def console(name: str, folder: str) -> str:
+    """The module System on a console, as a picture of what the terminal shows."""
+    environ = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo-root", folder]
+    with Line(argv, environ | CONSOLES[name] | {"LANG": "C.UTF-8"}) as line:
+        line.until("throttled")
+        line.settle(1.0)
+        line.send("\r")
+        line.until("such as")
+        line.settle(1.0)
+        text = Text("\n").join(_line(line, y) for y in range(line.screen.lines))
+    paper = Console(width=line.columns, record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    paper.print(text)
+    return paper.export_svg(title=f"{name}: TERM={CONSOLES[name]['TERM']}")
+
+
+def _line(line: Line, y: int) -> Text:
+    text = Text()
+    cells = [line.screen.buffer[y][x] for x in range(line.screen.columns)]
+    for (fg, bg, bold, reverse, underline), run in itertools.groupby(
+        cells, key=lambda c: (c.fg, c.bg, c.bold, c.reverse, c.underscore)
+    ):
+        style = Style(color=_colour(fg), bgcolor=_colour(bg), bold=bold, reverse=reverse, underline=underline)
+        text.append("".join(cell.data for cell in run), style)
+    return text
+
+
+def _colour(name: str) -> str | None:
+    """pyte's name of a colour as Rich takes it."""
+    if name == "default":
+        return None
+    name = name.replace("brown", "yellow")
+    if re.fullmatch(r"[0-9a-f]{6}", name):
+        return f"#{name}"
+    return name.replace("bright", "bright_")
 
 
 if __name__ == "__main__":
     asyncio.run(main())
+    with tempfile.TemporaryDirectory() as demo:
+        apply(demo)
+        for each in CONSOLES:
+            keep(console(each, demo), each)

@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from pi_installer_tui import __version__
 from pi_installer_tui.cli import elevation
@@ -31,7 +32,8 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
     except ProfileError as error:
         raise Stop(Exit.INPUT, str(error)) from None
     read_only = bool(args.read_only)
-    if os.geteuid() != 0 and not args.demo and not read_only:
+    demo = bool(args.demo or args.demo_root)
+    if os.geteuid() != 0 and not demo and not read_only:
         _say(_("Changing the machine takes root; sudo may ask for your password."))
         status = elevation.as_root(given)
         if status is not None:
@@ -46,9 +48,15 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
     profile = look(os.environ, wish)
     prepare(profile, os.environ)
 
+    folder = ""
+    if args.demo_root:
+        from pi_installer_tui.cli.machine import demo as made
+
+        folder = made(Path(args.demo_root).absolute()).host.address
+
     from pi_installer_tui import app
 
-    status = app.run(demo=args.demo, read_only=read_only, profile=profile)
+    status = app.run(demo=demo, read_only=read_only, profile=profile, demo_folder=folder)
     return elevation.FAILED_AS_ROOT if args.handed and status == Exit.FAILED else status
 
 
