@@ -24,7 +24,7 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
         raise Stop(Exit.INPUT, _("--handed: {name} isn't handed over like this").format(name=error)) from None
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Stop(Exit.INPUT, _("the screens need a terminal; `pi-installer-tui --help` has what works without one"))
-    from pi_installer_tui.console.profile import ENVIRONMENT, ProfileError, parse_wish
+    from pi_installer_tui.console.profile import ENVIRONMENT, SETTINGS, ProfileError, parse_wish
 
     wish = args.console or ""
     try:
@@ -45,7 +45,10 @@ def open_screens(args: Namespace, given: Sequence[str]) -> int:
     gc.disable()
     from pi_installer_tui.console.probe import look, prepare
 
-    profile = look(os.environ, wish)
+    try:
+        profile = look(os.environ, wish)
+    except ProfileError as error:
+        raise Stop(Exit.INPUT, f"{SETTINGS}: {error}") from None
     prepare(profile, os.environ)
 
     folder = ""

@@ -14,9 +14,10 @@ import struct
 import termios
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
-from pi_installer_tui.console.profile import Profile, Terminal, detect, kind
+from pi_installer_tui.console.profile import ENVIRONMENT, SETTINGS, Profile, Terminal, detect, kind, setting
 
 #: seconds to wait for a terminal's answer
 PATIENCE: Final = 0.7
@@ -29,12 +30,17 @@ _SPEEDS: Final = {
 }
 
 
-def look(environment: Mapping[str, str], wish: str = "", *, stdin: int = 0, stdout: int = 2) -> Profile:
+def look(
+    environment: Mapping[str, str], wish: str = "", *, stdin: int = 0, stdout: int = 2, settings: str = SETTINGS
+) -> Profile:
     """The profile of this process's terminal. Raises ProfileError for a wish that isn't understood."""
-    detect(environment, Terminal(), wish)  # a mistake in it is told before anything is asked
     tty = ""
     with contextlib.suppress(OSError):
         tty = os.ttyname(stdin)
+    if not wish and not environment.get(ENVIRONMENT):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            wish = setting(Path(settings).read_text(encoding="utf-8"), tty)
+    detect(environment, Terminal(), wish)  # a mistake in it is told before anything is asked
     facts = Terminal(tty=tty, speed=_speed(stdin))
     name = kind(environment, tty, wish)
     if name == "hdmi":

@@ -1,7 +1,8 @@
 """Which console the owner sits at, and what it can show: decided once, before Textual is imported.
 
 `detect` is pure: it looks at an environment and at what is known of the terminal (`Terminal`, gathered by probe.py).
-What it decides can be overridden: `--console serial,glyphs=dec,baud=9600`, PI_INSTALLER_TUI_CONSOLE in the same words.
+What it decides can be overridden: `--console serial,glyphs=dec,baud=9600`, PI_INSTALLER_TUI_CONSOLE in the same words,
+a line in /etc/pi-installer-tui/console.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
 from pi_installer_tui.console.cells import Abilities
@@ -19,6 +21,8 @@ Name = Literal["hdmi", "ssh", "serial"]
 Colours = Literal["true", "256", "16", "8", "none"]
 
 ENVIRONMENT: Final = "PI_INSTALLER_TUI_CONSOLE"
+#: an administrator's own choice for a terminal, see `setting`
+SETTINGS: Final = "/etc/pi-installer-tui/console"
 _SERIAL_TTY: Final = re.compile(r"^/dev/(tty(S|AMA|USB|ACM|GS|O|mxc|PS|SAC|HS|THS|LP)\d+|serial\d+|hvc\d+|xvc\d+)$")
 _VIRTUAL_TTY: Final = re.compile(r"^/dev/(tty\d+|console)$")
 _SPEEDS: Final = range(300, 4_000_001)
@@ -100,6 +104,16 @@ def kind(environment: Mapping[str, str], tty: str, wish: str = "") -> Name:
     """Only the name of the profile."""
     name, _overrides = parse_wish(wish or environment.get(ENVIRONMENT, ""))
     return name or _name(environment.get("TERM", "").lower(), tty)
+
+
+def setting(text: str, tty: str) -> str:
+    """The wish for a terminal in the text of the settings file, "" where there is none. A line is a pattern of devices
+    and a wish, `/dev/ttyS* serial,baud=9600`; the first that fits counts; # begins a comment."""
+    for line in text.splitlines():
+        pattern, _blank, wish = line.partition("#")[0].strip().partition(" ")
+        if wish and fnmatchcase(tty, pattern):
+            return wish.strip()
+    return ""
 
 
 def parse_wish(wish: str) -> tuple[Name | None, dict[str, object]]:
