@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -192,6 +192,8 @@ ONE_WORD = re.compile(r"[A-Za-z0-9._+@:/,-]*")
 
 @given(st.one_of(anything, near), st.sampled_from(["hostname", "timezone", "locale", "layout", "variant", "model",
                                                     "interface", "address", "gateway", "dns", "search"]))  # fmt: skip
+@example("-", "layout")
+@example("-model", "model")
 def test_text_from_outside_is_one_word_or_refused(text: str, place: str) -> None:
     static_one: dict[str, Any] = {"method": "static", "address": "10.0.0.2/24"}
     documents: dict[str, dict[str, Any]] = {

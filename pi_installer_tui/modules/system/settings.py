@@ -24,7 +24,7 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}
 #: the names in /usr/share/i18n/SUPPORTED: de_DE.UTF-8, ca_ES@valencia, C.UTF-8, eo
 _LOCALE = re.compile(r"(?:C|POSIX|[a-z]{2,3}(?:_[A-Z]{2,3})?)(?:\.[A-Za-z0-9-]{1,20})?(?:@[a-z]{1,20})?")
 #: xkeyboard-config(7): names of layouts, variants and models
-_XKB = re.compile(r"[A-Za-z0-9_+-]{1,40}")
+_XKB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,39}")
 #: net/core/dev.c, dev_valid_name: up to 15 bytes, no slash, colon or blank. Narrower here: what udev and people make.
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
@@ -81,7 +81,7 @@ def _xkb_list(empty: bool) -> Callable[[str], str]:
     def check(value: str) -> str:
         parts = value.split(",")
         if len(parts) > 4 or not all(_whole(_XKB, part) or (empty and not part) for part in parts):
-            raise ValueError(_("may have letters, digits, _, + and - only; up to four, separated by commas"))
+            raise ValueError(_("may have letters, digits, _, and later + and -; up to four, separated by commas"))
         return value
 
     return check
@@ -89,7 +89,7 @@ def _xkb_list(empty: bool) -> Callable[[str], str]:
 
 def _xkb(value: str) -> str:
     if not _whole(_XKB, value):
-        raise ValueError(_("may have letters, digits, _, + and - only"))
+        raise ValueError(_("may have letters, digits, _, and later + and -"))
     return value
 
 
