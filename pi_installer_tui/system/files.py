@@ -16,7 +16,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pi_installer_tui.system.host import FileStat, file_kind
+from pi_installer_tui.system.host import FileStat, Host, file_kind
 
 #: What a crash may leave beside a file: `.NAME.pi-installer-tui-1a2b3c4d`, made 0600, never complete or in use.
 LEFTOVER = re.compile(r"\..+\.pi-installer-tui-[0-9a-f]{8}", re.DOTALL)
@@ -247,3 +247,36 @@ def _write_all(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
+
+
+class HostWithFiles(Host):
+    """A host whose files are `Files`."""
+
+    _files: Files
+
+    async def read(self, path: str) -> bytes:
+        return self._files.read(path)
+
+    async def stat(self, path: str) -> FileStat | None:
+        return self._files.stat(path)
+
+    async def listdir(self, path: str) -> tuple[str, ...]:
+        return self._files.listdir(path)
+
+    async def realpath(self, path: str) -> str:
+        return self._files.realpath(path)
+
+    async def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
+        self._files.replace(path, data, mode=mode, uid=uid, gid=gid)
+
+    async def symlink(self, path: str, target: str) -> None:
+        self._files.symlink(path, target)
+
+    async def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        self._files.mkdir(path, mode=mode, uid=uid, gid=gid)
+
+    async def remove(self, path: str) -> None:
+        self._files.remove(path)
+
+    async def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        self._files.chmod(path, mode=mode, uid=uid, gid=gid)

@@ -13,15 +13,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from pi_installer_tui.system.files import Files
+from pi_installer_tui.system.files import Files, HostWithFiles
 from pi_installer_tui.system.host import (
     PATH,
     CommandFailed,
     CommandNotFound,
     Completed,
     DiskUsage,
-    FileStat,
-    Host,
     HostError,
     Process,
 )
@@ -37,7 +35,7 @@ _LOOK = 0.02
 _KILL = 2.0
 
 
-class LocalHost(Host):
+class LocalHost(HostWithFiles):
     """The real machine. With another root than "/" only the files below it; commands are refused, they would run
     outside of it.
 
@@ -146,35 +144,6 @@ class LocalHost(Host):
         if input is not None:
             process.feed(input)
         return process
-
-    # files --------------------------------------------------------------------------------------------------------
-
-    async def read(self, path: str) -> bytes:
-        return self._files.read(path)
-
-    async def stat(self, path: str) -> FileStat | None:
-        return self._files.stat(path)
-
-    async def listdir(self, path: str) -> tuple[str, ...]:
-        return self._files.listdir(path)
-
-    async def realpath(self, path: str) -> str:
-        return self._files.realpath(path)
-
-    async def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
-        self._files.replace(path, data, mode=mode, uid=uid, gid=gid)
-
-    async def symlink(self, path: str, target: str) -> None:
-        self._files.symlink(path, target)
-
-    async def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
-        self._files.mkdir(path, mode=mode, uid=uid, gid=gid)
-
-    async def remove(self, path: str) -> None:
-        self._files.remove(path)
-
-    async def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
-        self._files.chmod(path, mode=mode, uid=uid, gid=gid)
 
     # facts --------------------------------------------------------------------------------------------------------
 

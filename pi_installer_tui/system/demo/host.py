@@ -16,13 +16,12 @@ from pathlib import Path
 from pi_installer_tui.system.demo import basics, network, packages, units  # noqa: F401  (they register the players)
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused
 from pi_installer_tui.system.demo.tree import Machine, create
+from pi_installer_tui.system.files import HostWithFiles
 from pi_installer_tui.system.host import (
     CommandFailed,
     CommandNotFound,
     Completed,
     DiskUsage,
-    FileStat,
-    Host,
     Process,
 )
 from pi_installer_tui.system.local import CHUNK, check_command, environment
@@ -32,7 +31,7 @@ _pids = itertools.count(2**22 + 1)
 _WAITING_MAX = 4096  # chunks that wait for their reader
 
 
-class DemoHost(Host):
+class DemoHost(HostWithFiles):
     """A demo machine in its folder. `DemoHost.create()` makes a fresh one, `DemoHost(address)` opens it, from any
     process. It can always be changed; nothing of the real machine is read or touched.
 
@@ -137,31 +136,7 @@ class DemoHost(Host):
 
     async def read(self, path: str) -> bytes:
         live = LIVE.get(path)
-        return self._files.read(path) if live is None else live(self).encode()
-
-    async def stat(self, path: str) -> FileStat | None:
-        return self._files.stat(path)
-
-    async def listdir(self, path: str) -> tuple[str, ...]:
-        return self._files.listdir(path)
-
-    async def realpath(self, path: str) -> str:
-        return self._files.realpath(path)
-
-    async def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
-        self._files.replace(path, data, mode=mode, uid=uid, gid=gid)
-
-    async def symlink(self, path: str, target: str) -> None:
-        self._files.symlink(path, target)
-
-    async def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
-        self._files.mkdir(path, mode=mode, uid=uid, gid=gid)
-
-    async def remove(self, path: str) -> None:
-        self._files.remove(path)
-
-    async def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
-        self._files.chmod(path, mode=mode, uid=uid, gid=gid)
+        return await super().read(path) if live is None else live(self).encode()
 
     # facts --------------------------------------------------------------------------------------------------------
 
