@@ -14,7 +14,7 @@ from pi_installer_tui.system.demo.tree import Machine
 STATUS = "/var/lib/dpkg/status"
 LISTS = "/var/lib/apt/lists"
 MARKS = "/var/lib/apt/extended_states"
-MIRROR = "http://deb.mirror.lan/debian"
+MIRROR = "http://mirror.example.org/debian"
 
 Stanza = dict[str, str]
 

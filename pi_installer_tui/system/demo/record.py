@@ -148,7 +148,7 @@ def main() -> None:
         emit(path, text, Path(path).stat().st_mode & 0o7777)
     status, lists = packages()
     emit("/var/lib/dpkg/status", status)
-    emit("/var/lib/apt/lists/deb.mirror.lan_debian_dists_trixie_main_binary-arm64_Packages", lists)
+    emit("/var/lib/apt/lists/mirror.example.org_debian_dists_trixie_main_binary-arm64_Packages", lists)
     units()
     emit("/usr/share/zoneinfo/zones", said("timedatectl", "list-timezones"))
     active = said("systemctl", "list-units", "--type=service,timer,socket", "--no-legend", "--plain").splitlines()
