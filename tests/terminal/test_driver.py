@@ -218,6 +218,25 @@ def test_redraw_measures_a_terminal_that_grew_unseen(tmp_path: Path) -> None:
         compare(line, tmp_path)
 
 
+def test_the_palette_switches_the_console_while_the_program_runs(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
+    with Line(argv, environment("ssh", tmp_path)) as line:
+        line.until("ssh: true colour, utf8")
+        line.until("raspberrypi")
+        line.settle()
+        assert "──" in line.text
+        for console, said, sign in (("serial", "serial: no colour, ascii", "--"), ("hdmi", "hdmi: 16 colours", "──")):
+            line.send(":")
+            line.until("a module or a command")
+            line.send(f"console: {console}")
+            line.until(f"console: {console}")
+            line.settle(0.5)
+            line.send("\r")
+            line.until(lambda text, said=said, sign=sign: said in text and sign in text, 5.0)  # type: ignore[misc]
+            line.settle(0.5)
+        assert line.ended(0) is None
+
+
 def test_a_small_terminal_is_told_so_and_scrolls_with_the_cursor(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
     with Line(argv, environment("ssh", tmp_path), 60, 12) as line:
