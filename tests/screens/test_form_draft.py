@@ -14,6 +14,7 @@ from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.widgets.form.choose import find
 from pi_installer_tui.widgets.form.draft import ABSENT, Draft, Line, parse, shown
 from pi_installer_tui.widgets.form.fields import shape_of
+from pi_installer_tui.widgets.form.form import help_lines
 from tests.screens.form_example import PRESENT, Example
 
 TYPED = ("text", "number", "address", "interface", "list", "choice")
@@ -148,3 +149,16 @@ def test_choices_are_found_by_any_part_of_their_name() -> None:
     assert find(zones, "buenos aires") == ["America/Argentina/Buenos_Aires"]
     assert find(zones, "e") == ["Europe/Berlin", "Pacific/Easter", "America/Argentina/Buenos_Aires"]
     assert find(zones, "zz") == []
+
+
+def test_what_was_typed_whole_comes_before_what_has_its_letters_somewhere() -> None:
+    locales = ["de_AT.UTF-8", "de_BE.UTF-8", "de_DE.UTF-8", "dsb_DE", "nds_DE"]
+    assert find(locales, "de_DE")[0] == "de_DE.UTF-8"
+    assert find(locales, "de_DE.UTF-8") == ["de_DE.UTF-8"]
+    assert find(["Etc/GMT+1", "GMT"], "gmt")[0] == "GMT"
+
+
+def test_help_never_ends_within_a_sentence() -> None:
+    text = "The machine's name in the network: letters, digits and hyphens. It is not a domain."
+    assert help_lines(text, 76, whole=False) == ["The machine's name in the network: letters, digits and hyphens."]
+    assert " ".join(help_lines(text, 40, whole=False)) == text.partition(". ")[0] + "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -117,15 +118,21 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
 
 
 def find(options: Sequence[Any], typed: str) -> list[Any]:
-    """The options that have every typed word, those first where a part begins with the first one."""
-    words = typed.casefold().replace("_", " ").split()
+    """The options that have every typed word. First what begins with all that was typed, then what has it where a part
+    begins, then where a part begins with its first word."""
+    wanted = typed.casefold().replace("_", " ").strip()
+    words = wanted.split()
     if not words:
         return list(options)
-    first: list[Any] = []
-    rest: list[Any] = []
-    for option in options:
-        text = str(option).casefold().replace("_", " ")
-        if all(word in text for word in words):
-            parts = text.replace("/", " ").replace("-", " ").replace(".", " ").split()
-            (first if any(part.startswith(words[0]) for part in parts) else rest).append(option)
-    return first + rest
+
+    def rank(text: str) -> int:
+        parts = re.sub(r"[/.-]", " ", text)
+        if text.startswith(wanted):
+            return 0
+        if f" {wanted}" in f" {text}" or f" {wanted}" in f" {parts}":
+            return 1
+        return 2 if any(part.startswith(words[0]) for part in parts.split()) else 3
+
+    found = [(text, option) for option in options for text in [str(option).casefold().replace("_", " ")]]
+    having = [(rank(text), option) for text, option in found if all(word in text for word in words)]
+    return [option for _rank, option in sorted(having, key=lambda each: each[0])]

@@ -364,12 +364,14 @@ class Form(Fields, Generic[M]):
 
 
 def help_lines(text: str, width: int, whole: bool) -> list[str]:
-    """A field's help; where not all of it is wanted, the sentences that fit on one line."""
+    """A field's help; where not all of it is wanted, the sentences that fit on one line, or the first one whole."""
     lines = textwrap.wrap(text, width)
     if whole or len(lines) < 2:
         return lines
-    sentences = lines[0].rfind(". ") + 1
-    return [lines[0][:sentences] if sentences else textwrap.shorten(text, width, placeholder=" ..")]
+    if sentences := lines[0].rfind(". ") + 1:
+        return [lines[0][:sentences]]
+    first, _stop, rest = text.partition(". ")
+    return textwrap.wrap(f"{first}." if rest else first, width)
 
 
 def place_of(prefix: str, path: Path) -> str:
