@@ -327,10 +327,8 @@ def test_mistakes_are_json_too(demo: Demo) -> None:
     assert document["failed"] and not document["changed"]
 
 
-@pytest.mark.parametrize("name", ["/nonexistent.yaml", "/", "/proc/self/mem", "a\x00b"])
+@pytest.mark.parametrize("name", ["/nonexistent.yaml", "/", "/proc/self/mem", "a" * 300])
 def test_a_file_that_cannot_be_read_ends_with_3(demo: Demo, name: str) -> None:
-    if "\x00" in name:
-        pytest.skip("no process can be given such an argument")
     assert demo.run("plan", name).returncode == 3
 
 
