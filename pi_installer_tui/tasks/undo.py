@@ -14,6 +14,7 @@ from pi_installer_tui.tasks.events import StepDone, StepFailed
 from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
 from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
 from pi_installer_tui.tasks.steps import InstallPackages, Restore, RunCommand, Step, Unit
+from pi_installer_tui.tasks.steps.base import Risk
 from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.steps.restore import FILE_STEPS
@@ -157,7 +158,7 @@ class _Undo:
         return Restore(
             id=_name(step),
             setting=step.setting,
-            risks=step.risks,
+            risks=_risks_back(step),
             sensitive=step.sensitive,
             state=str(self._store.root.absolute()),
             job=self._job,
@@ -248,6 +249,14 @@ def _after(store: Store, job: str) -> dict[str, str]:
 
 def _first_kind(step: Step) -> str:
     return step.first().kind if isinstance(step, Restore) else step.kind
+
+
+def _risks_back(step: Step) -> tuple[Risk, ...]:
+    """What taking a step back may do: packages that came are removed, and those that went are downloaded again."""
+    if _first_kind(step) not in ("install-packages", "remove-packages"):
+        return step.risks
+    back: dict[Risk, Risk] = {"download": "packages-removed", "packages-removed": "download"}
+    return tuple(back.get(risk, risk) for risk in step.risks)
 
 
 def _only_activates(unit: Unit) -> bool:

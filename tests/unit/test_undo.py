@@ -380,3 +380,20 @@ async def test_the_review_shows_what_takes_back_commands_units_and_packages(
     assert "systemctl disable" in unit.text and "systemctl stop" in unit.text
     assert [(change.name, change.action) for change in htop.packages] == [("htop", "install")]
     assert [(change.name, change.action) for change in rsync.packages] == [("rsync", "remove")]
+
+
+async def test_taking_packages_back_removes_where_they_were_downloaded_and_downloads_where_they_were_removed(
+    demo: DemoHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PI_INSTALLER_TUI_DEMO_PACE", "0")
+    store = Store(demo.state)
+    steps = (
+        InstallPackages(id="htop", risks=("download",), packages=("htop",)),
+        RemovePackages(id="rsync", risks=("packages-removed",), packages=("rsync",)),
+    )
+    job = await apply(store, demo, Plan(steps=steps))
+    back = await plan_undo(store, job, demo)
+    assert [step.risks for step in back.steps] == [("download",), ("packages-removed",)]
+
+    again = await plan_undo(store, await undone(store, demo, job), demo)
+    assert [step.risks for step in again.steps] == [("download",), ("packages-removed",)]
