@@ -1,4 +1,5 @@
-"""A fault of ours: one line for the person, the traceback (never local variables) in a file of their own."""
+"""A fault of ours: one line for the person, and in a file of their own where it was raised. Never a value, so no
+message either."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pi_installer_tui.system.paths import STATE
 
 def report(error: BaseException) -> str:
     """Keeps the traceback and returns the sentence to print."""
-    lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
+    lines = _places(error)
     folder = str(STATE) if os.geteuid() == 0 and STATE.is_dir() else None
     try:
         # mkstemp: 0600, and never somebody else's file
@@ -24,3 +25,16 @@ def report(error: BaseException) -> str:
     return _("this is a fault of the program ({name}); the details are in {path}").format(
         name=type(error).__name__, path=path
     )
+
+
+def _places(error: BaseException) -> list[str]:
+    """A traceback without messages: they quote values, and a value may be a secret. The first cause comes first."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.insert(0, current)
+        current = current.__cause__ or current.__context__
+    lines: list[str] = []
+    for each in chain:
+        lines += [*traceback.format_tb(each.__traceback__), f"{type(each).__module__}.{type(each).__qualname__}\n"]
+    return lines
