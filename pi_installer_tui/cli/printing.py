@@ -74,9 +74,10 @@ class Printer:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The one JSON document of a verb with --json. Control characters are escaped by JSON itself."""
-    json.dump(document, sys.stdout, ensure_ascii=not _utf8(sys.stdout), indent=2)
-    sys.stdout.write("\n")
+    """The one JSON document of a verb with --json. JSON itself escapes C0 alone; the rest of what steers a terminal can
+    only stand inside a string, so it is escaped there without changing what a reader gets."""
+    text = json.dumps(document, ensure_ascii=not _utf8(sys.stdout), indent=2)
+    sys.stdout.write(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def _utf8(stream: TextIO) -> bool:

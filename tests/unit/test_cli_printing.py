@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_installer_tui.cli.printing import Printer, clean, size
+from pi_installer_tui.cli.printing import Printer, clean, print_json, size
 
 
 class Terminal(io.StringIO):
@@ -75,3 +76,11 @@ def test_sizes_are_said_as_people_say_them() -> None:
         "2.5 MB",
         "7.0 GB",
     ]
+
+
+def test_json_steers_no_terminal_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"ssid": "a\x9b31m\x7f\u202eb\x1b]0;x\x07", "\x9dkey": ["ä"]}
+    print_json(document)
+    printed = capsys.readouterr().out
+    assert clean(printed) == printed
+    assert json.loads(printed) == document
