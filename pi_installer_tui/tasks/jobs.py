@@ -134,8 +134,9 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
     folder = store.folder(job)
     size = store.journal(job).stat().st_size if store.journal(job).exists() else 0
     write_file(folder / "launched", f"{time.time()}\n".encode())
-    # -P: no module is ever taken from the folder that somebody happens to be in
-    command = [sys.executable, "-P", "-m", "pi_installer_tui.worker", str(store.root.absolute()), job]
+    # -P: no module is ever taken from the folder that somebody happens to be in; started isolated, we start it isolated
+    how = "-I" if sys.flags.isolated else "-P"
+    command = [sys.executable, how, "-m", "pi_installer_tui.worker", str(store.root.absolute()), job]
     command += ["--resume"] if resume else []
     if host.kind == "local" and host.address == "/" and os.geteuid() == 0 and await host.systemd():
         # of a worker that has just died the unit may still be there: one that goes on gets a name of its own
