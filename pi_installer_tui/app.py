@@ -357,9 +357,10 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 def expected() -> tuple[type[Exception], ...]:
     """What machines and their state directories refuse; anything else is a fault of the program."""
     from pi_installer_tui.system.host import HostError
+    from pi_installer_tui.tasks.before import Unreadable
     from pi_installer_tui.tasks.jobs import JobError
 
-    return (OSError, HostError, JobError, KeyError)
+    return (OSError, HostError, JobError, KeyError, Unreadable)
 
 
 async def _open_local() -> Opened:

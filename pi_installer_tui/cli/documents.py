@@ -138,9 +138,9 @@ def summary(found: JobSummary) -> dict[str, Any]:
     }
 
 
-def jobs(summaries: Sequence[JobSummary]) -> dict[str, Any]:
-    """Every job, the newest first."""
-    return _document(jobs=[summary(s) for s in summaries])
+def jobs(summaries: Sequence[JobSummary], unreadable: Sequence[str] = ()) -> dict[str, Any]:
+    """Every job, the newest first, and the ids of those that can't be read."""
+    return _document(jobs=[summary(s) for s in summaries], unreadable=list(unreadable))
 
 
 def job(store: Store, job_id: str) -> dict[str, Any]:

@@ -149,9 +149,9 @@ def when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def jobs(printer: Printer, summaries: Sequence[JobSummary]) -> None:
-    """Every job, the newest first, two lines at most."""
-    if not summaries:
+def jobs(printer: Printer, summaries: Sequence[JobSummary], unreadable: Sequence[str] = ()) -> None:
+    """Every job, the newest first, two lines at most; at the end those that can't be read."""
+    if not summaries and not unreadable:
         printer.line(_("No job yet."))
     for summary in summaries:
         state = words.status(summary.status)
@@ -159,6 +159,8 @@ def jobs(printer: Printer, summaries: Sequence[JobSummary]) -> None:
         printer.line(f"{summary.id}  {state:12} {progress:>6}  {summary.who}", _style(summary.status))
         note = _("undone by {job}").format(job=summary.undone_by) if summary.undone_by else ""
         printer.sentence("; ".join(part for part in (words.what(summary), note) if part), "    ")
+    for job_id in unreadable:
+        printer.line(_("{job}  can't be read").format(job=job_id), "bad")
 
 
 def _style(state: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from argparse import Namespace
@@ -23,6 +24,7 @@ from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.tasks import jobs, words
+from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.review import Reviewed
 
@@ -49,6 +51,15 @@ def run(args: Namespace) -> int:
         raise Stop(Exit.FAILED, _job_error(error)) from None
     except HostError as error:
         raise Stop(Exit.FAILED, str(error)) from None
+    except Unreadable as error:
+        raise Stop(Exit.FAILED, words.unreadable(error)) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        text = _("{path}: {error}").format(path=os.fsdecode(error.filename), error=error.strerror)
+        raise Stop(Exit.FAILED, text) from None
 
 
 def _job_error(error: jobs.JobError) -> str:
@@ -267,11 +278,11 @@ def _job(machine: Machine, job: str) -> None:
 
 
 async def _list(args: Namespace, machine: Machine) -> int:
-    summaries = machine.store.jobs()
+    summaries, unreadable = machine.store.jobs(), machine.store.unreadable()
     if args.json:
-        print_json(documents.jobs(summaries))
+        print_json(documents.jobs(summaries, unreadable))
     else:
-        pages.jobs(Printer(), summaries)
+        pages.jobs(Printer(), summaries, unreadable)
     return Exit.DONE
 
 

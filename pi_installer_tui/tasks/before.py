@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
+class Unreadable(ValueError):
+    """A file of a job that is damaged, or that a newer version of this program wrote (`newer`)."""
+
+    def __init__(self, path: Path, *, newer: bool = False) -> None:
+        super().__init__(str(path))
+        self.path = path
+        self.newer = newer
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A path as it was. kind: file, directory, link, other, or "" where nothing was there."""
@@ -44,6 +53,8 @@ class Before:
 
     only:    the paths that `restore_path` may touch; others are left as they are. None: all.
     durable: False: what is kept only serves to be looked at, and may be lost with the power.
+
+    Raises Unreadable where a durable index is damaged.
     """
 
     def __init__(
@@ -63,11 +74,20 @@ class Before:
         self._kept: dict[str, Kept] = {}
         self._values: dict[str, Any] = {}
         self.complete = False
-        with contextlib.suppress(FileNotFoundError, *(() if durable else (ValueError,))):
-            index = json.loads((folder / "index.json").read_bytes())
-            self._kept = {entry["path"]: Kept(**entry) for entry in index["paths"]}
-            self._values = index["values"]
-            self.complete = index["complete"]
+        with contextlib.suppress(FileNotFoundError, *(() if durable else (Unreadable,))):
+            self._read_index(folder / "index.json")
+
+    def _read_index(self, path: Path) -> None:
+        try:
+            index = json.loads(path.read_bytes())
+            version = int(index["version"])
+            kept = {entry["path"]: Kept(**entry) for entry in index["paths"]} if version <= VERSION else {}
+            values, complete = dict(index["values"]), bool(index["complete"])
+        except (ValueError, TypeError, KeyError):
+            raise Unreadable(path) from None
+        if version > VERSION:
+            raise Unreadable(path, newer=True)
+        self._kept, self._values, self.complete = kept, values, complete
 
     # keeping
 
@@ -142,11 +162,21 @@ class Before:
         return self._kept[path]
 
     def content(self, path: str) -> bytes | None:
-        """The kept content of a file (a link's target as bytes); None where there was none."""
+        """The kept content of a file (a link's target as bytes); None where there was none. Raises Unreadable for one
+        that isn't what was kept: nothing else is ever given back."""
         kept = self._kept[path]
         if kept.kind == "link":
             return os.fsencode(kept.target or "")
-        return self._blob(kept).read_bytes() if kept.kind == "file" else None
+        if kept.kind != "file":
+            return None
+        blob = self._blob(kept)
+        try:
+            content = blob.read_bytes()
+        except FileNotFoundError:
+            raise Unreadable(blob) from None
+        if hashlib.sha256(content).hexdigest() != kept.sha256:
+            raise Unreadable(blob)
+        return content
 
     def seen(self, path: str) -> Seen:
         """The kept path as steps see one."""

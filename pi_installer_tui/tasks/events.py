@@ -188,6 +188,8 @@ def from_json(line: str | bytes) -> Event | None:
     data: Any = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError("not an event")
+    if not isinstance(data.get("seq"), int):
+        raise ValueError("no number")
     cls = KINDS.get(str(data.pop("kind", "")))
     if cls is None:
         return None

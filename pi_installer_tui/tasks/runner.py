@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
 from pi_installer_tui.tasks import events
-from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
     CancelRequested,
     CheckDone,
@@ -393,6 +394,8 @@ def failure(error: BaseException) -> tuple[str, dict[str, str], tuple[str, ...]]
             return "command-failed", {"command": done.argv[0], "status": str(done.status)}, tuple(tail)
         case HostError():
             return "refused", {"error": str(error)}, ()
+        case Unreadable():
+            return "io-error", {"path": str(error.path), "error": os.strerror(errno.EBADMSG)}, ()
         case OSError() if error.errno in FULL:
             return "disk-full", {"path": str(error.filename or "")}, ()
         case OSError():

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
     JobEnded,
     JobStarted,
@@ -266,14 +266,26 @@ class Store:
         Raises PermissionError."""
         found = []
         for job in self.ids():
-            with contextlib.suppress(KeyError, ValueError, TypeError):
+            with contextlib.suppress(KeyError, Unreadable):
                 found.append(self._summary(job))
         found.sort(key=lambda each: (each.number, each.created, each.id), reverse=True)
         undone = _undone_by(found)
         return [replace(each, undone_by=undone.get(each.id, "")) for each in found]
 
+    def unreadable(self) -> list[str]:
+        """The ids of jobs that `jobs` leaves out because their job.json can't be read, newest first."""
+        found = []
+        for job in self.ids():
+            try:
+                self.about(job)
+            except Unreadable:
+                found.append(job)
+            except KeyError:
+                continue
+        return found
+
     def summary(self, job: str) -> JobSummary:
-        """One job. Raises KeyError."""
+        """One job. Raises KeyError, Unreadable."""
         self.about(job)
         for each in self.jobs():
             if each.id == job:
@@ -281,22 +293,48 @@ class Store:
         raise KeyError(job)
 
     def about(self, job: str) -> JobFile:
-        """What job.json says. Raises KeyError."""
+        """What job.json says. Raises KeyError, Unreadable."""
+        path = self.folder(job) / "job.json"
         try:
-            data: dict[str, Any] = json.loads((self.folder(job) / "job.json").read_bytes())
-        except FileNotFoundError:
+            data = json.loads(path.read_bytes())
+            if not isinstance(data, dict):
+                raise Unreadable(path)
+            if isinstance(version := data.get("version"), int) and version > VERSION:
+                raise Unreadable(path, newer=True)
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+            about = JobFile(**values)
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(job) from None
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return JobFile(**values)
+        except Unreadable:
+            raise
+        except (ValueError, TypeError):
+            raise Unreadable(path) from None
+        lists = (about.modules, about.settings_paths, about.steps)
+        if not (isinstance(about.created, int | float) and isinstance(about.number, int)):
+            raise Unreadable(path)
+        if not all(isinstance(each, tuple) for each in lists):
+            raise Unreadable(path)
+        return about
 
     def plan(self, job: str) -> Plan:
-        """The plan of a job. Raises KeyError."""
+        """The plan of a job. Raises KeyError, Unreadable."""
+        from pi_installer_tui.tasks.plan import VERSION as PLAN
         from pi_installer_tui.tasks.plan import Plan
 
+        path = self.folder(job) / "plan.json"
         try:
-            return Plan.model_validate_json((self.folder(job) / "plan.json").read_bytes())
-        except FileNotFoundError:
+            data = json.loads(path.read_bytes())
+            if isinstance(data, dict) and isinstance(version := data.get("version"), int) and version > PLAN:
+                raise Unreadable(path, newer=True)
+            return Plan.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            if self.folder(job).is_dir():
+                raise Unreadable(path) from None
             raise KeyError(job) from None
+        except Unreadable:
+            raise
+        except ValueError:
+            raise Unreadable(path) from None
 
     def events(self, job: str, after: int = 0) -> Iterator[Event]:
         """Its events from number `after` on. A line torn off by a crash is none."""
@@ -307,7 +345,7 @@ class Store:
         return self.folder(job) / "events.jsonl"
 
     def before(self, job: str, step: str, host: Host | None = None, *, only: Collection[str] | None = None) -> Before:
-        """What a step replaced; with a host it can be given back to that."""
+        """What a step replaced; with a host it can be given back to that. Raises Unreadable."""
         return Before(self.folder(job) / "before" / step, host, only=only)
 
     def after(self, job: str, step: str) -> Before:

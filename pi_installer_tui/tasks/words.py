@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pi_installer_tui.i18n import N_, _
 
 if TYPE_CHECKING:
+    from pi_installer_tui.tasks.before import Unreadable
     from pi_installer_tui.tasks.store import JobSummary
 
 STATUS = {
@@ -71,6 +72,13 @@ _WAITS = {
     "job-lock": N_("waiting for job {holder} to end"),
     "dpkg-lock": N_("waiting for the package system, which {holder} is using"),
 }
+
+
+def unreadable(error: Unreadable) -> str:
+    """Why a job can't be read."""
+    if error.newer:
+        return _("{path} was written by a newer version of this program").format(path=error.path)
+    return _("{path} is damaged or missing; the job can't be read").format(path=error.path)
 
 
 def what(job: JobSummary) -> str:

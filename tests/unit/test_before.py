@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.system.local import LocalHost
-from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.fingerprints import fingerprint
 from pi_installer_tui.tasks.steps.base import StepError
 
@@ -115,3 +115,25 @@ async def test_nobody_else_can_read_what_was_kept(machine: LocalHost, tmp_path: 
     for where, folders, files in os.walk(tmp_path / "before"):
         assert {(Path(where) / name).stat().st_mode & 0o777 for name in folders} <= {0o700}
         assert {(Path(where) / name).stat().st_mode & 0o777 for name in files} <= {0o600}
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+async def test_a_damaged_copy_is_never_given_back(machine: LocalHost, tmp_path: Path, damage: str) -> None:
+    before = await kept(machine, tmp_path / "before")
+    for blob in (tmp_path / "before/blobs").iterdir():
+        blob.write_text("other") if damage == "changed" else blob.unlink()
+    plain = Path(machine.address) / "etc/plain"
+    plain.write_text("what is there now")
+    with pytest.raises(Unreadable):
+        await before.restore_path("/etc/plain")
+    assert plain.read_text() == "what is there now"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"version": 1}', '{"version": 99, "paths": 5}', '{"version": 1, "paths": [1]}']
+)
+async def test_a_damaged_index_is_told(machine: LocalHost, tmp_path: Path, text: str) -> None:
+    await kept(machine, tmp_path / "before")
+    (tmp_path / "before/index.json").write_text(text)
+    with pytest.raises(Unreadable):
+        Before(tmp_path / "before")

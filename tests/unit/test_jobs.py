@@ -243,7 +243,7 @@ async def test_a_plan_that_cannot_be_read_ends_the_job_without_telling_its_conte
     assert (summary.status, summary.reason) == ("failed", "internal-error")
     await until(lambda: not store.alive(job))
     log = (store.folder(job) / "worker.log").read_text()
-    assert log.startswith("ValidationError")
+    assert log.startswith("Unreadable")
     assert "hunter2" not in log
 
 

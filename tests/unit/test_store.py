@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.system.local import LocalHost
+from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.events import JobEnded, JobStarted, StepDone, StepStarted
 from pi_installer_tui.tasks.journal import Journal
 from pi_installer_tui.tasks.lock import Lock
@@ -176,3 +179,47 @@ async def test_what_an_undo_needs_is_never_dropped(store: Store, machine: LocalH
     left = {each.id for each in store.jobs()}
     assert left == {can_be_undone, overtaking, undone, undo, waiting}
     assert not left & {overtaken, *others}
+
+
+def _done(store: Store, machine: LocalHost) -> str:
+    job = create(store, Plan(steps=(write("x"),)), machine)
+    with contextlib.closing(Journal(store.journal(job))) as journal:
+        journal.append(JobStarted(pid=1, boot="", resumed=False))
+        journal.append(JobEnded(outcome="done"))
+    return job
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"id": "x"}', '{"version": 1, "extra": 1}', "\0"])
+def test_a_damaged_job_is_told_and_hides_no_other(store: Store, machine: LocalHost, text: str) -> None:
+    damaged, whole = _done(store, machine), _done(store, machine)
+    (store.folder(damaged) / "job.json").write_text(text)
+    assert [each.id for each in store.jobs()] == [whole]
+    assert store.unreadable() == [damaged]
+    with pytest.raises(Unreadable):
+        store.summary(damaged)
+
+
+@pytest.mark.parametrize("name", ["job.json", "plan.json"])
+def test_what_a_newer_version_wrote_is_not_guessed_at(store: Store, machine: LocalHost, name: str) -> None:
+    job = _done(store, machine)
+    file = store.folder(job) / name
+    file.write_text(json.dumps({**json.loads(file.read_text()), "version": 99}))
+    with pytest.raises(Unreadable) as raised:
+        store.about(job) if name == "job.json" else store.plan(job)
+    assert raised.value.newer
+
+
+@pytest.mark.parametrize("text", [None, "", "{", '{"steps": 5}'])
+def test_a_damaged_plan_is_told(store: Store, machine: LocalHost, text: str | None) -> None:
+    job = _done(store, machine)
+    plan = store.folder(job) / "plan.json"
+    plan.unlink() if text is None else plan.write_text(text)
+    with pytest.raises(Unreadable):
+        store.plan(job)
+
+
+def test_a_file_with_the_name_of_a_job_is_none(store: Store, machine: LocalHost) -> None:
+    job = _done(store, machine)
+    (store.root / "jobs/20250131-174502-x7k3").touch()
+    assert [each.id for each in store.jobs()] == [job]
+    assert store.unreadable() == []
