@@ -98,7 +98,8 @@ class ReviewScreen(ShellScreen):
             return [first, []]
         count = len(plan.steps)
         parts = [ngettext("{n} step", "{n} steps", count).format(n=count)]
-        download = [p.download for p in self._previews if p.kind == "packages" and p.packages]
+        coming = [p for p in self._previews if any(change.action in ("install", "upgrade") for change in p.packages)]
+        download = [preview.download for preview in coming]
         if download:
             known = sum(d for d in download if d is not None)
             parts.append(

@@ -17,7 +17,10 @@ from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.checks import CommandSays
-from pi_installer_tui.tasks.steps import RunCommand, WriteFile
+from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.review import Reviewed
+from pi_installer_tui.tasks.steps import InstallPackages, Preview, RunCommand, WriteFile
+from pi_installer_tui.tasks.steps.base import PackageChange
 from pi_installer_tui.widgets.rows import Rows
 from pi_installer_tui.widgets.text import Text
 from tests.screens import golden
@@ -111,6 +114,19 @@ async def test_read_only_reads_and_plans_and_changes_nothing(start: Start) -> No
         golden.check(program.app, "read-only")
         assert program.store.jobs() == []
         assert await program.host.read("/etc/hostname") == b"raspberrypi\n"
+
+
+async def test_only_packages_that_come_are_said_to_be_downloaded(start: Start) -> None:
+    def previews(action: str, size: int) -> tuple[Preview, ...]:
+        return (Preview("packages", packages=(PackageChange("htop", action),), download=size),)
+
+    plan = Plan(steps=(InstallPackages(id="htop", packages=("htop",)),))
+    async with start() as program:
+        program.app.push_screen(ReviewScreen(Reviewed(plan, previews("purge", 0))))
+        await program.until("1 step")
+        assert "to download" not in program.text.split("Steps")[0]
+        program.app.push_screen(ReviewScreen(Reviewed(plan, previews("install", 2_000))))
+        await program.until("2.0 kB to download")
 
 
 @SIZES
