@@ -218,25 +218,34 @@ class Machine:
     def running(self) -> bool:
         return self._nspawn is not None and self._nspawn.poll() is None
 
-    def wait_stopped(self, seconds: float = 60) -> None:
-        """Until it has powered off or rebooted by itself; `start` boots the same disk again."""
+    def wait_stopped(self, seconds: float = 150) -> None:
+        """Until it has powered off or rebooted by itself; `start` boots the same disk again. A service may take its 90
+        seconds to stop (DefaultTimeoutStopSec, systemd-system.conf(5))."""
         if self._nspawn is None:
             return
         try:
             self._nspawn.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise MachineError(f"{self} still runs after {seconds} s") from None
+            raise MachineError(f"{self} still runs after {seconds} s\n{self.console[-3000:]}") from None
 
     def reboot(self) -> None:
         """An orderly reboot. Returns when it is up again."""
-        self.run(["systemctl", "reboot", "--no-block"], check=False)
-        self.wait_stopped()
+        self._stop("reboot.target")
         self.start()
 
     def poweroff(self) -> None:
         """An orderly shutdown. The disk stays."""
         if self.running:
-            self.run(["systemctl", "poweroff", "--no-block"], check=False)
+            self._stop("poweroff.target")
+
+    def _stop(self, target: str) -> None:
+        # straight to systemd: `systemctl poweroff` asks logind, which may lose the request while it is restarted
+        start = ["systemctl", "start", "--no-block", "--job-mode=replace-irreversibly", target]
+        self.run(start)
+        try:
+            self.wait_stopped(100)
+        except MachineError:
+            self.run(start, check=False)
             self.wait_stopped()
 
     def kill(self) -> None:
