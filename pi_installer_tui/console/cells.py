@@ -214,8 +214,6 @@ class Abilities:
     erase_coloured: bool = False
     #: SGR 22 24 27 39 49 take single attributes back: VT220 and later, Linux, xterm
     attributes_off: bool = False
-    #: ECH (CSI n X): VT220 and later, Linux, xterm
-    erase_characters: bool = False
 
 
 @dataclass

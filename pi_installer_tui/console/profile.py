@@ -153,7 +153,7 @@ def _name(term: str, tty: str) -> Name:
 
 
 def _base(name: Name, term: str, environment: Mapping[str, str], terminal: Terminal) -> Profile:
-    linux = Abilities(erase_coloured=True, attributes_off=True, erase_characters=True)
+    linux = Abilities(erase_coloured=True, attributes_off=True)
     if name == "hdmi":
         # what comes over the wire of an ssh started on a console can't be asked for its font: the kernel's then
         return Profile(
@@ -164,7 +164,7 @@ def _base(name: Name, term: str, environment: Mapping[str, str], terminal: Termi
         modern = bool(re.match(r"vt[2-5]\d\d", term)) or term == "linux"
         return Profile(
             "serial", term, colours, "ascii", baud=_baud(terminal), fps=10, tick=5.0, escape=0.4,
-            abilities=linux if term == "linux" else Abilities(attributes_off=modern, erase_characters=modern),
+            abilities=linux if term == "linux" else Abilities(attributes_off=modern),
             size=terminal.size or (80, 24),
         )  # fmt: skip
     screen = term.startswith("screen")
@@ -173,7 +173,7 @@ def _base(name: Name, term: str, environment: Mapping[str, str], terminal: Termi
         alternate_screen=True, bracketed_paste=True,
         abilities=Abilities(
             repeat=term.startswith(("xterm", "tmux", "foot", "alacritty", "kitty")),
-            erase_coloured=not screen, attributes_off=True, erase_characters=True,
+            erase_coloured=not screen, attributes_off=True,
         ),
     )  # fmt: skip
 

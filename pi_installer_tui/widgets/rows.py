@@ -77,12 +77,6 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         """The row under the cursor."""
         return self._rows[self._cursor] if 0 <= self._cursor < len(self._rows) else None
 
-    def set_widths(self, widths: Sequence[int]) -> None:
-        """Other columns, for a window of another size."""
-        if tuple(widths) != self._widths:
-            self._widths = tuple(widths)
-            self.refresh()
-
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Other rows; the cursor stays on the row with the same id, else near where it was."""
         new = tuple(rows)

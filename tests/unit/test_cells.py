@@ -74,7 +74,7 @@ def drawn(want: Row) -> list[tuple[str, str, str, bool, bool, bool]]:
     [
         Abilities(),
         Abilities(attributes_off=True),
-        Abilities(attributes_off=True, erase_coloured=True, erase_characters=True),
+        Abilities(attributes_off=True, erase_coloured=True),
     ],
     ids=["vt100", "vt220", "linux"],
 )
