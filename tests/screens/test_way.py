@@ -90,7 +90,7 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
         await program.until("-127.0.1.1")
         golden.check(program.app, "review-undo")
         await program.press("y")
-        await program.until(lambda: len(program.store.jobs()) == 2)
+        await program.until(lambda: [job.status for job in program.store.jobs()] == ["done", "done"])
         await program.until("Done.")
         assert (await program.host.read("/etc/hostname"), await program.host.read("/etc/hosts")) == before
 
