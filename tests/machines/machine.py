@@ -141,7 +141,8 @@ class Machine:
         file.chmod(mode)
 
     def start(self, seconds: float = 120) -> None:
-        """Boot it and wait until systemd says that all is started. MachineError after `seconds`."""
+        """Boot it and wait until systemd says that all is started, and NetworkManager's connections are up. MachineError
+        after `seconds`."""
         if self.running:
             return
         optional = ["--bind=/dev/net/tun"] if Path("/dev/net/tun").exists() else []
@@ -187,10 +188,15 @@ class Machine:
                 raise MachineError(f"{self} ended while it booted:\n{self.console[-2000:]}")
             if self.leader is not None:
                 state = self.run(["systemctl", "is-system-running"], check=False).stdout.strip()
-                if state in ("running", "degraded"):
+                if state in ("running", "degraded") and not self._connecting:
                     return
             time.sleep(0.2)
         raise MachineError(f"{self} is not up after {seconds} s (state {state!r}):\n{self.console[-2000:]}")
+
+    @property
+    def _connecting(self) -> bool:
+        """NetworkManager still brings up what it found at boot."""
+        return self.run(["nmcli", "-t", "-f", "STATE", "general"], check=False).stdout.startswith("connecting")
 
     @property
     def console(self) -> str:
