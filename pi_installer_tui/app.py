@@ -133,7 +133,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         from pi_installer_tui.tasks.jobs import cancel
 
         try:
-            await cancel(self.store, job, self.who)
+            await cancel(self.store, job, self.who, self.host)
         except expected() as error:
             self._problem(_("The job could not be cancelled: {error}"), error, _("It goes on as it was."))
 

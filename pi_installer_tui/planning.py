@@ -23,6 +23,7 @@ from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
 from pi_installer_tui.tasks.plan import Mistake, Others, Plan, merge
 from pi_installer_tui.tasks.review import Reviewed, review
+from pi_installer_tui.tasks.steps.probation import Confirmation
 
 VERSION = 1
 
@@ -131,9 +132,10 @@ async def read(host: Host, names: Sequence[str]) -> dict[str, Any]:
     return dict(zip(names, states, strict=True))
 
 
-async def plan(host: Host, setup: Setup) -> Planned:
+async def plan(host: Host, setup: Setup, how: Confirmation | None = None) -> Planned:
     """From what is wanted to a plan that can be shown: reads the machine, looks for mistakes that only the machine
-    shows, asks the outside, plans, merges and reviews. Changes nothing."""
+    shows, asks the outside, plans, merges and reviews. Changes nothing. how: how what is on probation is confirmed;
+    None: as its module says."""
     states = await read(host, tuple(setup.settings))
     loaded = {name: modules.load(name) for name in setup.settings}
     wrong = [m for name, s in setup.settings.items() for m in loaded[name].validate(states[name], s)]
@@ -144,7 +146,8 @@ async def plan(host: Host, setup: Setup) -> Planned:
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
     others = Others(modules=tuple(setup.settings))
     parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
-    return Planned(await review(merge(parts, setup.document), host), (), states)
+    merged = merge(parts, setup.document)
+    return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
 
 
 async def export(host: Host, names: Sequence[str] = ()) -> str:

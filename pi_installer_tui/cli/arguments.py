@@ -75,6 +75,26 @@ def parser() -> argparse.ArgumentParser:
     def job(to: argparse.ArgumentParser) -> None:
         to.add_argument("job", metavar="ID", type=job_id, help=_("a job's id, as `jobs` lists it"))
 
+    def confirmation(to: argparse.ArgumentParser) -> None:
+        to.add_argument(
+            "--confirm",
+            choices=("wait", "auto", "none"),
+            help=_(
+                "what may cut you off goes back by itself unless: wait (with a terminal): somebody confirms it; auto "
+                "(without one): gateway and peers answer for 30 s; none: it isn't put on probation"
+            ),
+        )
+        to.add_argument("--within", metavar=_("SECONDS"), type=seconds, help=_("for so long it waits (120)"))
+        to.add_argument(
+            "--peer", metavar="HOST", action="append", default=[], type=peer, help=_("for auto: this one answers too")
+        )
+        to.add_argument(
+            "--reboot",
+            metavar="WHEN",
+            type=reboot_time,
+            help=_("a reboot amid the job: ask (with a terminal), now (without one), or HH:MM"),
+        )
+
     status = verb("status", _("what is"))
     module(status)
     json(status)
@@ -86,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     apply.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
     json(apply)
     apply.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
+    confirmation(apply)
     export = verb("export", _("the machine's present settings as a setup file"))
     module(export)
     schema = verb("schema", _("the setup file's JSON Schema"))
@@ -97,11 +118,18 @@ def parser() -> argparse.ArgumentParser:
     job(show)
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
     job(verb("attach", _("follow a job from its first line; Ctrl-C leaves it, and it goes on")))
-    job(verb("cancel", _("stop a job that runs or waits")))
+    confirm = verb("confirm", _("say that all is well: a change on probation stays"))
+    job(confirm)
+    confirm.add_argument("--anyway", action="store_true", help=_("from a connection too that the change will end"))
+    reboot = verb("reboot", _("let a job reboot the machine that waits for it"))
+    job(reboot)
+    reboot.add_argument("--at", metavar="HH:MM", type=clock, help=_("then, instead of now"))
+    job(verb("cancel", _("stop a job that runs or waits; what is on probation goes back")))
     job(verb("continue", _("let an interrupted job go on where it was")))
     undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
     job(undo)
     undo.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    confirmation(undo)
     return root
 
 
@@ -115,7 +143,35 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 #: the verbs that start or stop something
-CHANGING = ("apply", "cancel", "continue", "undo")
+CHANGING = ("apply", "cancel", "confirm", "continue", "reboot", "undo")
+
+
+def seconds(text: str) -> int:
+    """A time to confirm in, in seconds."""
+    from pi_installer_tui.tasks.steps.probation import LEAST, MOST
+
+    if not text.isascii() or not text.isdecimal() or not LEAST <= int(text[:6]) <= MOST:
+        raise argparse.ArgumentTypeError(_("seconds, from {least} to {most}").format(least=LEAST, most=MOST))
+    return int(text)
+
+
+def peer(text: str) -> str:
+    """A host's name or address; never an option of the program that asks it."""
+    if not re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9:.%_-]{0,252}", text):
+        raise argparse.ArgumentTypeError(_("that isn't a host's name or address"))
+    return text
+
+
+def clock(text: str) -> str:
+    """A time of day."""
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise argparse.ArgumentTypeError(_("a time looks like 03:30"))
+    return text
+
+
+def reboot_time(text: str) -> str:
+    """When a job may reboot the machine."""
+    return text if text in ("ask", "now") else clock(text)
 
 
 def job_id(text: str) -> str:

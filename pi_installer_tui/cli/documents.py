@@ -70,7 +70,7 @@ def _blocked(plan: Plan) -> list[Mapping[str, str]]:
 
 
 def _reboots(plan: Plan) -> bool:
-    return any("reboot" in step.risks for step in plan.steps)
+    return any("reboot" in step.risks for step in plan.flat)
 
 
 def _preview(preview: Preview) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def plan(reviewed: Reviewed, *, changed: bool | None = None) -> dict[str, Any]:
                 "risks": list(step.risks),
                 "preview": _preview(preview),
             }
-            for step, preview in zip(made.steps, reviewed.previews, strict=True)
+            for step, preview in zip(made.flat, reviewed.previews, strict=True)
         ],
         checks=[{"id": c.id, "kind": c.kind, "setting": c.setting} for c in made.checks],
         notices=[{"setting": n.setting, "text": n.text} for n in made.notices],
@@ -147,7 +147,7 @@ def job(store: Store, job_id: str) -> dict[str, Any]:
     """One job: what was planned, and what came of each step and check."""
     found, made = store.summary(job_id), store.plan(job_id)
     steps: dict[str, dict[str, Any]] = {
-        s.id: {"id": s.id, "kind": s.kind, "setting": s.setting, "status": "waiting", "output": ""} for s in made.steps
+        s.id: {"id": s.id, "kind": s.kind, "setting": s.setting, "status": "waiting", "output": ""} for s in made.flat
     }
     checks: dict[str, dict[str, Any]] = {
         c.id: {"id": c.id, "kind": c.kind, "setting": c.setting, "status": "waiting", "evidence": ""}

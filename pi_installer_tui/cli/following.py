@@ -16,15 +16,24 @@ from pi_installer_tui.tasks.plan import Plan
 class Follower:
     """Prints a job's events. On a terminal the progress of a step is one line that is written over.
 
-    diff: what a step that is over changed in files, to be printed below it; by default nothing.
+    diff: what a step that is over changed in files, to be printed below it; by default nothing. asked: called when a
+    change waits for its confirmation.
     """
 
-    def __init__(self, plan: Plan, printer: Printer, diff: Callable[[str], str] = lambda step: "") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        printer: Printer,
+        diff: Callable[[str], str] = lambda step: "",
+        *,
+        asked: Callable[[], None] | None = None,
+    ) -> None:
+        self.asked = asked or self._asked
         self.printer = printer
         self.diff = diff
-        self.steps = {step.id: (number, step.describe()) for number, step in enumerate(plan.steps, 1)}
+        self.steps = {step.id: (number, step.describe()) for number, step in enumerate(plan.flat, 1)}
         self.checks = {check.id: check.describe() for check in plan.checks}
-        self.total = len(plan.steps)
+        self.total = len(plan.flat)
         self.outcome = ""
         self.reason = ""
         self.partial = ""  # the progress line that stands on the terminal
@@ -41,6 +50,15 @@ class Follower:
         match event:
             case events.JobStarted(resumed=True):
                 line(_("The job goes on."))
+            case events.Armed():
+                seconds = event.seconds
+                line("      " + _("the way back is armed: it runs in {seconds} s").format(seconds=seconds))
+            case events.Waiting(what="confirmation"):
+                self.asked()
+            case events.Confirmed():
+                line("      " + _("confirmed by {who}: the change stays").format(who=event.by or "?"), "good")
+            case events.Reverted():
+                line("      " + _("taken back"), "bad")
             case events.Waiting():
                 line(f"      {words.wait(event.what, event.holder)} ...")
             case events.StepStarted():
@@ -75,6 +93,9 @@ class Follower:
                 style = "good" if event.outcome == "done" else "bad"
                 self.printer.sentence(words.outcome(event.outcome, event.reason), style=style)
         self.printer.flush()
+
+    def _asked(self) -> None:
+        self.printer.line(f"      {words.wait('confirmation', '')} ...")
 
     def _check(self, event: events.CheckDone) -> None:
         style = {"ok": "good", "failed": "bad"}.get(event.status, "warn")

@@ -85,7 +85,7 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
             title = _("{steps}, which take job {job} back").format(steps=title, job=made.undoes)
         printer.line(title, "bold")
     refused = {each.step for each in reviewed.refused}
-    for number, (step, preview) in enumerate(zip(made.steps, reviewed.previews, strict=True), 1):
+    for number, (step, preview) in enumerate(zip(made.flat, reviewed.previews, strict=True), 1):
         printer.line()
         printer.sentence(step.describe(), "    ", f"{number:2}. ", "bold")
         if step.id in refused:
@@ -182,7 +182,7 @@ def job(printer: Printer, machine: Machine, job_id: str) -> None:
         ]
     )
     printer.line()
-    steps = {step.id: step for step in made.steps}
+    steps = {step.id: step for step in made.flat}
 
     def diff(step: str) -> str:
         return changes.diff(machine.store, job_id, steps[step]) if step in steps else ""

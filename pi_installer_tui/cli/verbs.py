@@ -9,6 +9,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
-from pi_installer_tui.tasks import jobs, words
+from pi_installer_tui.system.seat import find
+from pi_installer_tui.tasks import jobs, probation, words
 from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
+from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
+from pi_installer_tui.tasks.steps import Reboot
+from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
 _OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
 
@@ -116,8 +121,27 @@ def _text(name: str) -> str:
         raise SetupError(Mistake("", _("that isn't a file's name"))) from None
 
 
+def _confirmation(args: Namespace) -> Confirmation | None:
+    """How what is on probation is confirmed: as the options say, else by whether somebody sits at a terminal."""
+    if args.verb not in ("apply", "undo"):
+        return None
+    by = args.confirm or ("wait" if _terminal() else "auto")
+    return Confirmation(by=by, seconds=args.within or USUAL, peers=tuple(args.peer))
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _rebooting(args: Namespace, plan: Plan) -> Plan:
+    """The plan with its reboots at the time that the options say."""
+    when = args.reboot or ("ask" if _terminal() else "now")
+    steps = tuple(s.model_copy(update={"when": when}) if isinstance(s, Reboot) else s for s in plan.steps)
+    return plan.model_copy(update={"steps": steps})
+
+
 async def _planned(args: Namespace, machine: Machine) -> Reviewed:
-    planned = await planning.plan(machine.host, read_setup(args.setup))
+    planned = await planning.plan(machine.host, read_setup(args.setup), _confirmation(args))
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
     return planned.reviewed
@@ -164,14 +188,17 @@ async def _undo(args: Namespace, machine: Machine) -> int:
     from pi_installer_tui.tasks.undo import plan_undo
 
     _job(machine, args.job)
-    reviewed = await review(await plan_undo(machine.store, args.job, machine.host), machine.host)
+    plan = await plan_undo(machine.store, args.job, machine.host)
+    how = _confirmation(args)
+    reviewed = await review(plan if how is None else plan.to_be_confirmed(how), machine.host)
     return await _agree_and_run(args, machine, reviewed)
 
 
 async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) -> int:
     """Shows a reviewed plan, asks, and runs it. An empty one starts no job."""
     as_json, detach = bool(getattr(args, "json", False)), bool(getattr(args, "detach", False))
-    plan = reviewed.plan
+    plan = _rebooting(args, reviewed.plan)
+    reviewed = replace(reviewed, plan=plan)
     if plan.empty or reviewed.refused:
         if as_json:
             print_json(documents.plan(reviewed, changed=False))
@@ -181,7 +208,7 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
             raise Stop(Exit.FAILED, _("a step can't be done, so nothing was"))
         return Exit.FAILED if plan.blocked else Exit.DONE
     if not args.yes:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not _terminal():
             raise Stop(Exit.INPUT, _("there is no terminal to ask at: with --yes it goes ahead without asking"))
         pages.plan(Printer(sys.stderr if as_json or detach else sys.stdout), reviewed)
         if not ask(_("Go ahead?")):
@@ -211,13 +238,18 @@ async def _follow(
         printer.line(
             _("It goes on without this terminal: {command}").format(command=f"{PROGRAM} attach {job}"), "faint"
         )
-    follower = Follower(plan, printer)
+    answer = _Answer(cancels and not as_json and _terminal())
+    follower = Follower(plan, printer, asked=lambda: _ask_to_confirm(machine, job, printer, answer))
     batches = aiter(jobs.follow(machine.store, job))
     coming = asyncio.ensure_future(anext(batches, None))
     while True:
         pressed = asyncio.ensure_future(interrupts.pressed.wait())
-        await asyncio.wait((coming, pressed), return_when=asyncio.FIRST_COMPLETED)
+        answered = asyncio.ensure_future(answer.given.wait())
+        await asyncio.wait((coming, pressed, answered), return_when=asyncio.FIRST_COMPLETED)
         pressed.cancel()
+        answered.cancel()
+        if answer.take():
+            await _confirm_from_here(machine, job, printer, answer)
         if interrupts.take():
             if not cancels:
                 coming.cancel()
@@ -226,10 +258,11 @@ async def _follow(
                 return Exit.CANCELLED
             cancels = False
             with contextlib.suppress(jobs.JobError):  # it has just ended
-                await jobs.cancel(machine.store, job, caller())
+                await jobs.cancel(machine.store, job, caller(), machine.host)
         if coming.done():
             batch = coming.result()
             if batch is None:
+                answer.close()
                 break
             if not as_json:
                 for event in batch:
@@ -245,6 +278,69 @@ async def _follow(
         pages.after(printer, summary)
         pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
+
+
+def _ask_to_confirm(machine: Machine, job: str, printer: Printer, answer: _Answer) -> None:
+    """Says that a change waits for its confirmation, how long, and where the machine can be reached by now."""
+    trial = probation.look(machine.store, job)
+    if trial is None or not trial.open:
+        return
+    seat = find()
+    if trial.confirm == "auto":
+        printer.sentence(_("It is confirmed when gateway and peers have answered for a while."), "      ")
+        return
+    left = _("The change is made. It goes back by itself in {seconds} s.").format(seconds=round(trial.left))
+    printer.sentence(left, "      ", style="warn")
+    for address in trial.reaches:
+        if address:
+            printer.line(f"      {_('New address')}: {words.connect(caller(), address)}")
+    if seat.server in trial.leaves:
+        printer.sentence(_("This connection ends with the confirmation. From a new one:"), "      ")
+    elif answer.open:
+        printer.sentence(_("If all is well: `y` and Enter here; or from another connection:"), "      ")
+    else:
+        printer.sentence(_("If all is well:"), "      ")
+    printer.line(f"        sudo {PROGRAM} confirm {job}", "bold")
+    if answer.open and seat.server not in trial.leaves:
+        answer.listen()
+
+
+async def _confirm_from_here(machine: Machine, job: str, printer: Printer, answer: _Answer) -> None:
+    try:
+        await probation.confirm(machine.store, job, caller(), machine.host)
+    except probation.ConfirmError as error:
+        printer.sentence(words.not_confirmed(error.reason), "      ", style="bad")
+    answer.close()
+
+
+class _Answer:
+    """A `y` that is typed while a job is followed. open: there is somebody to type it."""
+
+    def __init__(self, can_be_given: bool) -> None:
+        self.open = can_be_given
+        self.given = asyncio.Event()
+        self._listening = False
+
+    def listen(self) -> None:
+        self._listening = True
+        asyncio.get_running_loop().add_reader(0, self._read)
+
+    def _read(self) -> None:
+        line = sys.stdin.readline()
+        if line.strip().lower() in ("y", "yes", _("y"), _("yes")):
+            self.given.set()
+        elif not line:
+            self.close()
+
+    def take(self) -> bool:
+        was = self.given.is_set()
+        self.given.clear()
+        return was
+
+    def close(self) -> None:
+        if self._listening:
+            asyncio.get_running_loop().remove_reader(0)
+            self._listening = False
 
 
 class _Interrupts:
@@ -303,12 +399,37 @@ async def _attach(args: Namespace, machine: Machine) -> int:
 
 async def _cancel(args: Namespace, machine: Machine) -> int:
     _job(machine, args.job)
-    await jobs.cancel(machine.store, args.job, caller())
+    await jobs.cancel(machine.store, args.job, caller(), machine.host)
     async for _batch in jobs.follow(machine.store, args.job):
         pass
     ended = machine.store.summary(args.job)
     pages.ended(Printer(), ended)
     return Exit.DONE if ended.status == "cancelled" else Exit.FAILED
+
+
+async def _confirm(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    trial = probation.look(machine.store, args.job)
+    seat = find()
+    if trial is not None and trial.can_be_confirmed and seat.server in trial.leaves and not args.anyway:
+        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller()))
+    try:
+        await probation.confirm(machine.store, args.job, caller(), machine.host)
+    except probation.ConfirmError as error:
+        raise Stop(Exit.FAILED, words.not_confirmed(error.reason)) from None
+    print(_("Confirmed: the change stays."))
+    return Exit.DONE
+
+
+async def _reboot(args: Namespace, machine: Machine) -> int:
+    _job(machine, args.job)
+    summary = machine.store.summary(args.job)
+    step = next((s for s in machine.store.plan(args.job).steps if s.id == summary.step), None)
+    if summary.status != "waiting" or not isinstance(step, Reboot):
+        raise Stop(Exit.FAILED, _("the job doesn't wait for a reboot"))
+    agree(machine.store, args.job, args.at or "now")
+    print(_("It reboots at {time}.").format(time=args.at) if args.at else _("It reboots now."))
+    return Exit.DONE
 
 
 async def _continue(args: Namespace, machine: Machine) -> int:
@@ -327,6 +448,8 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "jobs show": _show,
     "attach": _attach,
     "cancel": _cancel,
+    "confirm": _confirm,
     "continue": _continue,
+    "reboot": _reboot,
     "undo": _undo,
 }

@@ -105,7 +105,7 @@ class JobScreen(ShellScreen):
     @work(exclusive=True, group="diff")
     async def _read_diff(self, step: str) -> None:
         """What a step that is over changed, once."""
-        found = next((each for each in self._plan.steps if each.id == step), None) if self._plan else None
+        found = next((each for each in self._plan.flat if each.id == step), None) if self._plan else None
         if found is not None:
             self._diffs[step] = await asyncio.to_thread(changes.diff, self.shell.store, self._job, found)
         if self._diffs.get(step):
@@ -153,7 +153,7 @@ class JobScreen(ShellScreen):
         if self._summary is not None:
             first += [Cell(words.what(self._summary), "strong")]
             first += [Cell("  "), Cell(f"{self._summary.who}, {show.moment(self._summary.created)}", "quiet")]
-        count = len(plan.steps)
+        count = len(plan.flat)
         part = view.steps.get(view.current)
         running = part.fraction or 0.0 if part is not None and part.status == "running" else 0.0
         fraction = (view.done_steps + running) / count if count else 1.0
@@ -190,7 +190,7 @@ class JobScreen(ShellScreen):
         return [*cells, Cell("  "), Cell(printable(said), "quiet")]
 
     def _step_title(self, step: str) -> str:
-        for each in self._plan.steps if self._plan else ():
+        for each in self._plan.flat if self._plan else ():
             if each.id == step:
                 return each.describe()
         return step
@@ -204,8 +204,8 @@ class JobScreen(ShellScreen):
     def _draw_rows(self, plan: Plan, view: JobView) -> None:
         signs = glyphs(self)
         rows = [Row(_OUTPUT, (Cell(""), Cell(_("Output of all steps"))))]
-        rows.append(heading(_("Steps"), show.steps_of(view.done_steps, len(plan.steps))))
-        for step in plan.steps:
+        rows.append(heading(_("Steps"), show.steps_of(view.done_steps, len(plan.flat))))
+        for step in plan.flat:
             state = view.steps.get(step.id)
             code = state.status if state else ("skipped" if view.outcome else "todo")
             sign, tone = show.sign(code, signs)

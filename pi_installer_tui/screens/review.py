@@ -96,7 +96,7 @@ class ReviewScreen(ShellScreen):
             if plan.blocked:
                 first = [Cell(_("Nothing can be done: see what stands in the way."), "warn")]
             return [first, []]
-        count = len(plan.steps)
+        count = len(plan.flat)
         parts = [ngettext("{n} step", "{n} steps", count).format(n=count)]
         coming = [p for p in self._previews if any(change.action in ("install", "upgrade") for change in p.packages)]
         download = [preview.download for preview in coming]
@@ -107,7 +107,7 @@ class ReviewScreen(ShellScreen):
                 if None not in download
                 else _("an unknown size to download")
             )
-        restarts = sum(1 for s in plan.steps if "service-restart" in s.risks)
+        restarts = sum(1 for s in plan.flat if "service-restart" in s.risks)
         if restarts:
             parts.append(ngettext("{n} restart", "{n} restarts", restarts).format(n=restarts))
         proofs = len(plan.checks)
@@ -131,7 +131,7 @@ class ReviewScreen(ShellScreen):
                 rows.append(Row(f"know:{n}", (Cell(signs.warning, "warn"), Cell(f"{title}: {text}"))))
         if plan.steps:
             rows.append(heading(_("Steps")))
-        for n, step in enumerate(plan.steps):
+        for n, step in enumerate(plan.flat):
             rows.append(Row(f"step:{n}", (Cell(f"{n + 1:2}", "quiet"), Cell(step.describe()), self._flag(step))))
         if plan.checks:
             rows.append(heading(_("Proven by")))
@@ -148,12 +148,12 @@ class ReviewScreen(ShellScreen):
     def _warnings(self) -> list[tuple[str, str, str]]:
         from pi_installer_tui.tasks.risks import sentences
 
-        titles = {step.id: step.describe() for step in self._plan.steps}
+        titles = {step.id: step.describe() for step in self._plan.flat}
         found = [
             (_("can't be done"), f"{titles[r.step]}: {words.failure(r.reason, r.values)}", "bad") for r in self._refused
         ]
         found += [(_("can't be planned"), f"{b.setting}: {b.why}", "bad") for b in self._plan.blocked]
-        found += [(_("risk"), r, "warn") for r in sentences(risk for step in self._plan.steps for risk in step.risks)]
+        found += [(_("risk"), r, "warn") for r in sentences(risk for step in self._plan.flat for risk in step.risks)]
         found += [(_("know"), n.text, "plain") for n in self._plan.notices]
         return found
 
@@ -165,7 +165,7 @@ class ReviewScreen(ShellScreen):
         kind, _colon, number = message.row.id.partition(":")
         n = int(number)
         if kind == "step":
-            pane.set(*self._step(self._plan.steps[n], self._previews[n]))
+            pane.set(*self._step(self._plan.flat[n], self._previews[n]))
         elif kind == "check":
             pane.set(_("Check"), self._check(self._plan.checks[n]))
         else:

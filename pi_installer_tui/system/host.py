@@ -192,6 +192,10 @@ class Host(ABC):
     async def disk(self, path: str) -> DiskUsage:
         """The file system that holds a path. Raises OSError. Don't ask it of one that may hang (NFS)."""
 
+    @abstractmethod
+    async def announce(self, text: str) -> None:
+        """Tells everyone who is logged in on a terminal, but for those on which this program runs."""
+
     async def text(self, path: str) -> str | None:
         """A small text file, None where it doesn't exist."""
         try:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
+from pi_installer_tui.system import terminals
 from pi_installer_tui.system.files import Files, HostWithFiles
 from pi_installer_tui.system.host import (
     PATH,
@@ -150,6 +151,10 @@ class LocalHost(HostWithFiles):
     async def systemd(self) -> bool:
         found = await self.stat("/run/systemd/system")  # sd_booted(3)
         return found is not None and found.kind == "directory"
+
+    async def announce(self, text: str) -> None:
+        if self.address == "/":
+            terminals.tell(text)
 
     async def disk(self, path: str) -> DiskUsage:
         found = os.statvfs(self._files.at(path, follow=True))

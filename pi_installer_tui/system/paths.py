@@ -8,5 +8,8 @@ from pathlib import Path
 #: jobs, secrets, locks: root's, 0700. PI_INSTALLER_TUI_STATE moves it (tests do).
 STATE = Path(os.environ.get("PI_INSTALLER_TUI_STATE", "/var/lib/pi-installer-tui"))
 
+#: what is told to whoever logs in (pam_motd(8) shows every file of that folder)
+MOTD = "/run/motd.d/50-pi-installer-tui"
+
 #: what a module must remember about the machine: root's, written by plans like any other file
 ETC = "/etc/pi-installer-tui"

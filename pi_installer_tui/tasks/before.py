@@ -206,6 +206,10 @@ class Before:
             raise ValueError("opened for reading only")
         return self._host
 
+    def blob(self, path: str) -> Path:
+        """Where the content of a kept file lies. Raises KeyError."""
+        return self._blob(self._kept[path]).absolute()
+
     def _blob(self, kept: Kept) -> Path:
         return self._folder / "blobs" / hashlib.sha256(os.fsencode(kept.path)).hexdigest()[:32]
 

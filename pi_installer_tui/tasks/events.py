@@ -39,8 +39,8 @@ class JobStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting(Event):
-    """Nothing moves until `what` is free: `job-lock` or `dpkg-lock`. `holder` names who has it (a job's id, or a
-    process as `1234 apt-get`)."""
+    """Nothing moves until `what` is free: `job-lock`, `probation` or `dpkg-lock`; `holder` names who has it (a job's
+    id, or a process as `1234 apt-get`). Or until somebody has agreed: `confirmation`, `reboot`."""
 
     kind: ClassVar[str] = "waiting"
     what: str
@@ -123,6 +123,35 @@ class StepSkipped(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Armed(Event):
+    """The way back from `steps` is on disk and runs in `seconds`, unless they are confirmed. Nothing is changed yet."""
+
+    kind: ClassVar[str] = "armed"
+    step: str
+    steps: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed(Event):
+    """Somebody said that all is well, or gateway and peers did (by "auto"). The steps stay."""
+
+    kind: ClassVar[str] = "confirmed"
+    step: str
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reverted(Event):
+    """The steps on probation were taken back. because: `not-confirmed`, `step-failed`, `cancelled`."""
+
+    kind: ClassVar[str] = "reverted"
+    step: str
+    steps: tuple[str, ...]
+    because: str = "not-confirmed"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckStarted(Event):
     """A check looks at the machine."""
 
@@ -173,6 +202,7 @@ KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         JobStarted, Waiting, WaitOver, StepStarted, StepProgress, Output, StepDone, StepFailed, StepSkipped,
+        Armed, Confirmed, Reverted,
         CheckStarted, CheckDone, CancelRequested, Stale, JobEnded,
     )
 }  # fmt: skip

@@ -20,6 +20,7 @@ from pi_installer_tui.tasks.events import CancelRequested, JobEnded, StepFailed,
 from pi_installer_tui.tasks.journal import Journal, Reader, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.points import CRASH
+from pi_installer_tui.tasks.probation import give_back, look, settle
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
@@ -82,12 +83,17 @@ async def resume(store: Store, job: str, host: Host) -> None:
     await _start(store, job, host, resume=True)
 
 
-async def cancel(store: Store, job: str, by: str) -> None:
+async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> None:
     """Asks a job to stop and returns at once; its journal tells when it has. One that nobody runs, since it was never
-    started or was interrupted, ends here. Raises KeyError, JobError, OSError."""
+    started or was interrupted, ends here; what it has on probation goes back, on `host`. Raises KeyError, JobError,
+    HostError, OSError."""
     summary = store.summary(job)
     if not summary.open:
         raise JobError("ended", summary.status)
+    trial = look(store, job) if summary.probation else None
+    if trial is not None and trial.open and trial.outside and host is not None and not store.alive(job):
+        await give_back(store, job, host)
+        return
     write_file(store.folder(job) / CANCEL, json.dumps({"by": by, "at": time.time()}).encode())
     lock = Lock(store.folder(job) / "worker.lock")
     if not lock.take(""):
@@ -124,6 +130,8 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
             return
         looks += 1
         if looks % 10 == 0 and store.status(job) not in ("queued", "running", "waiting"):
+            with contextlib.suppress(PermissionError):
+                settle(store, job)
             if not (batch := reader.read()):
                 return  # it died
             yield batch

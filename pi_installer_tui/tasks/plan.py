@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydantic import model_validator
 
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.steps import Step
+from pi_installer_tui.tasks.steps import Probation, Step
+from pi_installer_tui.tasks.steps.probation import Confirmation, without_probation
 
 VERSION = 1
 
@@ -50,6 +51,29 @@ class Plan(Frozen):
     undoes: str = ""
 
     @property
+    def flat(self) -> tuple[Step, ...]:
+        """Every step in the order they run; one that wraps others comes before them."""
+        return tuple(each for step in self.steps for each in (step, *cast("tuple[Step, ...]", step.inner())))
+
+    @property
+    def trials(self) -> tuple[Probation, ...]:
+        """The steps that put others on probation."""
+        return tuple(step for step in self.steps if isinstance(step, Probation))
+
+    def to_be_confirmed(self, how: Confirmation) -> Plan:
+        """The same plan, what is on probation confirmed in this way. To be reviewed afterwards. Raises ValueError."""
+        if how.by == "none":
+            return self.model_copy(update={"steps": without_probation(self.steps)})
+        change = {"confirm": how.by, "seconds": how.seconds, "peers": how.peers}
+        return self.model_copy(
+            update={
+                "steps": tuple(
+                    step.model_copy(update=change) if isinstance(step, Probation) else step for step in self.steps
+                )
+            }
+        )
+
+    @property
     def empty(self) -> bool:
         """Nothing to do."""
         return not self.steps
@@ -57,7 +81,7 @@ class Plan(Frozen):
     @model_validator(mode="after")
     def _sound(self) -> Plan:
         seen: set[str] = set()
-        for step in self.steps:
+        for step in self.flat:
             if step.id in seen:
                 raise ValueError(f"two steps are called {step.id}")
             if missing := set(step.needs) - seen:

@@ -41,7 +41,7 @@ async def review(plan: Plan, host: Host) -> Reviewed:
     previews = []
     refused = []
     expects = {}
-    for step in plan.steps:
+    for step in plan.flat:
         try:
             previews.append(await step.preview(host, overlay))
             expects[step.id] = dict(await step.fingerprint(host))
@@ -69,7 +69,7 @@ async def differences(plan: Plan, host: Host) -> tuple[Stale, ...]:
     """What isn't any more as it was reviewed: one `Stale` for each fingerprint that differs. All steps are compared
     before the first one runs, so what one of them makes for another is expected as it was before both."""
     found = []
-    for step in plan.steps:
+    for step in plan.flat:
         expected = plan.expects.get(step.id, {})
         if not expected:
             continue

@@ -10,19 +10,23 @@ import os
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pi_installer_tui.i18n import _
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
 from pi_installer_tui.tasks import events
 from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
+    Armed,
     CancelRequested,
     CheckDone,
     CheckStarted,
+    Confirmed,
     Event,
     JobEnded,
     JobStarted,
+    Reverted,
     Stale,
     StepDone,
     StepFailed,
@@ -37,7 +41,12 @@ from pi_installer_tui.tasks.journal import FULL, Journal
 from pi_installer_tui.tasks.lock import Lock, Queue, holder, is_held
 from pi_installer_tui.tasks.output import Output
 from pi_installer_tui.tasks.points import Points
-from pi_installer_tui.tasks.steps import Step, StepContext, StepError
+from pi_installer_tui.tasks.probation import ConfirmError, Guard, boot_id, confirm, confirmed_by, open_trial
+from pi_installer_tui.tasks.reboot import Agreement
+from pi_installer_tui.tasks.steadiness import network_is_well
+from pi_installer_tui.tasks.steps import Probation, Reboot, Step, StepContext, StepError
+from pi_installer_tui.tasks.steps.probation import MOST
+from pi_installer_tui.tasks.steps.reboot import BOOT_ID, REBOOT
 from pi_installer_tui.tasks.store import Progress, Store
 
 if TYPE_CHECKING:
@@ -56,6 +65,10 @@ LOOK = 0.1
 PROGRESS = 0.1
 #: seconds that a running step has to come to its end when the machine is switched off
 STOP_GRACE = 60.0
+#: seconds left at which those who are logged in are told of a change that waits for its confirmation
+ANNOUNCE = (300.0, 60.0, 30.0, 10.0)
+#: seconds between two tries to let the way back run from outside
+OUTSIDE = 20.0
 #: bytes of a file that are kept as the step left it, to show later what somebody else changed
 AFTER_MAX = 256 * 1024
 
@@ -150,10 +163,10 @@ class Runner:
 
     async def _run(self, plan: Plan, so_far: Progress) -> JobEnded:
         if self._store.about(self._job).lane == "change" and not await self._take_lock():
-            return self._halted_before(plan.steps)
+            return self._halted_before(plan.flat)
         self._points.reached("locked")
         await self._sweep(plan)
-        todo = [step for step in plan.steps if step.id not in so_far.done]
+        todo: list[Step] = [step for step in plan.steps if step.id not in so_far.done]
         stale = await self._compare(self._remaining(plan, so_far), self._host)
         for difference in stale:
             self._journal.append(difference)
@@ -162,27 +175,34 @@ class Runner:
         self._points.reached("compared")
         while todo:
             if self._halt:
-                return self._halted_before(todo)
+                return self._halted_before(_flat(todo))
             if self._journal.tight:
-                self._skip(todo, "disk-full")
+                self._skip(_flat(todo), "disk-full")
                 return JobEnded(outcome="failed", reason="disk-full")
             step = todo.pop(0)
-            failed = await self._step(step)
+            match step:
+                case Probation():
+                    failed = await self._probation(step, so_far)
+                case Reboot():
+                    failed = await self._reboot(step)
+                case _:
+                    failed = await self._step(step)
             self._points.step = ""
             if failed is None:
                 continue
-            if failed.reason == "stopped":
-                return JobEnded(outcome="interrupted", reason="stopped")
-            self._skip(todo, failed.step)
+            if failed.reason in ("stopped", "reboot"):
+                return JobEnded(outcome="interrupted", reason=failed.reason)
+            self._skip(_flat(todo), failed.step)
             if self.cancelled:
                 return JobEnded(outcome="cancelled", reason="" if failed.reason == "cancelled" else failed.reason)
-            return JobEnded(outcome="failed", reason="disk-full" if failed.reason == "disk-full" else "step-failed")
+            known = ("disk-full", "not-confirmed", "way-back-failed")
+            return JobEnded(outcome="failed", reason=failed.reason if failed.reason in known else "step-failed")
         return await self._check(plan.checks)
 
     async def _sweep(self, plan: Plan) -> None:
         """Removes what a crash left beside the paths of the plan: files that were never put in their place. Nobody
         else is making any, for we have the lock."""
-        paths = {path for step in plan.steps for path in step.paths()}
+        paths = {path for step in plan.flat for path in step.paths()}
         paths |= {await self._host.realpath(path) for path in paths}
         for folder in sorted({path.rpartition("/")[0] or "/" for path in paths}):
             with contextlib.suppress(OSError):
@@ -192,12 +212,12 @@ class Runner:
 
     def _remaining(self, plan: Plan, so_far: Progress) -> Plan:
         """The plan of what an earlier run left to do, expecting only what that run can't have changed."""
-        begun = {*so_far.done, so_far.in_flight} - {""}
+        begun = {*so_far.done, so_far.in_flight, so_far.probation} - {""}
         if not begun:
             return plan
-        touched = {path for step in plan.steps if step.id in begun for path in step.paths()}
+        touched = {path for step in plan.flat if step.id in begun for path in step.paths()}
         touched.update(path for step in begun for path in self._store.before(self._job, step).paths())
-        steps = tuple(step for step in plan.steps if step.id not in begun)
+        steps = tuple(step for step in plan.flat if step.id not in begun)
         expects = {
             step.id: {
                 key: found
@@ -216,14 +236,17 @@ class Runner:
         told: str | None = None
         try:
             while not self._halt:
+                trial = open_trial(self._store)
+                other = trial.job if trial is not None and trial.job != self._job else ""
                 ahead = queue.ahead()
-                if not ahead and self._lock.take(self._job):
+                if not ahead and not other and self._lock.take(self._job):
                     if told is not None:
                         self._journal.append(WaitOver(what="job-lock"))
                     return True
-                has_it = holder(path) if is_held(path) else ahead
+                has_it = holder(path) if is_held(path) else other or ahead
                 if has_it and has_it != told:
-                    self._journal.append(Waiting(what="job-lock", holder=has_it))
+                    what = "probation" if has_it == other else "job-lock"
+                    self._journal.append(Waiting(what=what, holder=has_it))
                     told = has_it
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
@@ -264,21 +287,22 @@ class Runner:
 
     # one step -----------------------------------------------------------------------------------------------------
 
-    async def _step(self, step: Step) -> StepFailed | None:
-        """Runs a step. Returns how it failed; `reason` "stopped" stands for a step that is left in flight."""
+    async def _step(self, step: Step, *, kept: bool = False) -> StepFailed | None:
+        """Runs a step. Returns how it failed; `reason` "stopped" stands for a step that is left in flight. kept: what
+        it replaces is kept already, and nothing of it was changed since."""
         self._points.step = step.id
         at = "start"
-        before = Before(self._folder("before", step), self._host, reached=self._points.reached)
-        output = Output(lambda text: self._journal_lossy(events.Output(step=step.id, text=text)))
+        before = self._before(step)
+        output = self._output(step)
         context = self._context(step, before, output)
         try:
             self._journal.append(StepStarted(step=step.id))
             self._points.reached("started")
-            unfinished = before.complete  # an earlier run was cut off in the middle of it
+            unfinished = before.complete and not kept  # an earlier run was cut off in the middle of it
             if await self._cancellable(step.done(self._host)):
                 self._done(step, changed=unfinished, after=await self._after(step, before))
                 return None
-            if not unfinished:
+            if not before.complete:
                 at = "capture"
                 before.restart()
                 await self._cancellable(step.capture(context))
@@ -308,6 +332,193 @@ class Runner:
             )
             self._journal.last_words(failed)
             return failed
+
+    # steps that wait for somebody ----------------------------------------------------------------------------------
+
+    async def _probation(self, probation: Probation, so_far: Progress) -> StepFailed | None:
+        """Runs the steps that it wraps and waits until they are confirmed. Returns how it failed: `not-confirmed`,
+        `cancelled`, how one of them failed; by then they are taken back. Where the way back runs outside, that ends
+        this process."""
+        guard = Guard(self._store, self._job, probation, self._host, self._points.reached)
+        begun: list[Step] = []
+        try:
+            self._points.step = probation.id
+            self._journal.append(StepStarted(step=probation.id))
+            for step in probation.steps:
+                await self._keep(step)
+            await guard.arm()
+            if so_far.probation != probation.id:
+                inner = tuple(step.id for step in probation.steps)
+                self._journal.append(Armed(step=probation.id, steps=inner, seconds=probation.seconds))
+        except (Exception, asyncio.CancelledError) as error:
+            return await self._not_armed(probation, guard, error)
+        for step in probation.steps:
+            if self._halt == "stopped":
+                return StepFailed(step=probation.id, reason="stopped")
+            if self._halt == "cancelled":
+                return await self._give_back(probation, guard, begun, StepFailed(step=probation.id, reason="cancelled"))
+            begun.append(step)
+            if step.id in so_far.done:
+                continue
+            failed = await self._step(step, kept=step.id != so_far.in_flight)
+            if failed is not None:
+                if failed.reason == "stopped":
+                    return failed
+                return await self._give_back(probation, guard, begun, failed)
+        self._points.step = probation.id
+        guard.ask()
+        self._points.reached("probation:asking")
+        self._journal.append(Waiting(what="confirmation", holder="", step=probation.id))
+        failed = await self._confirmation(probation, guard)
+        if failed is not None:
+            return failed if failed.reason == "stopped" else await self._give_back(probation, guard, begun, failed)
+        self._points.reached("probation:confirmed")
+        await guard.disarm()
+        for step in probation.steps:
+            await step.confirmed(self._context(step, self._before(step), Output(lambda text: None)))
+        self._journal.append(WaitOver(what="confirmation", step=probation.id))
+        self._journal.append(Confirmed(step=probation.id, by=confirmed_by(self._store, self._job)))
+        await self._host.announce(_("pi-installer-tui: the change is confirmed and stays."))
+        self._done(probation, changed=False, after={})
+        return None
+
+    async def _keep(self, step: Step) -> None:
+        """Keeps what a step replaces, before any of the steps on probation changes its first byte."""
+        before = self._before(step)
+        if not before.complete:
+            before.restart()
+            await self._cancellable(step.capture(self._context(step, before, Output(lambda text: None))))
+            before.finish()
+
+    async def _not_armed(self, probation: Probation, guard: Guard, error: BaseException) -> StepFailed:
+        """Nothing was changed, and nothing of the way back stays."""
+        if guard.trial is not None and guard.take():
+            guard.taken_back()
+        with contextlib.suppress(HostError, OSError):
+            await guard.disarm()
+        reason, values, tail = failure(error)
+        return self._journal.last_words(StepFailed(step=probation.id, reason=reason, values=values, tail=tail))
+
+    async def _confirmation(self, probation: Probation, guard: Guard) -> StepFailed | None:
+        """Waits for the confirmation; None: it came."""
+        told = probation.seconds + 1.0
+        well: asyncio.Task[None] | None = None
+        if probation.confirm == "auto":
+            well = asyncio.create_task(network_is_well(self._host, probation.peers, probation.steady))
+        try:
+            while True:
+                trial = guard.trial
+                if trial is None or trial.standing in ("reverting", "reverted"):
+                    return StepFailed(step=probation.id, reason="not-confirmed")
+                if trial.standing == "confirmed":
+                    return None
+                if self._halt:
+                    return StepFailed(step=probation.id, reason=self._halt)
+                if trial.left <= 0 and not guard.outside:
+                    return StepFailed(step=probation.id, reason="not-confirmed")
+                if well is not None and well.done():
+                    well.result()
+                    await confirm(self._store, self._job, "auto", self._host)
+                    continue
+                if (due := _announce_at(trial.left, told)) is not None:
+                    told = due
+                    await self._host.announce(
+                        _(
+                            "pi-installer-tui: a change of this machine goes back by itself in {seconds} s. If all is "
+                            "well:  sudo pi-installer-tui confirm {job}"
+                        ).format(seconds=round(trial.left), job=self._job)
+                    )
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._halted.wait()
+        except (HostError, OSError, ConfirmError) as error:
+            reason, values, _tail = failure(error)
+            return StepFailed(step=probation.id, reason=reason, values=values)
+        finally:
+            if well is not None:
+                well.cancel()
+
+    async def _give_back(
+        self, probation: Probation, guard: Guard, begun: Sequence[Step], failed: StepFailed
+    ) -> StepFailed:
+        """Takes back what is on probation: from outside, which ends this process, or here."""
+        because = failed.reason if failed.reason in ("not-confirmed", "cancelled") else "step-failed"
+        self._points.step = probation.id
+        if guard.outside:
+            self._points.reached("probation:giving-back")
+            while True:
+                with contextlib.suppress(HostError):
+                    if guard.trial is not None and guard.trial.standing == "armed":
+                        await guard.give_back()
+                await asyncio.sleep(OUTSIDE)
+        guard.take()
+        try:
+            for step in reversed(begun):
+                self._points.step = step.id
+                before = self._before(step)
+                await step.undo(self._context(step, before, self._output(step)), before)
+            for step in begun:
+                if (again := step.activation()) is not None:
+                    await again.apply(self._context(step, self._before(step), self._output(step)))
+        except (Exception, asyncio.CancelledError) as error:
+            reason, values, tail = failure(error)
+            told = StepFailed(step=probation.id, reason=reason, values=values, tail=tail, partly=True)
+            self._journal.last_words(told)
+            return StepFailed(step=probation.id, reason="way-back-failed")
+        guard.taken_back()
+        inner = tuple(step.id for step in probation.steps)
+        self._journal.last_words(Reverted(step=probation.id, steps=inner, because=because))
+        return StepFailed(step=probation.id, reason=because if because != "step-failed" else failed.reason)
+
+    async def _reboot(self, step: Reboot) -> StepFailed | None:
+        """Waits until somebody agrees, reboots, and is ended by that. Run again after it, it is done. `reason` "reboot"
+        stands for a step that is left in flight."""
+        self._points.step = step.id
+        before = self._before(step)
+        self._journal.append(StepStarted(step=step.id))
+        try:
+            if not before.complete:
+                before.restart()
+                await step.capture(self._context(step, before, Output(lambda text: None)))
+                before.finish()
+            self._points.reached("reboot:kept")
+            agreement = Agreement(self._store.folder(self._job), step.when)
+            told = False
+            asked = False
+            while await self._boot() == before.get("boot"):
+                if self._halt == "cancelled":
+                    raise asyncio.CancelledError
+                if self._halt == "stopped":
+                    return StepFailed(step=step.id, reason="reboot")
+                if not asked and agreement.due():
+                    asked = True
+                    self._points.reached("reboot:starting")
+                    await self._host.announce(_("pi-installer-tui: the machine reboots now, as agreed."))
+                    await self._host.run(REBOOT, check=True)
+                elif not told and not asked:
+                    told = True
+                    self._journal.append(Waiting(what="reboot", holder=agreement.when(), step=step.id))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self._halted.wait()
+            if told:
+                self._journal.append(WaitOver(what="reboot", step=step.id))
+            self._done(step, changed=False, after={})
+            return None
+        except (Exception, asyncio.CancelledError) as error:
+            reason, values, tail = failure(error)
+            return self._journal.last_words(StepFailed(step=step.id, reason=reason, values=values, tail=tail))
+
+    async def _boot(self) -> str:
+        return ((await self._host.text(BOOT_ID)) or "").strip()
+
+    def _before(self, step: Step) -> Before:
+        return Before(self._folder("before", step), self._host, reached=self._points.reached)
+
+    def _output(self, step: Step) -> Output:
+        return Output(lambda text: self._journal_lossy(events.Output(step=step.id, text=text)))
+
+    # what all of them share ----------------------------------------------------------------------------------------
 
     def _done(self, step: Step, *, changed: bool, after: dict[str, str]) -> None:
         self._journal.last_words(StepDone(step=step.id, changed=changed, after=after if changed else {}))
@@ -379,6 +590,17 @@ class Runner:
         return self._store.folder(self._job) / name / step.id
 
 
+def _flat(steps: Sequence[Step]) -> list[Step]:
+    return [each for step in steps for each in (step, *cast("tuple[Step, ...]", step.inner()))]
+
+
+def _announce_at(left: float, told: float) -> float | None:
+    """Whether those who are logged in are told again how much time is left: at the start, and at each of ANNOUNCE. What
+    `told` is from now on; None for not now."""
+    due = [at for at in (*ANNOUNCE, left if told > MOST else 0.0) if left <= at < told and at > 0]
+    return min(due) if due else None
+
+
 def failure(error: BaseException) -> tuple[str, dict[str, str], tuple[str, ...]]:
     """Reason, values and last lines for what ended a step, as in events.StepFailed."""
     match error:
@@ -409,13 +631,6 @@ def internal(error: BaseException) -> tuple[str, dict[str, str]]:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return "internal-error", {"type": type(error).__name__, "where": where}
-
-
-def boot_id() -> str:
-    """The kernel's id of this boot (random(4)), "" where there is none."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
 
 
 def _maybe_changed(step: Step, before: Before, after: dict[str, str]) -> bool:

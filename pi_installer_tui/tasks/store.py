@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
+    Armed,
+    CancelRequested,
     JobEnded,
     JobStarted,
+    Reverted,
     Stale,
     StepDone,
     StepFailed,
@@ -43,6 +46,8 @@ KEEP_JOBS = 50
 KEEP_BYTES = 200 * 1000 * 1000
 #: seconds that a launched worker may need until it shows itself
 LAUNCH = 60
+#: the folder of a job's probation (tasks/probation.py)
+PROBATION = "probation"
 
 Lane = Literal["change", "work", "look"]
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted"]
@@ -83,6 +88,7 @@ class JobSummary:
     undoes:    the job that this one takes back, undone_by: the one that took this back; ""
     waits_for: of a waiting job: who has what it waits for
     changed:   whether a step changed something (what may be undone)
+    probation: the step whose changes are neither confirmed nor taken back; ""
     """
 
     id: str
@@ -102,6 +108,7 @@ class JobSummary:
     changed: bool = False
     ended: float | None = None
     number: int = 0
+    probation: str = ""
 
     @property
     def open(self) -> bool:
@@ -121,21 +128,41 @@ class Progress:
     failed: str = ""
     reason: str = ""
     waits_for: str | None = None
+    #: the step whose wrapped steps, `on_probation`, are neither confirmed nor taken back
+    probation: str = ""
+    on_probation: tuple[str, ...] = ()
+    cancelling: bool = False
 
     def after(self, event: Event) -> Progress:
         """The same, one event later."""
         match event:
             case JobStarted():
-                return replace(self, started=True, ended=None, waits_for=None, failed="", reason="")
+                return replace(self, started=True, ended=None, waits_for=None, failed="", reason="", cancelling=False)
             case Waiting(holder=holder):
                 return replace(self, waits_for=holder)
             case WaitOver():
                 return replace(self, waits_for=None)
             case StepStarted(step=step):
                 return replace(self, in_flight=step, waits_for=None)
+            case Armed(step=step, steps=steps):
+                return replace(self, in_flight="", probation=step, on_probation=steps)
+            case Reverted(step=step, steps=steps, because=because):
+                return replace(
+                    self,
+                    in_flight="",
+                    waits_for=None,
+                    probation="",
+                    done=tuple(each for each in self.done if each not in steps),
+                    changed=tuple(each for each in self.changed if each not in steps),
+                    failed=self.failed or step,
+                    reason=self.reason or because,
+                )
+            case CancelRequested():
+                return replace(self, cancelling=True)
             case StepDone(step=step, changed=changed):
                 return replace(
                     self,
+                    probation="" if step == self.probation else self.probation,
                     in_flight="",
                     waits_for=None,
                     done=(*self.done, step),
@@ -149,6 +176,14 @@ class Progress:
             case JobEnded():
                 return replace(self, ended=event, waits_for=None)
         return self
+
+    def taken_back(self, at: float) -> tuple[Reverted, JobEnded]:
+        """The last events of a job whose way back ran outside of it, which couldn't write them. at: when that was."""
+        because = "cancelled" if self.cancelling else "step-failed" if self.failed else "not-confirmed"
+        back = Reverted(step=self.probation, steps=self.on_probation, because=because, at=at)
+        return back, JobEnded(
+            outcome="cancelled" if self.cancelling else "failed", reason="" if self.cancelling else because, at=at
+        )
 
 
 class Store:
@@ -178,8 +213,8 @@ class Store:
             host_address=host_address,
             lane=lane,
             modules=plan.modules,
-            settings_paths=tuple(dict.fromkeys(step.setting for step in plan.steps if step.setting)),
-            steps=tuple(step.id for step in plan.steps),
+            settings_paths=tuple(dict.fromkeys(step.setting for step in plan.flat if step.setting)),
+            steps=tuple(step.id for step in plan.flat),
             undoes=plan.undoes,
         )
         making = self._jobs / f".new-{job}"
@@ -353,6 +388,15 @@ class Store:
         return Before(self.folder(job) / "after" / step, durable=False)
 
     def progress(self, job: str) -> Progress:
+        """Where the job is: what the journal says, and what its way back did, which ran outside of it."""
+        progress = self.written(job)
+        if progress.probation and (progress.ended is None or progress.ended.outcome == "interrupted"):
+            with contextlib.suppress(FileNotFoundError):
+                reverted, ended = progress.taken_back((self.folder(job) / PROBATION / "reverted").stat().st_mtime)
+                progress = progress.after(reverted).after(ended)
+        return progress
+
+    def written(self, job: str) -> Progress:
         """Where the journal says the job is. What was read once isn't read again, so asking often is cheap."""
         path = self.journal(job)
         try:
@@ -408,17 +452,20 @@ class Store:
             done_steps=len(progress.done),
             status=self._status(job, progress, alive),
             reason=progress.reason or (progress.ended.reason if progress.ended else ""),
-            step=progress.in_flight or progress.failed,
+            step=progress.in_flight or progress.failed or progress.probation,
             undoes=about.undoes,
             undone_by="",
             host_kind=about.host_kind,
             waits_for=progress.waits_for or "",
             changed=bool(progress.changed or progress.in_flight),
+            probation=progress.probation,
             ended=progress.ended.at if progress.ended else None,
             number=about.number,
         )
 
     def _status(self, job: str, progress: Progress, alive: bool) -> Status:
+        if not alive and progress.probation and (self.folder(job) / PROBATION / "reverting").exists():
+            return "running"  # its way back is at work, and has ended the worker
         if progress.ended is not None:
             return progress.ended.outcome
         if alive:

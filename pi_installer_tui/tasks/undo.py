@@ -13,10 +13,20 @@ from pi_installer_tui.tasks.checks import PathIs
 from pi_installer_tui.tasks.events import StepDone, StepFailed
 from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
 from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
-from pi_installer_tui.tasks.steps import InstallPackages, Restore, RunCommand, Step, Unit
+from pi_installer_tui.tasks.steps import (
+    InstallPackages,
+    KeepAddress,
+    Probation,
+    Reboot,
+    Restore,
+    RunCommand,
+    Step,
+    Unit,
+)
 from pi_installer_tui.tasks.steps.base import Risk
 from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
+from pi_installer_tui.tasks.steps.probation import Wrapped
 from pi_installer_tui.tasks.steps.restore import FILE_STEPS
 from pi_installer_tui.tasks.store import JobSummary, Store
 
@@ -41,6 +51,8 @@ async def plan_undo(store: Store, job: str, host: Host) -> Plan:
     plan = store.plan(job)
     if summary.status in ("queued", "running", "waiting"):
         return _refused(plan, job, _("the job hasn't ended yet"))
+    if summary.probation:
+        return _refused(plan, job, _("its change is on probation: cancelling the job takes that back"))
     if summary.undone_by:
         return _refused(plan, job, _("job {job} has taken it back already").format(job=summary.undone_by))
     if (about.host_kind, about.host_address) != (host.kind, host.address):
@@ -80,10 +92,11 @@ class _Undo:
                 restored.update(dict.fromkeys(restore.files, step))
         if steps:
             steps += [again for step in self._left.steps if (again := _again(step)) is not None]
+            steps = _on_probation(_numbered(steps), self._old)
         brought = self._by_packages()
         return Plan(
             modules=self._old.modules,
-            steps=tuple(_numbered(steps)),
+            steps=tuple(steps),
             checks=tuple(
                 PathIs(id=f"path-{number}", setting=step.setting, path=path, fingerprint=self._original[path])
                 for number, (path, step) in enumerate(restored.items(), 1)
@@ -148,7 +161,7 @@ class _Undo:
             if self._needed_later(step):
                 return None
             if not files and not before.values and not _can_be_undone(step):
-                if not step.activates:
+                if not step.activates and not _taken_back_by_others(step):
                     text = _("{step}: can't be taken back").format(step=step.describe())
                     self._notices.append(Notice(setting=step.setting, text=text))
                 return None
@@ -171,7 +184,7 @@ class _Undo:
         if not isinstance(step, InstallPackages | Unit):
             return False
         for each in self._later:
-            for other in self._store.plan(each.id).steps:
+            for other in self._store.plan(each.id).flat:
                 if isinstance(step, InstallPackages) and isinstance(other, InstallPackages):
                     shared = ", ".join(sorted(set(step.packages) & set(other.packages)))
                 elif isinstance(step, Unit) and isinstance(other, Unit) and not _only_activates(other):
@@ -224,7 +237,7 @@ def _left(store: Store, job: str, plan: Plan) -> _Left:
     progress = store.progress(job)
     left = _Left(after=_after(store, job))
     changed = {*progress.changed, progress.in_flight} - {""}
-    for step in plan.steps:
+    for step in plan.flat:
         before = store.before(job, step.id)
         if step.id in changed and (before.complete or step.id in progress.changed):
             left.steps.append(step)
@@ -266,6 +279,38 @@ def _only_activates(unit: Unit) -> bool:
 def _can_be_undone(step: Step) -> bool:
     """Whether its undo does something although it kept nothing."""
     return isinstance(step, Restore) or (isinstance(step, RunCommand) and bool(step.undo_argv))
+
+
+def _taken_back_by_others(step: Step) -> bool:
+    """Whether there is nothing of its own to be taken back, so that nothing has to be said about it."""
+    return isinstance(step, KeepAddress | Probation | Reboot) or (isinstance(step, RunCommand) and step.covered)
+
+
+def _on_probation(steps: list[Step], old: Plan) -> list[Step]:
+    """What takes back steps that were on probation is on probation itself, at the end of the plan."""
+    trials = [step for step in old.steps if isinstance(step, Probation)]
+    were = {inner.id for trial in trials for inner in trial.steps}
+    again = {_base(inner) for trial in trials for inner in trial.steps}
+    wrapped = [step for step in steps if (step.step in were if isinstance(step, Restore) else _base(step) in again)]
+    if not wrapped:
+        return steps
+    gone = [place for trial in trials for place in trial.reaches if place.address]
+    stays = [
+        KeepAddress(id=f"{_base(trials[0])[:100]}.keep-{n}", interface=place.interface, address=place.address)
+        for n, place in enumerate(gone, 1)
+    ]
+    ids = {step.id for step in wrapped}
+    trial = Probation(
+        id=f"undo-{_base(trials[0])}"[:121],
+        setting=trials[0].setting,
+        risks=trials[0].risks,
+        cuts=trials[0].cuts,
+        steps=tuple(cast("list[Wrapped]", [*wrapped, *stays])),
+        seconds=trials[0].seconds,
+        reaches=tuple(place for trial in trials for place in trial.leaves),
+        leaves=tuple(gone),
+    )
+    return [*(step for step in steps if step.id not in ids), trial]
 
 
 def _again(step: Step) -> Step | None:

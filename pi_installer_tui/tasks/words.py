@@ -3,7 +3,7 @@ place that turns them into sentences. A code that isn't known here is shown as i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.i18n import N_, _
@@ -31,6 +31,7 @@ _FAILURES = {
     "file-changed": N_("{path} was changed by someone else; it was not touched"),
     "io-error": N_("{path}: {error}"),
     "cancelled": N_("it was cancelled"),
+    "not-confirmed": N_("nobody confirmed it in time"),
     "refused": "{error}",
     "disk-full": N_("no space is left for {path}"),
     "link-refused": N_("{path} is a link to {target}, which is not written through"),
@@ -50,6 +51,9 @@ _FAILURES = {
 
 _ENDINGS = {
     "step-failed": N_("a step failed; what was done before it stays, and can be undone"),
+    "not-confirmed": N_("nobody confirmed the change in time, so it was taken back"),
+    "way-back-failed": N_("the change could not be taken back whole"),
+    "reboot": N_("the machine reboots, and the job goes on afterwards"),
     "checks-failed": N_("every step ran, but the machine doesn't show the result"),
     "dpkg-inconsistent": N_("dpkg could not be left in a consistent state: `dpkg --configure -a` mends it"),
     "checks-unknown": N_("the machine could not be asked for all of the result"),
@@ -69,9 +73,36 @@ _OUTCOMES = {
 }
 
 _WAITS = {
+    "probation": N_("waiting until the change of job {holder} is confirmed or taken back"),
+    "confirmation": N_("waiting for the confirmation that all is well"),
+    "reboot": N_("waiting for your agreement to the reboot"),
     "job-lock": N_("waiting for job {holder} to end"),
     "dpkg-lock": N_("waiting for the package system, which {holder} is using"),
 }
+
+
+def not_confirmed(reason: str) -> str:
+    """Why a change can't be confirmed."""
+    match reason:
+        case "not-yet":
+            return _("the change is still being made; it can be confirmed when all of its steps have run")
+        case "taken-back":
+            return _("it is too late: the change goes back, or has gone back already")
+    return _("there is no change to be confirmed")
+
+
+def connect(user: str, address: str) -> str:
+    """The command that connects to an address, where it is known by now."""
+    return f"ssh {user}@{address}" if address else ""
+
+
+def confirm_from_elsewhere(reaches: Sequence[str], leaves: Sequence[str], user: str) -> str:
+    """What to do for who sits on a connection that the change will end."""
+    new = " | ".join(connect(user, address) for address in reaches if address)
+    return _(
+        "this connection to {old} proves nothing of the new address, for it ends with the confirmation. Log in there "
+        "and confirm from there{how}; or with --anyway from here"
+    ).format(old=", ".join(leaves), how=f": {new}" if new else "")
 
 
 def unreadable(error: Unreadable) -> str:
@@ -113,6 +144,8 @@ def outcome(word: str, reason: str = "") -> str:
 
 def wait(what: str, holder: str) -> str:
     """What a job waits for."""
+    if what == "reboot" and holder:
+        return _("waiting for the reboot at {time}").format(time=holder)
     return _filled(_WAITS.get(what, ""), what, {"holder": holder or "?"})
 
 

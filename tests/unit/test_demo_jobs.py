@@ -11,7 +11,9 @@ from pi_installer_tui import planning
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.tasks import jobs, review
 from pi_installer_tui.tasks.checks import UnitActive
+from pi_installer_tui.tasks.events import Waiting
 from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.probation import confirm
 from pi_installer_tui.tasks.steps import InstallPackages, RemovePackages
 from pi_installer_tui.tasks.store import Store
 from pi_installer_tui.tasks.undo import plan_undo
@@ -55,8 +57,9 @@ async def run(host: DemoHost, plan: Plan) -> str:
         (await review.review(plan, host)).plan, who="test", host_kind=host.kind, host_address=host.address
     )
     await jobs.launch(store, job, host)
-    async for _events in jobs.follow(store, job):
-        pass
+    async for events in jobs.follow(store, job):
+        if any(isinstance(event, Waiting) and event.what == "confirmation" for event in events):
+            await confirm(store, job, "test", host)
     summary = store.summary(job)
     assert (summary.status, summary.reason) == ("done", ""), list(store.events(job))
     return job

@@ -25,7 +25,7 @@ from pi_installer_tui.tasks.plan import Others, Plan
 from pi_installer_tui.tasks.steps import RunCommand, WriteFile
 
 from .replayed import ReplayedHost, recording, replayed
-from .test_system_plan import KEYFILE, NOW, PATH, PI, edited, eth0, ids, plan, static
+from .test_system_plan import KEYFILE, NOW, PATH, PI, edited, eth0, ids, plan, static, steps
 
 
 def addressing(**values: Any) -> Addressing:
@@ -124,9 +124,9 @@ def test_a_keyfile_is_edited_and_every_other_byte_stays() -> None:
     assert after == KEYFILE.replace("192.168.1.20/24", "192.168.1.10/24").replace(
         "dns=192.168.1.1;", "dns=192.168.1.1;9.9.9.9;"
     )
-    argv = [step.argv for step in found.steps if isinstance(step, RunCommand)]
+    argv = [step.argv for step in steps(found) if isinstance(step, RunCommand)]
     assert argv == [("nmcli", "connection", "reload"), ("nmcli", "device", "reapply", "eth0")]
-    assert found.steps[-1].risks == ("connection",)
+    assert steps(found)[-1].risks == ("connection",)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_keyfile_with_a_password_is_not_shown() -> None:
     text = KEYFILE + "\n[wifi-security]\npsk=S3cr3t\n"
     form = replace(eth0().form, text=text)
     found = plan(replace(PI, network={"eth0": eth0(form=form)}), network=static())
-    assert found.steps[0].sensitive
+    assert steps(found)[0].sensitive
     assert "S3cr3t" not in found.model_dump_json()
 
 
@@ -200,13 +200,13 @@ def in_memory(text: str = RUNTIME, **more: Any) -> Interface:
 def test_a_profile_that_lies_in_memory_gets_a_file_of_its_own() -> None:
     found = plan(replace(PI, network={"eth0": in_memory()}), network=static(gateway="192.168.1.1"))
     assert ids(found) == [f"network.eth0.{s}" for s in ("profile", "reload", "apply", "restart")]
-    file = found.steps[0]
+    file = steps(found)[0]
     assert isinstance(file, WriteFile)
     assert (file.path, file.mode) == ("/etc/NetworkManager/system-connections/eth0.nmconnection", 0o600)
     assert "nmmeta" not in file.content and "nm-generated" not in file.content and "0a1b2c3d" not in file.content
     means, _places = networkmanager.configuration(file.content, file.path)
     assert known(means) == addressing(addresses=["192.168.1.10/24"], gateway="192.168.1.1")
-    up = found.steps[2]
+    up = steps(found)[2]
     assert isinstance(up, RunCommand)
     assert ini.get(file.content, ("connection", "uuid")).value == up.argv[4]  # type: ignore[union-attr]
 
@@ -289,7 +289,7 @@ def test_netplan_s_file_is_edited_and_every_other_byte_stays() -> None:
         assert kept in after
     means = known(netplan.configuration(definition(after), after)[0])
     assert means == replace(NOW, addresses=(IPv4Interface("192.168.1.10/24"),), gateway=IPv4Address("192.168.1.2"))
-    argv = [step.argv for step in found.steps if isinstance(step, RunCommand)]
+    argv = [step.argv for step in steps(found) if isinstance(step, RunCommand)]
     assert argv[0] == ("netplan", "generate")
     assert ("netplan", "apply") not in argv
 
@@ -297,7 +297,7 @@ def test_netplan_s_file_is_edited_and_every_other_byte_stays() -> None:
 def test_networkd_below_netplan_is_told_by_networkctl() -> None:
     there = through_netplan(YAML.replace("NetworkManager", "networkd"))
     found = plan(replace(PI, network={"eth0": there}), network=static(gateway="192.168.1.1"))
-    argv = [step.argv[:2] for step in found.steps if isinstance(step, RunCommand)]
+    argv = [step.argv[:2] for step in steps(found) if isinstance(step, RunCommand)]
     assert argv == [("netplan", "generate"), ("networkctl", "reload"), ("networkctl", "reconfigure")]
 
 
@@ -329,7 +329,7 @@ def test_what_cloud_init_would_write_anew_is_changed_where_cloud_init_reads_it()
 def test_cloud_init_is_told_to_leave_a_network_alone_that_it_has_no_file_for() -> None:
     there = replace(through_netplan(keep=True), owner="cloud-init")
     found = plan(replace(PI, network={"eth0": there}), network=static(gateway="192.168.1.1"))
-    step = found.steps[1]
+    step = steps(found)[1]
     assert isinstance(step, WriteFile)
     assert step.path == "/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg"
     assert yaml.get(step.content, ("network", "config")).value == "disabled"  # type: ignore[union-attr]

@@ -80,10 +80,13 @@ class Part:
 def plan(state: State, settings: SystemSettings, _others: Others) -> Plan:
     """The whole plan. The network comes last: what other steps download is there before an address changes."""
     parts = list(parts_of(state, settings))
+    steps = [s for p in parts for s in p.steps]
+    if isinstance(state.network, dict):
+        steps = base.on_probation(steps, state.network, settings.network or {})
     return Plan(
         modules=(NAME,),
         settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
-        steps=tuple(s for p in parts for s in p.steps),
+        steps=tuple(steps),
         checks=tuple(c for p in parts for c in p.checks if p.steps),
         blocked=tuple(b for p in parts for b in p.blocked),
         notices=tuple(n for p in parts for n in p.notices if p.steps),

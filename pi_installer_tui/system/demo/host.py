@@ -143,6 +143,9 @@ class DemoHost(HostWithFiles):
     async def systemd(self) -> bool:
         return self.machine.exists("/run/systemd/system")
 
+    async def announce(self, text: str) -> None:
+        """A demo's owner is in front of the screen; nobody else is logged in."""
+
     async def disk(self, path: str) -> DiskUsage:
         real = self._files.realpath(path)
         best: tuple[int, DiskUsage] | None = None

@@ -566,6 +566,11 @@ def addresses_of(machine: Machine) -> list[dict[str, Any]]:
                 info["noprefixroute"] = True
             life = 85_000 if leased else FOREVER
             infos.append({**info, "label": name, "valid_life_time": life, "preferred_life_time": life})
+        for address in one.get("kept", []):
+            interface = ipaddress.IPv4Interface(address)
+            info = {"family": "inet", "local": str(interface.ip), "prefixlen": interface.network.prefixlen}
+            info |= {"scope": "global", "deprecated": True, "dynamic": True, "label": name}
+            infos.append({**info, "valid_life_time": 3600, "preferred_life_time": 0})
         for address in six:
             six_interface = ipaddress.IPv6Interface(address)
             local = six_interface.ip.is_link_local
@@ -634,6 +639,8 @@ async def ip(call: Call) -> int:
     kind = next((name for name in kinds if words and name.startswith(words[0])), "")
     rest = [word for word in words[1:] if word not in ("show", "list", "ls", "dev")]
     machine = call.machine
+    if kind == "address" and words[1:2] in (["add"], ["del"]):
+        return _change_address(machine, words[1:])
     if kind == "route" and words[1:2] == ["get"]:
         rows = [_route_to(machine, words[2])]
     elif kind == "route":
@@ -667,6 +674,26 @@ async def ip(call: Call) -> int:
                 await call.out(f"    {info['family']} {info['local']}/{info['prefixlen']} scope {info['scope']}")
         else:
             await call.out(f"{row['dst']} dev {row['dev']} lladdr {row['lladdr']} REACHABLE")
+    return 0
+
+
+def _change_address(machine: Machine, words: list[str]) -> int:
+    """`ip address add|del ADDRESS dev DEVICE [valid_lft SECONDS preferred_lft SECONDS]`."""
+    verb, address, _dev, device = words[:4]
+    memory = machine.memory("network")
+    one = memory["active"].get(device)
+    if one is None:
+        raise Refused(f'Cannot find device "{device}"')
+    kept = one.setdefault("kept", [])
+    if verb == "add":
+        if address in [*one["addresses"], *kept]:
+            raise Refused("Error: ipv4: Address already assigned.", 2)
+        kept.append(address)
+    elif address in kept or address in one["addresses"]:
+        (kept if address in kept else one["addresses"]).remove(address)
+    else:
+        raise Refused("Error: ipv4: Address not found.", 2)
+    machine.remember("network", memory)
     return 0
 
 

@@ -20,6 +20,8 @@ from pi_installer_tui.tasks.steps.base import (
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
 from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, WriteFile
 from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackages
+from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
+from pi_installer_tui.tasks.steps.reboot import Reboot
 from pi_installer_tui.tasks.steps.restore import Restore
 
 Step: TypeAlias = Annotated[
@@ -32,6 +34,9 @@ Step: TypeAlias = Annotated[
     | RemovePackages
     | RunCommand
     | Unit
+    | KeepAddress
+    | Probation
+    | Reboot
     | Restore,
     Field(discriminator="kind"),
 ]
@@ -42,11 +47,14 @@ __all__ = [
     "Edit",
     "EditFile",
     "InstallPackages",
+    "KeepAddress",
     "Link",
     "Overlay",
     "PackageChange",
     "Preview",
+    "Probation",
     "Probe",
+    "Reboot",
     "RemoveFile",
     "RemovePackages",
     "Restore",

@@ -17,12 +17,16 @@ import posixpath
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Field
 
 from pi_installer_tui.system.host import FileKind, Host
 from pi_installer_tui.tasks.frozen import Frozen
+from pi_installer_tui.tasks.way_back import Back, paths_back
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.before import Before as Kept
 
 
 def _normal(path: str) -> str:
@@ -150,6 +154,8 @@ class StepBase(Frozen):
     risks: tuple[Risk, ...] = ()
     #: touches a secret: previews, events and history show `(secret, changed)`
     sensitive: bool = False
+    #: connections that it may cut: `interface:eth0`, `port:22`
+    cuts: tuple[Annotated[str, Field(pattern=r"^(interface|port):[^\s/]+$")], ...] = ()
 
     @property
     def activates(self) -> bool:
@@ -161,6 +167,15 @@ class StepBase(Frozen):
         """What an undo runs again after everything was put back: the step itself where it `activates`, the restart
         alone of a step that changes more, None where nothing has to take effect."""
         return self if self.activates else None
+
+    def inner(self) -> tuple[StepBase, ...]:
+        """The steps that this one wraps, in their order."""
+        return ()
+
+    def way_back(self, before: Kept) -> tuple[Back, ...]:
+        """What takes the step back without this program, out of what `capture` kept; by default its paths. What has to
+        take effect afterwards is `activation`'s."""
+        return paths_back(before)
 
     @abstractmethod
     def describe(self) -> str:
@@ -191,6 +206,9 @@ class StepBase(Frozen):
     @abstractmethod
     async def apply(self, context: StepContext) -> None:
         """Does the work. Safe to run again after a crash anywhere in it. Raises StepError."""
+
+    async def confirmed(self, context: StepContext) -> None:
+        """Takes away what only had to be there until a probation was confirmed; by default nothing."""
 
     async def undo(self, context: StepContext, before: Before) -> None:
         """Puts back what `before` kept; by default its paths, last one first. Raises StepError."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +25,10 @@ from pi_installer_tui.tasks.steps.base import (
     StepError,
 )
 from pi_installer_tui.tasks.steps.diff import clipped, printable
+from pi_installer_tui.tasks.way_back import Back, PutLink, Run, paths_back
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.before import Before as Kept
 
 #: systemd.unit(5): the name, with its type
 UnitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.[a-z]+$", max_length=255)]
@@ -77,7 +82,8 @@ class Probe(Frozen):
 class RunCommand(StepBase):
     """A command. It says how to tell that it is done (`probe`, or `repeatable`: running it again does no harm), which
     files it changes (`touches`: kept and restored by undo) and what takes it back: `undo`, or `again`: the undo runs
-    the same command after the files of the steps before it were put back (a reload)."""
+    the same command after the files of the steps before it were put back (a reload); or `covered`: the way back of the
+    steps beside it takes it back too. `offline`: it works on files alone, so it can also run before services do."""
 
     kind: Literal["run-command"] = "run-command"
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
@@ -85,6 +91,8 @@ class RunCommand(StepBase):
     touches: tuple[AbsolutePath, ...] = ()
     undo_argv: tuple[Argument, ...] = ()
     again: bool = False
+    covered: bool = False
+    offline: bool = False
 
     @model_validator(mode="after")
     def _one_way_back(self) -> RunCommand:
@@ -137,6 +145,9 @@ class RunCommand(StepBase):
         context.reached("command:starting")
         await run(context, self.argv)
         context.reached("command:ended")
+
+    def way_back(self, before: Kept) -> tuple[Back, ...]:
+        return (*((Run(self.undo_argv),) if self.undo_argv else ()), *paths_back(before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         if self.undo_argv:
@@ -261,6 +272,23 @@ class Unit(StepBase):
         if self.enabled is not None:
             context.before.put("links-after", await _links(context.host))
         context.reached("unit:ended")
+
+    def way_back(self, before: Kept) -> tuple[Back, ...]:
+        enabled, active = before.get("enabled"), before.get("active")
+        back: list[Back] = []
+        if active is not None and active not in _ACTIVE:
+            back.append(Run(("systemctl", "stop", self.name), offline=True))
+        if enabled is not None:
+            verb = "enable" if enabled in ("enabled", "alias") else "disable"
+            back.append(Run(("systemctl", verb, self.name), offline=True))
+            links: Mapping[str, str] = before.get("links") or {}
+            back += [PutLink(path, target) for path, target in links.items() if target and self._names(path, target)]
+        if active in _ACTIVE:
+            back.append(Run(("systemctl", "start", self.name), offline=True))
+        return tuple(back)
+
+    def _names(self, path: str, target: str) -> bool:
+        return self.name in (posixpath.basename(path), posixpath.basename(target))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         host = context.host

@@ -23,9 +23,11 @@ from pi_installer_tui.tasks.steps.base import (
     StepError,
     StepId,
 )
+from pi_installer_tui.tasks.steps.commands import RunCommand, Unit
 from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.store import Store
+from pi_installer_tui.tasks.way_back import Back, Run, paths_back
 
 if TYPE_CHECKING:
     from pi_installer_tui.tasks.before import Before as Kept
@@ -55,7 +57,7 @@ class Restore(StepBase):
     def original(self) -> StepBase:
         """The step that is taken back. Raises StepError."""
         try:
-            steps = Store(Path(self.state)).plan(self.job).steps
+            steps = Store(Path(self.state)).plan(self.job).flat
             return next(step for step in steps if step.id == self.step)
         except (KeyError, StopIteration):
             raise StepError("job-missing", job=self.job) from None
@@ -142,6 +144,19 @@ class Restore(StepBase):
 
     async def apply(self, context: StepContext) -> None:
         await self.original().undo(context, self.kept(context.host))
+
+    def way_back(self, before: Kept) -> tuple[Back, ...]:
+        first = self.first()
+        if first.kind in FILE_STEPS:
+            return paths_back(before)
+        if not self.takes_back():
+            return first.way_back(before)
+        match first:
+            case RunCommand():
+                return (*paths_back(before), Run(first.argv))
+            case Unit():
+                return tuple(Run(argv, offline=True) for argv in first.commands())
+        return paths_back(before)
 
     async def undo(self, context: StepContext, before: Before) -> None:
         first = self.first()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pi_installer_tui.system.reading import Known, Reading, Source, known
 
 if TYPE_CHECKING:
     from pi_installer_tui.modules.system.settings import Dhcp, Static
+    from pi_installer_tui.tasks.steps import Step
+    from pi_installer_tui.tasks.steps.probation import Wrapped
 
 IPV6_METHODS = ("auto", "link-local", "disabled")
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -105,6 +107,49 @@ def in_effect(want: Addressing, interface: Interface) -> bool:
         left_over = {d for d in now.dns if d.version == 4} - set(want.dns)
         return set(now.addresses) == set(want.addresses) and now.gateway == want.gateway and not left_over
     return True
+
+
+def on_probation(
+    steps: Sequence[Step], found: Mapping[str, Interface], settings: Mapping[str, Dhcp | Static]
+) -> list[Step]:
+    """The same steps; those that may cut a connection, with all of their interface's, wait for a confirmation at the
+    end. Addresses that go stay beside the new ones until then."""
+    from pi_installer_tui.tasks.steps import KeepAddress, Probation
+    from pi_installer_tui.tasks.steps.probation import Place
+
+    risky = {step.setting for step in steps if "connection" in step.risks}
+    names = [name for name in settings if setting_of(name) in risky]
+    if not names:
+        return list(steps)
+    reaches: list[Place] = []
+    leaves: list[Place] = []
+    for name in names:
+        now, will = known(found[name].effective) or Addressing("off"), wanted(settings[name], found[name])
+        reaches += [Place(interface=name, address=str(a)) for a in will.addresses if a not in now.addresses]
+        if will.method != "dhcp" or now.method != "dhcp":
+            reaches += [Place(interface=name)] if will.method == "dhcp" else []
+            gone = [a for a in now.addresses if a not in will.addresses]
+            leaves += [Place(interface=name, address=str(a)) for a in gone]
+    wrapped = [step for step in steps if step.setting in risky]
+    stay = [
+        KeepAddress(
+            id=step_id(place.interface, f"keep-{number}"),
+            setting=setting_of(place.interface),
+            interface=place.interface,
+            address=place.address,
+        )
+        for number, place in enumerate(leaves, 1)
+    ]
+    trial = Probation(
+        id="system.network.probation",
+        setting="system.network",
+        risks=("connection",),
+        cuts=tuple(f"interface:{name}" for name in names),
+        steps=tuple(cast("list[Wrapped]", [*wrapped, *stay])),
+        reaches=tuple(reaches),
+        leaves=tuple(leaves),
+    )
+    return [*(step for step in steps if step not in wrapped), trial]
 
 
 def step_id(interface: str, what: str) -> str:

@@ -275,6 +275,7 @@ def steps(interface: Interface, want: Addressing) -> tuple[list[Step], list[Bloc
         argv=("netplan", "generate"),
         probe="repeatable",
         again=True,
+        offline=True,
     )
     plan.append(generate)
     if form.below.backend == networkd.NAME:
@@ -297,6 +298,7 @@ def steps(interface: Interface, want: Addressing) -> tuple[list[Step], list[Bloc
                 setting=setting,
                 needs=(reload.id,),
                 risks=("connection",),
+                cuts=(f"interface:{name}",),
                 argv=("nmcli", "device", "reapply", name) if form.active else up,
                 probe="repeatable",
                 again=True,

@@ -276,6 +276,7 @@ def _edit(interface: Interface, profile: Profile, want: Addressing, written: boo
                 setting=setting,
                 needs=(plan[-1].id,),
                 risks=("connection",),
+                cuts=(f"interface:{name}",),
                 argv=("nmcli", "device", "reapply", name),
                 probe="repeatable",
                 again=True,
@@ -316,8 +317,10 @@ def _save(interface: Interface, profile: Profile, want: Addressing) -> tuple[lis
                 setting=setting,
                 needs=(reload.id,),
                 risks=("connection",),
+                cuts=(f"interface:{name}",),
                 argv=("nmcli", "connection", "up", "uuid", own, "ifname", name),
                 probe=Probe(argv=("nmcli", "--get-values", "GENERAL.CON-UUID", "device", "show", name), output=own),
+                covered=True,
             )
         )
     # its undo takes the keyfile away: only a NetworkManager that starts anew makes its own profile again
@@ -327,6 +330,7 @@ def _save(interface: Interface, profile: Profile, want: Addressing) -> tuple[lis
             setting=setting,
             needs=(plan[-1].id,),
             risks=("connection",),
+            cuts=(f"interface:{name}",),
             name=UNIT,
             restart=True,
         )

@@ -1,0 +1,216 @@
+"""Probation: steps that revert by themselves unless somebody confirms them. KeepAddress: an old address that stays
+meanwhile.
+
+The runner (tasks/runner.py) works on a Probation: it keeps what all of the wrapped steps replace, arms the way back
+outside of this program (tasks/probation.py), runs the steps, and waits for the confirmation.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.tasks.frozen import Frozen
+from pi_installer_tui.tasks.steps.base import Overlay, Preview, StepBase, StepContext
+from pi_installer_tui.tasks.steps.commands import RunCommand, Unit, run
+from pi_installer_tui.tasks.steps.files import Directory, EditFile, Link, RemoveFile, WriteFile
+from pi_installer_tui.tasks.steps.restore import Restore
+from pi_installer_tui.tasks.way_back import Back, Run
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.before import Before as Kept
+
+#: seconds that an old address stays at the most, whatever becomes of the job that kept it
+KEPT = 3720
+#: seconds within which somebody has to confirm: at least, at most, and where nobody says otherwise
+LEAST, MOST, USUAL = 3, 3600, 120
+#: seconds for which gateway and peers must have answered, one look after another, for a confirmation by itself
+STEADY = 30
+
+InterfaceName = Annotated[str, Field(pattern=r"^[^\s/\x00-][^\s/\x00]{0,14}$")]  # IFNAMSIZ, and no option
+PeerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9:.%_-]{0,252}$")]
+
+
+def _interface_address(text: str) -> str:
+    if str(ip_interface(text)) != text or "/" not in text:
+        raise ValueError("isn't an address with its prefix")
+    return text
+
+
+class Confirmation(Frozen):
+    """How what is on probation is confirmed. by: wait: somebody does; auto: gateway and peers answer; none: nothing is
+    on probation. seconds: within which. peers: names or addresses, for `auto`."""
+
+    by: Literal["wait", "auto", "none"] = "wait"
+    seconds: Annotated[int, Field(ge=LEAST, le=MOST)] = USUAL
+    peers: tuple[PeerName, ...] = ()
+
+
+class KeepAddress(StepBase):
+    """An address (with prefix) that an interface had stays beside the new one until the change is confirmed, so that
+    what is connected to it stays so. The kernel itself takes it away after an hour (ip-address(8), valid_lft), and new
+    connections don't come from it (preferred_lft 0)."""
+
+    kind: Literal["keep-address"] = "keep-address"
+    interface: InterfaceName
+    address: Annotated[str, AfterValidator(_interface_address)]
+
+    def describe(self) -> str:
+        return _("keep {address} on {interface} until it is confirmed").format(
+            address=self.address.partition("/")[0], interface=self.interface
+        )[:70]
+
+    def paths(self) -> tuple[str, ...]:
+        return ()
+
+    def argv(self) -> tuple[str, ...]:
+        """The command that keeps it."""
+        lifetime = ("valid_lft", str(KEPT), "preferred_lft", "0")
+        return ("ip", "address", "add", self.address, "dev", self.interface, *lifetime)
+
+    async def fingerprint(self, host: Host) -> Mapping[str, str]:
+        return {}
+
+    async def preview(self, host: Host, overlay: Overlay) -> Preview:
+        return Preview("command", " ".join(self.argv()), undo_text=" ".join(self._away()))
+
+    async def done(self, host: Host) -> bool:
+        return (await self._there(host)) is not None
+
+    async def capture(self, context: StepContext) -> None:
+        """There is nothing to be given back."""
+
+    async def apply(self, context: StepContext) -> None:
+        await run(context, self.argv())
+
+    async def confirmed(self, context: StepContext) -> None:
+        """Takes the address away, if it is the one that this step has kept."""
+        found = await self._there(context.host)
+        if found is not None and found.get("deprecated"):
+            await run(context, self._away())
+
+    def way_back(self, before: Kept) -> tuple[Back, ...]:
+        return (Run(self._away(), wanted=False),)
+
+    def _away(self) -> tuple[str, ...]:
+        return ("ip", "address", "del", self.address, "dev", self.interface)
+
+    async def _there(self, host: Host) -> dict[str, object] | None:
+        asked = await host.run(["ip", "-json", "address", "show", "dev", self.interface])
+        try:
+            links = json.loads(asked.stdout or "[]") if asked.ok else []
+        except ValueError:
+            return None
+        for link in links:
+            for found in link.get("addr_info", ()):
+                if f"{found.get('local')}/{found.get('prefixlen')}" == self.address:
+                    return dict(found)
+        return None
+
+
+class Place(Frozen):
+    """Where a machine can be reached: an address (with prefix) of an interface; "" is one that DHCP will say."""
+
+    interface: InterfaceName
+    address: Annotated[str, AfterValidator(lambda text: text and _interface_address(text))] = ""
+
+    @property
+    def host(self) -> str:
+        """The address without its prefix."""
+        return self.address.partition("/")[0]
+
+
+Wrapped: TypeAlias = Annotated[
+    WriteFile | EditFile | RemoveFile | Link | Directory | RunCommand | Unit | KeepAddress | Restore,
+    Field(discriminator="kind"),
+]
+
+#: programs that end the machine, with which nothing can be confirmed (systemctl(1))
+_ENDS = frozenset({"reboot", "poweroff", "halt", "shutdown", "kexec"})
+
+
+class Probation(StepBase):
+    """Steps that a plain script can take back, and that are taken back unless somebody confirms them within `seconds`
+    of the moment in which the way back was armed.
+
+    confirm:   wait: a person confirms. auto: confirmed once the gateway (if there is one) and every one of `peers`
+               (names or addresses) have answered for `steady` seconds.
+    reaches:   where the machine will be reachable, where it wasn't before; leaves: where it is now and won't be
+    """
+
+    kind: Literal["probation"] = "probation"
+    steps: Annotated[tuple[Wrapped, ...], Field(min_length=1)]
+    seconds: Annotated[int, Field(ge=LEAST, le=MOST)] = USUAL
+    confirm: Literal["wait", "auto"] = "wait"
+    peers: tuple[PeerName, ...] = ()
+    steady: Annotated[int, Field(ge=0, le=MOST)] = STEADY
+    reaches: tuple[Place, ...] = ()
+    leaves: tuple[Place, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_taken_back(self) -> Probation:
+        for step in self.steps:
+            if isinstance(step, RunCommand):
+                if not (step.again or step.undo_argv or step.touches or step.covered):
+                    raise ValueError(f"{step.id}: nothing takes this command back, so it can't be on probation")
+                if ends_the_machine(step.argv):
+                    raise ValueError(f"{step.id}: a reboot can't be on probation")
+            if isinstance(step, Unit) and ends_the_machine(("systemctl", "start", step.name)):
+                raise ValueError(f"{step.id}: a reboot can't be on probation")
+        return self
+
+    def inner(self) -> tuple[StepBase, ...]:
+        return self.steps
+
+    def describe(self) -> str:
+        return _("wait {seconds} s for a confirmation, or take the next steps back").format(seconds=self.seconds)
+
+    def paths(self) -> tuple[str, ...]:
+        return ()
+
+    async def fingerprint(self, host: Host) -> Mapping[str, str]:
+        return {}
+
+    async def preview(self, host: Host, overlay: Overlay) -> Preview:
+        if self.confirm == "wait":
+            text = _(
+                "The next {count} steps go back by themselves if nobody confirms them within {seconds} s, also when "
+                "this program is closed, the connection is lost or the power fails."
+            )
+        else:
+            text = _(
+                "The next {count} steps go back by themselves unless, within {seconds} s, {who} answer for {steady} s."
+            )
+        who = ", ".join((_("the gateway"), *self.peers))
+        return Preview("note", text.format(count=len(self.steps), seconds=self.seconds, who=who, steady=self.steady))
+
+    async def done(self, host: Host) -> bool:
+        return False
+
+    async def apply(self, context: StepContext) -> None:
+        raise NotImplementedError("the runner works on it")
+
+
+def ends_the_machine(argv: tuple[str, ...]) -> bool:
+    """Whether a command reboots the machine or switches it off."""
+    words = {posixpath.basename(argv[0]), *(word.partition(".")[0] for word in argv[1:])}
+    return posixpath.basename(argv[0]) in _ENDS or (posixpath.basename(argv[0]) == "systemctl" and bool(words & _ENDS))
+
+
+def without_probation(steps: Iterable[StepBase]) -> tuple[StepBase, ...]:
+    """The steps with those that were on probation among them, not to be confirmed. An address that would be kept until
+    then isn't."""
+    found: list[StepBase] = []
+    for step in steps:
+        if isinstance(step, Probation):
+            found += [inner for inner in step.steps if not isinstance(inner, KeepAddress)]
+        else:
+            found.append(step)
+    return tuple(found)
