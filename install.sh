@@ -9,6 +9,8 @@ PREFIX=/opt/$NAME
 LINK=/usr/local/bin/$NAME
 STATE=/var/lib/$NAME
 SETTINGS=/etc/$NAME
+UNITS=/usr/local/lib/systemd/system
+BOOT=$NAME-boot.service
 
 usage() {
   cat <<USAGE
@@ -164,6 +166,7 @@ switch() {
   if [ -d "$STATE/settings" ] && [ ! -e "$SETTINGS" ]; then mv "$STATE/settings" "$SETTINGS"; fi
   mkdir -p "${LINK%/*}"
   ln -sfn "$PREFIX/current/bin/$NAME" "$LINK"
+  write_boot_unit
   for old in "$PREFIX"/versions/*; do
     if [ "$old" = "$new" ]; then continue; fi
     if [ -z "$(running "$old/")" ]; then
@@ -172,6 +175,28 @@ switch() {
       say "The version before is still in use; the next upgrade removes it: $old"
     fi
   done
+}
+
+write_boot_unit() { # jobs that have rebooted the machine go on by it, and those that were cut off are found
+  mkdir -p "$UNITS/multi-user.target.wants"
+  cat >"$UNITS/$BOOT" <<UNIT
+[Unit]
+Description=Go on with the jobs of $NAME that were open when the machine went down
+After=local-fs.target dbus.service $NAME-way-back.service
+Before=systemd-user-sessions.service
+ConditionPathExistsGlob=|$STATE/jobs/*/open
+ConditionPathExistsGlob=|$STATE/jobs/*/unseen
+
+[Service]
+Type=oneshot
+ExecStart=$PREFIX/current/bin/python -I -m pi_installer_tui.boot
+UNIT
+  ln -sfn "../$BOOT" "$UNITS/multi-user.target.wants/$BOOT"
+}
+
+remove_boot_unit() {
+  rm -f "$UNITS/multi-user.target.wants/$BOOT" "$UNITS/$BOOT" "/run/motd.d/50-$NAME"
+  rmdir "$UNITS/multi-user.target.wants" "$UNITS" "${UNITS%/*}" 2>/dev/null || true
 }
 
 # -- the two verbs -----------------------------------------------------------------------------------------------------
@@ -208,6 +233,7 @@ $in_use"
   sort -u "$PREFIX/apt-packages" >"$work/ours" 2>/dev/null || :
   case $(readlink "$LINK" 2>/dev/null) in "$PREFIX"/*) rm -f "$LINK" ;; esac
   rm -rf "$PREFIX"
+  remove_boot_unit
   say "$NAME is removed."
   if [ -d "$SETTINGS" ]; then
     mkdir -p -m 700 "$STATE"

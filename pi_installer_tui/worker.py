@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from pi_installer_tui.tasks.events import JobEnded
 from pi_installer_tui.tasks.jobs import CANCEL
-from pi_installer_tui.tasks.journal import Journal
+from pi_installer_tui.tasks.journal import Journal, write_file
 from pi_installer_tui.tasks.lock import Lock
+from pi_installer_tui.tasks.news import OPEN, tell
 from pi_installer_tui.tasks.points import CRASH, Points
 from pi_installer_tui.tasks.store import Store
 
@@ -75,7 +76,10 @@ def _work(store: Store, job: str, resume: bool) -> int:
         ended = store.progress(job).ended
         if ended is not None and (not resume or ended.outcome != "interrupted"):
             return 0  # cancelled before we were there
+        mark = store.folder(job) / OPEN
         with contextlib.closing(Journal(store.journal(job))) as journal:
+            with contextlib.suppress(OSError):
+                write_file(mark, b"")
             try:
                 asyncio.run(_run(store, job, journal, resume))
             except Exception as error:
@@ -84,6 +88,9 @@ def _work(store: Store, job: str, resume: bool) -> int:
                     journal.last_words(JobEnded(outcome="failed", reason="internal-error"))
                 return 1
         with contextlib.suppress(OSError):
+            if not store.summary(job).open:
+                mark.unlink(missing_ok=True)
+            tell(store)
             store.prune()
     return 0
 

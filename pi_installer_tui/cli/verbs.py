@@ -25,7 +25,7 @@ from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.system.seat import find
-from pi_installer_tui.tasks import jobs, probation, words
+from pi_installer_tui.tasks import jobs, news, probation, words
 from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
@@ -269,6 +269,7 @@ async def _follow(
                     follower.show(event)
             coming = asyncio.ensure_future(anext(batches, None))
     summary = machine.store.summary(job)
+    _seen(machine, job)
     status = _OUTCOMES.get(summary.status, Exit.FAILED)
     if as_json:
         print_json(documents.job(machine.store, job))
@@ -388,7 +389,14 @@ async def _show(args: Namespace, machine: Machine) -> int:
         print_json(documents.job(machine.store, args.job))
     else:
         pages.job(Printer(), machine, args.job)
+    _seen(machine, args.job)
     return Exit.DONE
+
+
+def _seen(machine: Machine, job: str) -> None:
+    """Somebody has seen how a job ended; who may not change the machine leaves that to others."""
+    if machine.host.privileged and not machine.store.summary(job).open:
+        news.seen(machine.store, job)
 
 
 async def _attach(args: Namespace, machine: Machine) -> int:

@@ -48,6 +48,8 @@ _PROPERTIES = (
     "After=network.target dbus.service",
     "WorkingDirectory=/",
 )
+#: systemd-run(1): a job that goes on at boot may need the network; booting doesn't wait for it
+_AT_BOOT = ("--no-block", "--property=After=network-online.target", "--property=Wants=network-online.target")
 #: what a worker takes over from who starts it
 _ENVIRONMENT = ("PYTHONPATH", CRASH)
 
@@ -69,8 +71,17 @@ async def launch(store: Store, job: str, host: Host) -> None:
     await _start(store, job, host, resume=False)
 
 
-async def resume(store: Store, job: str, host: Host) -> None:
-    """Lets an interrupted job go on where it was: what is done isn't repeated. Raises KeyError, JobError."""
+def rebooting(store: Store, job: str) -> bool:
+    """Whether a job that was interrupted is one that has rebooted the machine. Raises KeyError, Unreadable."""
+    from pi_installer_tui.tasks.steps import Reboot
+
+    step = store.progress(job).in_flight
+    return any(each.id == step and isinstance(each, Reboot) for each in store.plan(job).steps) if step else False
+
+
+async def resume(store: Store, job: str, host: Host, *, at_boot: bool = False) -> None:
+    """Lets an interrupted job go on where it was: what is done isn't repeated. at_boot: it is begun once the network is
+    there, and nobody waits for it. Raises KeyError, JobError."""
     summary = store.summary(job)
     if summary.status != "interrupted":
         raise JobError("running" if summary.open else "ended", summary.status)
@@ -80,7 +91,7 @@ async def resume(store: Store, job: str, host: Host) -> None:
             raise JobError("running")
         await asyncio.sleep(LOOK)
     (store.folder(job) / CANCEL).unlink(missing_ok=True)
-    await _start(store, job, host, resume=True)
+    await _start(store, job, host, resume=True, at_boot=at_boot)
 
 
 async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> None:
@@ -138,7 +149,7 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
         await asyncio.sleep(LOOK)
 
 
-async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
+async def _start(store: Store, job: str, host: Host, *, resume: bool, at_boot: bool = False) -> None:
     folder = store.folder(job)
     size = store.journal(job).stat().st_size if store.journal(job).exists() else 0
     write_file(folder / "launched", f"{time.time()}\n".encode())
@@ -149,7 +160,9 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
     if host.kind == "local" and host.address == "/" and os.geteuid() == 0 and await host.systemd():
         # of a worker that has just died the unit may still be there: one that goes on gets a name of its own
         unit = f"pi-installer-tui-job-{job}" + (f"-from-{size}" if resume else "")
-        await _start_unit(unit, host, command, str(folder / "worker.log"))
+        await _start_unit(unit, host, command, str(folder / "worker.log"), _AT_BOOT if at_boot else ())
+        if at_boot:
+            return
     else:
         await _start_detached(store, job, [*command, "--detach"])
     until = time.monotonic() + SHOWS
@@ -165,12 +178,12 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _start_unit(unit: str, host: Host, command: list[str], log: str) -> None:
+async def _start_unit(unit: str, host: Host, command: list[str], log: str, more: tuple[str, ...] = ()) -> None:
     environment = [f"--setenv={name}={os.environ[name]}" for name in _ENVIRONMENT if os.environ.get(name)]
     properties = [f"--property={line}" for line in (*_PROPERTIES, f"StandardError=append:{log}")]
     try:
         await host.run(
-            ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *properties, *environment, "--", *command],
+            ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *more, *properties, *environment, "--", *command],
             check=True,
         )
     except (CommandFailed, CommandNotFound) as error:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
-from pi_installer_tui.tasks import events
+from pi_installer_tui.tasks import events, news
 from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
     Armed,
@@ -369,6 +369,7 @@ class Runner:
         guard.ask()
         self._points.reached("probation:asking")
         self._journal.append(Waiting(what="confirmation", holder="", step=probation.id))
+        self._tell()
         failed = await self._confirmation(probation, guard)
         if failed is not None:
             return failed if failed.reason == "stopped" else await self._give_back(probation, guard, begun, failed)
@@ -378,6 +379,7 @@ class Runner:
             await step.confirmed(self._context(step, self._before(step), Output(lambda text: None)))
         self._journal.append(WaitOver(what="confirmation", step=probation.id))
         self._journal.append(Confirmed(step=probation.id, by=confirmed_by(self._store, self._job)))
+        self._tell()
         await self._host.announce(_("pi-installer-tui: the change is confirmed and stays."))
         self._done(probation, changed=False, after={})
         return None
@@ -498,6 +500,7 @@ class Runner:
                 elif not told and not asked:
                     told = True
                     self._journal.append(Waiting(what="reboot", holder=agreement.when(), step=step.id))
+                    self._tell()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
                         await self._halted.wait()
@@ -508,6 +511,10 @@ class Runner:
         except (Exception, asyncio.CancelledError) as error:
             reason, values, tail = failure(error)
             return self._journal.last_words(StepFailed(step=step.id, reason=reason, values=values, tail=tail))
+
+    def _tell(self) -> None:
+        with contextlib.suppress(OSError):
+            news.tell(self._store)
 
     async def _boot(self) -> str:
         return ((await self._host.text(BOOT_ID)) or "").strip()

@@ -86,7 +86,7 @@ class JobSummary:
     reason:    a code, of a job that ended not well
     step:      the step in flight, or the one that failed; ""
     undoes:    the job that this one takes back, undone_by: the one that took this back; ""
-    waits_for: of a waiting job: who has what it waits for
+    waits_what, waits_for: of a waiting job: what it waits for (events.Waiting), and who has it
     changed:   whether a step changed something (what may be undone)
     probation: the step whose changes are neither confirmed nor taken back; ""
     """
@@ -109,6 +109,7 @@ class JobSummary:
     ended: float | None = None
     number: int = 0
     probation: str = ""
+    waits_what: str = ""
 
     @property
     def open(self) -> bool:
@@ -128,6 +129,7 @@ class Progress:
     failed: str = ""
     reason: str = ""
     waits_for: str | None = None
+    waits_what: str = ""
     #: the step whose wrapped steps, `on_probation`, are neither confirmed nor taken back
     probation: str = ""
     on_probation: tuple[str, ...] = ()
@@ -138,8 +140,8 @@ class Progress:
         match event:
             case JobStarted():
                 return replace(self, started=True, ended=None, waits_for=None, failed="", reason="", cancelling=False)
-            case Waiting(holder=holder):
-                return replace(self, waits_for=holder)
+            case Waiting(what=what, holder=holder):
+                return replace(self, waits_for=holder, waits_what=what)
             case WaitOver():
                 return replace(self, waits_for=None)
             case StepStarted(step=step):
@@ -457,6 +459,7 @@ class Store:
             undone_by="",
             host_kind=about.host_kind,
             waits_for=progress.waits_for or "",
+            waits_what=progress.waits_what if progress.waits_for is not None else "",
             changed=bool(progress.changed or progress.in_flight),
             probation=progress.probation,
             ended=progress.ended.at if progress.ended else None,

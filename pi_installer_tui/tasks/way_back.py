@@ -248,7 +248,8 @@ if [ -n "$failed" ]; then
   exit 1
 fi
 mv -T reverting reverted
-sync .
+: >../unseen
+sync . ..
 motd {done}
 disarm
 exit 0

@@ -4,20 +4,26 @@ again without any change, and taken back to the byte."""
 from __future__ import annotations
 
 import json
-import re
-import shlex
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from pi_installer_tui.system.host import Completed
-
-from .machine import Image, Machine, run_on_host
-
-#: what an undo doesn't give back, and why: docs/undo.md
-LEFT_OUT = re.compile(r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-|/etc/ld\.so\.cache|/etc/\.pwd\.lock")
+from .machine import Image, Machine
+from .program import (
+    Before,
+    address_of,
+    apply,
+    assert_address,
+    newest_job,
+    reboot,
+    says,
+    setup_of,
+    static,
+    tui,
+    undo,
+    until,
+)
 
 #: systemd-timesyncd doesn't start in a container, which has its host's clock; here it only has to run
 TIMESYNCD = """[Unit]
@@ -45,27 +51,6 @@ def pi(installed: Machine) -> Machine:
     return installed
 
 
-def tui(machine: Machine, *argv: str, status: int = 0, setup: str | None = None) -> Completed:
-    done = machine.run(["pi-installer-tui", *argv], stdin=setup, check=False)
-    assert done.status == status, f"{shlex.join(argv)} ended with {done.status}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def setup_of(system: dict[str, Any]) -> str:
-    return json.dumps({"version": 1, "system": system})  # JSON is YAML
-
-
-def apply(machine: Machine, system: dict[str, Any]) -> str:
-    """Applies a setup, and says which job did it."""
-    done = json.loads(tui(machine, "apply", "-", "--yes", "--json", setup=setup_of(system)).stdout)
-    assert done["changed"] and not done["failed"], done
-    return str(newest_job(machine))
-
-
-def newest_job(machine: Machine) -> str:
-    return str(json.loads(tui(machine, "jobs", "--json").stdout)["jobs"][0]["id"])
-
-
 def assert_settled(machine: Machine, system: dict[str, Any]) -> None:
     """Applying it again has nothing to do, and does nothing."""
     before = newest_job(machine)
@@ -73,64 +58,6 @@ def assert_settled(machine: Machine, system: dict[str, Any]) -> None:
     assert json.loads(plan.stdout)["changed"] is False
     again = json.loads(tui(machine, "apply", "-", "--yes", "--json", setup=setup_of(system)).stdout)
     assert again["changed"] is False and newest_job(machine) == before
-
-
-def undo(machine: Machine, job: str) -> None:
-    tui(machine, "undo", job, "--yes")
-
-
-class Before:
-    """A machine as it was: /etc with contents, modes, owners and links, and its packages with their marks."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.etc, self.packages = self._look()
-
-    def _look(self) -> tuple[dict[str, str], tuple[dict[str, str], dict[str, str]]]:
-        etc = {p: d for p, d in self.machine.listing("/etc").items() if not LEFT_OUT.fullmatch(p)}
-        return etc, (self.machine.packages(), self.machine.packages("manual"))
-
-    def assert_as_before(self) -> None:
-        etc, packages = self._look()
-        assert etc == self.etc
-        assert packages == self.packages
-
-
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.2)
-
-
-def reboot(machine: Machine) -> None:
-    """An interface has no addresses when a machine starts; the network namespace that a test machine keeps has."""
-    machine.poweroff()
-    run_on_host("ip", "-n", machine.network.namespace(machine.number), "address", "flush", "dev", "eth0")
-    machine.start()
-
-
-def says(machine: Machine, *argv: str) -> str:
-    return machine.run(argv).stdout.strip()
-
-
-def address_of(machine: Machine, host: int) -> str:
-    return str(machine.network.subnet[host])
-
-
-def static(machine: Machine, host: int, **more: Any) -> dict[str, Any]:
-    """A static address in the machines' network."""
-    address = f"{address_of(machine, host)}/{machine.network.subnet.prefixlen}"
-    return {"method": "static", "address": address, "gateway": machine.network.gateway, **more}
-
-
-def assert_address(machine: Machine, host: int) -> None:
-    """The kernel has that address and no other, the way out is there, and it is reached by ssh from outside."""
-    (link,) = json.loads(says(machine, "ip", "-json", "-4", "address", "show", "dev", "eth0"))
-    assert [i["local"] for i in link["addr_info"]] == [address_of(machine, host)]
-    routes = json.loads(says(machine, "ip", "-json", "-4", "route", "show", "default"))
-    assert [r["gateway"] for r in routes] == [machine.network.gateway]
-    assert machine.ssh(["hostname"], address=address_of(machine, host)).ok
 
 
 # every setting at once ----------------------------------------------------------------------------------------------
