@@ -141,8 +141,8 @@ class Machine:
         file.chmod(mode)
 
     def start(self, seconds: float = 120) -> None:
-        """Boot it and wait until systemd says that all is started, and NetworkManager's connections are up. MachineError
-        after `seconds`."""
+        """Boot it and wait until systemd says that all is started, and NetworkManager's connections are up.
+        MachineError after `seconds`."""
         if self.running:
             return
         optional = ["--bind=/dev/net/tun"] if Path("/dev/net/tun").exists() else []
