@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,17 @@ async def test_undo_restores_the_exact_bytes(store: Store, machine: LocalHost) -
     undo = await undone(store, machine, job)
     assert listing(machine) == as_it_was
     assert (store.summary(undo).undoes, store.summary(job).undone_by) == (job, undo)
+
+
+async def test_a_step_and_its_undo_keep_attributes(store: Store, machine: LocalHost, etc: Path) -> None:
+    for name in ("hostname", "old"):
+        os.setxattr(etc / name, "user.origin", b"by hand")
+    steps = (write("hostname", "attic\n"), RemoveFile(id="old", path="/etc/old"))
+    job = await apply(store, machine, Plan(steps=steps))
+    assert os.getxattr(etc / "hostname", "user.origin") == b"by hand"
+    await undone(store, machine, job)
+    assert os.getxattr(etc / "hostname", "user.origin") == b"by hand"
+    assert os.getxattr(etc / "old", "user.origin") == b"by hand"
 
 
 async def test_an_undo_can_be_undone_as_often_as_one_likes(store: Store, machine: LocalHost) -> None:
