@@ -19,7 +19,7 @@ from pi_installer_tui.cli.following import Follower, ask
 from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -27,6 +27,9 @@ from pi_installer_tui.tasks import jobs, words
 from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.review import Reviewed
+
+#: mistakes in the input that are printed; --json has all
+_TOLD = 50
 
 _OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
 
@@ -82,8 +85,10 @@ def _wrong(mistakes: tuple[Mistake, ...], as_json: bool) -> int:
         print_json(documents.mistakes(mistakes))
     else:
         printer = Printer(sys.stderr)
-        for mistake in mistakes:
+        for mistake in mistakes[:_TOLD]:
             printer.line(str(mistake), "bad")
+        if (more := len(mistakes) - _TOLD) > 0:
+            printer.line(ngettext("... and {n} more", "... and {n} more", more).format(n=more), "bad")
     return Exit.INPUT
 
 
