@@ -322,6 +322,23 @@ async def test_only_root_can_read_the_history_and_it_says_so(start: Start, monke
         await program.until("takes root")
 
 
+async def test_history_names_a_damaged_job_and_says_why_it_cant_be_opened(start: Start) -> None:
+    async with start() as program:
+        damaged = await program.ran(MOTD)
+        await program.ran(WriteFile(id="issue", setting="system.issue", path="/etc/issue", content="x\n"))
+        (program.store.folder(damaged) / "job.json").write_text("{")
+        await program.press("h")
+        await program.until("History: 1 job")
+        (line,) = [line for line in program.text.splitlines() if damaged in line]
+        assert "damaged" in line
+        assert "can't be read" in line
+        await program.press("end", "u", "enter")
+        await program.until("job.json is damaged")
+        await program.until("Nothing was changed.")
+        await program.press("enter", "q")
+        await program.until(lambda: isinstance(program.app.screen, HomeScreen))
+
+
 async def test_a_job_that_cant_be_read_says_so(start: Start) -> None:
     async with start() as program:
         job = await program.ran(MOTD)
