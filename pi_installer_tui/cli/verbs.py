@@ -169,8 +169,8 @@ async def _undo(args: Namespace, machine: Machine) -> int:
     from pi_installer_tui.tasks.undo import plan_undo
 
     _job(machine, args.job)
-    reviewed = await review(await plan_undo(machine.store, args.job, machine.host), machine.host)
-    return await _agree_and_run(args, machine, reviewed)
+    plan = await plan_undo(machine.store, args.job, machine.host, delete_data=args.delete_data)
+    return await _agree_and_run(args, machine, await review(plan, machine.host))
 
 
 async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) -> int:

@@ -21,6 +21,7 @@ from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.host import Host, HostError
 from pi_installer_tui.tasks.steps.base import Before, Overlay, PackageChange, Preview, StepBase, StepContext, StepError
 from pi_installer_tui.tasks.steps.commands import Tail, run, shown
+from pi_installer_tui.tasks.steps.data import Data, Marks, listed, made, marks
 from pi_installer_tui.tasks.steps.diff import clipped, printable
 
 #: Debian Policy 5.6.1; a last `-` would mean "remove" to apt-get
@@ -316,8 +317,11 @@ class _Packages(StepBase):
         if before.get(f"intended-{number}") is None:
             return
         with contextlib.suppress(HostError):
-            before.put(f"brought-{number}", self._came(before, await _packages(context.host)))
+            brought = self._came(before, await _packages(context.host))
+            before.put(f"brought-{number}", brought)
             before.put(f"automatic-{number}", sorted(await _automatic(context.host)))
+            if brought:
+                before.put(f"data-{number}", await marks(context.host, brought))
 
     def _came(self, before: Before, there: Mapping[str, _Package]) -> list[str]:
         """The packages that apt was to bring in and that weren't there before."""
@@ -375,10 +379,15 @@ def _listed(names: Collection[str]) -> str:
 
 class InstallPackages(_Packages):
     """Packages that must be there. Undo removes exactly those that this step brought in, and gives back the automatic
-    marks; upgraded ones stay upgraded."""
+    marks; upgraded ones stay upgraded.
+
+    data: what its undo does where data was made since. look: purge where there is none, else remove. keep: remove.
+          delete: purge.
+    """
 
     kind: Literal["install-packages"] = "install-packages"
     recommends: bool = False
+    data: Literal["look", "keep", "delete"] = "look"
 
     def describe(self) -> str:
         text = ngettext("install the package {path}", "install the packages {path}", len(self.packages))
@@ -461,13 +470,26 @@ class InstallPackages(_Packages):
         ended = brought and len(brought) == len(_runs(before, "intended"))
         return [name for name in (brought[-1] if ended else self._came(before, there)) if name in there]
 
+    async def made_since(self, host: Host, before: Before, given_back: Collection[str] = ()) -> tuple[Data, ...]:
+        """The data that a purge of what the step brought in would delete, and that wasn't there when it was through.
+        given_back: paths that will be as they were. Raises HostError."""
+        was: dict[str, Any] = before.get("packages") or {}
+        names = [name for name in self._going(before, await _packages(host)) if name not in was]
+        runs = len(_runs(before, "intended"))
+        known: Marks | None = before.get(f"data-{runs - 1}")
+        return await made(host, names, known, given_back)
+
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
         was: dict[str, Any] = before.get("packages") or {}
         there = await _packages(host)
         names = self._going(before, there)
-        changes = tuple(PackageChange(name, "remove" if name in was else "purge") for name in names)
+        keeps = {*was} if self.data != "keep" else {*names}
+        changes = tuple(PackageChange(name, "remove" if name in keeps else "purge") for name in names)
         size = sum(there[name].size for name in names)
         return Preview("packages", packages=changes, download=0, disk=-size * 1024) if names else None
+
+    async def _holds_data(self, host: Host, before: Before) -> bool:
+        return any(not each.beside for each in await self.made_since(host, before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         was: dict[str, Any] = before.get("packages") or {}
@@ -478,9 +500,11 @@ class InstallPackages(_Packages):
             if others := {name for name in simulated.named("remove", "purge") if _base(name) not in own}:
                 raise StepError("needed-by-others", packages=_listed(names), others=_listed(others))
             kept = [name for name in names if name in was]  # their configuration was there before
+            if self.data == "keep" or (self.data == "look" and await self._holds_data(context.host, before)):
+                kept = names
             apt = _Apt(context, "remove")
             try:
-                for verb, some in (("purge", [n for n in names if n not in was]), ("remove", kept)):
+                for verb, some in (("purge", [n for n in names if n not in kept]), ("remove", kept)):
                     if some:
                         await apt.run("--no-auto-remove", verb, *some)
             except asyncio.CancelledError:
@@ -508,7 +532,9 @@ class RemovePackages(_Packages):
         simulated = await _simulate(host, *self._arguments(there))
         self._refuse(simulated)
         size = sum(package.size for package in (await _packages(host)).values() if package.name in there)
-        return Preview("packages", packages=simulated.changes, download=0, disk=-size * 1024)
+        lost = await made(host, there, None) if self.purge else ()
+        note = _("deletes for good: {data}").format(data=listed(lost)) if lost else ""
+        return Preview("packages", note, packages=simulated.changes, download=0, disk=-size * 1024)
 
     async def done(self, host: Host) -> bool:
         return not await self._there(host)
