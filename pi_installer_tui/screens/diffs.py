@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pi_installer_tui.widgets.lines import Cell, Tone
+from pi_installer_tui.widgets.lines import Cell, Prose, Tone
 
 
 def toned(diff: str) -> list[Cell]:
     """The lines of a unified diff."""
     return [Cell(line, _tone(line)) for line in diff.splitlines()]
+
+
+def noted(text: str) -> list[Cell]:
+    """Sentences, and the diffs that come after them."""
+    lines = text.splitlines()
+    at = next((n for n, line in enumerate(lines) if line.startswith("--- ")), len(lines))
+    return [*(Prose(line) for line in lines[:at]), *toned("\n".join(lines[at:]))]
 
 
 def _tone(line: str) -> Tone:

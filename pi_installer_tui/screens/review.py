@@ -14,7 +14,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.screens.diffs import toned
+from pi_installer_tui.screens.diffs import noted, toned
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
@@ -198,6 +198,8 @@ class ReviewScreen(ShellScreen):
                 if preview.disk is not None:
                     said = _("on the disk: {size} more") if preview.disk >= 0 else _("on the disk: {size} freed")
                     lines.append(Cell(said.format(size=words.size(preview.disk))))
+                if preview.text:
+                    lines += [Cell(""), *noted(preview.text)]
             case _:
                 title = _("Step")
                 lines += [Prose(line) for line in preview.text.splitlines()]

@@ -189,6 +189,30 @@ def test_a_removed_service_comes_back_with_its_files_and_links(unchanged: Steps,
     assert unchanged.undo(step)[-1] == ["done", False]
 
 
+@pytest.mark.parametrize("purge", [False, True], ids=["remove", "purge"])
+@pytest.mark.parametrize("verbs", [("stop",), ("disable", "stop"), ("stop", "mask")], ids="-".join)
+def test_a_removed_service_comes_back_in_the_state_it_had(
+    unchanged: Steps, verbs: tuple[str, ...], purge: bool
+) -> None:
+    def state() -> tuple[dict[str, str], list[str]]:
+        words = [
+            unchanged.machine.run(["systemctl", ask, "systemd-timesyncd"], check=False).stdout
+            for ask in ("is-enabled", "is-active")
+        ]
+        return unchanged.machine.listing("/etc/systemd"), words
+
+    step = {"kind": "remove-packages", "id": "r", "packages": ["systemd-timesyncd"], "purge": purge}
+    for verb in verbs:
+        unchanged.machine.run(["systemctl", verb, "systemd-timesyncd"])
+    before = state()
+    unchanged.apply(step)
+    unchanged.undo(step)
+    after = state()
+    for verb in ("unmask", "enable", "start"):
+        unchanged.machine.run(["systemctl", verb, "systemd-timesyncd"])
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("cron.service", False), ("systemd-networkd.service", True), ("serial-getty@ttyS5.service", True)],

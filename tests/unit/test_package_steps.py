@@ -138,6 +138,25 @@ async def test_a_removed_package_comes_back(job: Job) -> None:
     assert not await step.done(job.host)
 
 
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize("active", [False, True])
+async def test_a_removed_service_comes_back_enabled_and_running_as_it_was(job: Job, active: bool, purge: bool) -> None:
+    async def state() -> list[str]:
+        name = "systemd-timesyncd.service"
+        return [(await job.host.run(["systemctl", ask, name])).stdout for ask in ("is-enabled", "is-active")]
+
+    if not active:
+        await job.host.run(["systemctl", "disable", "--now", "systemd-timesyncd.service"], check=True)
+    before = await state()
+    step = RemovePackages(id="r", packages=("systemd-timesyncd",), purge=purge)
+    await job.apply(step)
+    told = await step.undo_preview(job.host, job.context().before)
+    assert told is not None
+    assert told.text == "systemd-timesyncd.service " + ("enabled active" if active else "disabled inactive")
+    await job.undo(step)
+    assert await state() == before
+
+
 async def test_what_others_need_is_not_removed(job: Job) -> None:
     step = RemovePackages(id="r", packages=("libc6",))
     before = await job.installed()

@@ -491,6 +491,19 @@ async def test_what_the_job_wrote_for_its_packages_is_no_data_made_since(demo: D
 
 
 @pytest.mark.usefixtures("quick")
+async def test_what_the_job_wrote_through_a_link_is_no_data_made_since(demo: DemoHost) -> None:
+    demo.machine.write("/etc/jails.conf", "[sshd]\n")
+    await demo.symlink("/etc/fail2ban", "jails.conf")
+    store = Store(demo.state)
+    ours = write("jail", path="/etc/fail2ban", content="[sshd]\nenabled = true\n")
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN, ours)))
+    assert await demo.text("/etc/jails.conf") == "[sshd]\nenabled = true\n"
+    plan = await plan_undo(store, job, demo)
+    assert await actions(store, demo, plan) == {"purge"}
+    assert plan.notices == ()
+
+
+@pytest.mark.usefixtures("quick")
 async def test_a_configuration_somebody_wrote_since_stays(demo: DemoHost) -> None:
     store = Store(demo.state)
     ours = write("jail", path="/etc/fail2ban/jail.local", content="[sshd]\nenabled = true\n")

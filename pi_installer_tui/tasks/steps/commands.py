@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -351,3 +351,25 @@ async def _restore_links(context: StepContext, was: Mapping[str, str], own: Sequ
             await host.symlink(path, was[path])
     if wrong:
         await run(context, ("systemctl", "daemon-reload"))
+
+
+async def unit_states(host: Host, names: Sequence[str]) -> dict[str, Any]:
+    """How units are enabled and whether they run, as JSON for `restore_units`."""
+    words = {name: [await _ask(host, question, name) for question in ("is-enabled", "is-active")] for name in names}
+    return {"units": words, "links": await _links(host)}
+
+
+async def restore_units(context: StepContext, kept: Mapping[str, Any]) -> None:
+    """Gives units that are there again the links they had, and starts or stops them. Others' links stay."""
+    host, units, was = context.host, kept["units"], kept["links"]
+    now = await _links(host)
+    own = set()
+    for path in {*was, *now}:
+        ends = {each.rpartition("/")[2] for each in (path, was.get(path, ""), now.get(path, ""))}
+        if was.get(path) != now.get(path) and ends & {*units}:
+            own |= {path, path.rpartition("/")[0]}
+    await _restore_links(context, was, sorted(own - {_LINKS}))
+    for name, (_enabled, active) in units.items():
+        runs = await _ask(host, "is-active", name) in _ACTIVE
+        if runs != (active in _ACTIVE):
+            await run(context, ("systemctl", "stop" if runs else "start", name))

@@ -82,11 +82,13 @@ async def made(
     places = await _places(host, packages)
     known: Mapping[str, list[int | str] | None]
     known = before if before is not None else dict.fromkeys(await _shipped(host, packages))
+    really = {place: await host.realpath(place) for place in places}  # one may be a link
     data: dict[tuple[str, bool], list[tuple[str, int]]] = {}
     for path, found in (await _files(host, places)).items():
-        if path in given_back or (path in known and await _same(host, path, known[path], found)):
-            continue
         place = next(place for place in places if path == place or path.startswith(f"{place}/"))
+        back = path in given_back or really[place] + path.removeprefix(place) in given_back
+        if back or (path in known and await _same(host, path, known[path], found)):
+            continue
         data.setdefault((place, path.startswith(_BESIDE)), []).append((path, int(found[0])))
     return tuple(
         Data(place if len(files) > 1 else files[0][0], len(files), sum(size for _path, size in files))

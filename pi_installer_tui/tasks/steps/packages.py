@@ -20,7 +20,7 @@ from pydantic import Field
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.host import Host, HostError
 from pi_installer_tui.tasks.steps.base import Before, Overlay, PackageChange, Preview, StepBase, StepContext, StepError
-from pi_installer_tui.tasks.steps.commands import Tail, run, shown
+from pi_installer_tui.tasks.steps.commands import Tail, restore_units, run, shown, unit_states
 from pi_installer_tui.tasks.steps.data import Data, Marks, listed, made, marks
 from pi_installer_tui.tasks.steps.diff import clipped, printable
 
@@ -55,6 +55,9 @@ _GRACE = 30.0
 
 #: a line of `apt-get -s` (apt-pkg/algorithms.cc): Inst name [old] (new origin [arch])
 _SIMULATED = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
+
+#: a unit's file in a package (systemd.unit(5)); of templates only their instances have a state
+_UNIT = re.compile(r"^(?:/usr)?/lib/systemd/system/([^/@]+\.(?:service|socket|timer|path))$")
 
 _INSTALLED = frozenset({"installed", "triggers-pending", "triggers-awaited"})
 
@@ -516,7 +519,8 @@ class InstallPackages(_Packages):
 
 class RemovePackages(_Packages):
     """Packages that must not be there; their configuration goes too with `purge`. Refused where others would go with
-    them. Undo installs them again, in the same version where it can be had, with the files they had in /etc."""
+    them. Undo installs them again, in the same version where it can be had, with the files they had in /etc and their
+    units enabled and running as they were."""
 
     kind: Literal["remove-packages"] = "remove-packages"
     purge: bool = False
@@ -558,13 +562,17 @@ class RemovePackages(_Packages):
 
     async def capture(self, context: StepContext) -> None:
         await super().capture(context)
+        units: list[str] = []
         for name in await self._there(context.host):
-            listed = await context.host.run(["dpkg-query", "--listfiles", name])
-            for path in listed.stdout.splitlines() if listed.ok else ():
+            shipped = await context.host.run(["dpkg-query", "--listfiles", name])
+            for path in shipped.stdout.splitlines() if shipped.ok else ():
+                units += _UNIT.findall(path)
                 if path.startswith("/etc/"):
                     found = await context.host.stat(path)
                     if found is not None and found.kind in ("file", "link"):
                         await context.before.save_path(path)
+        if units and await context.host.systemd():
+            context.before.put("units", await unit_states(context.host, units))
 
     def _phase(self) -> str:
         return "remove"
@@ -593,6 +601,8 @@ class RemovePackages(_Packages):
                     await mend(context)
                 raise
         await super().undo(context, before)
+        if gone and (units := before.get("units")):
+            await restore_units(context, units)
         await self._restore_marks(context, before)
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
@@ -600,7 +610,9 @@ class RemovePackages(_Packages):
         there = {name for name, package in (await _packages(host)).items() if package.installed}
         gone = [name for name in was if _base(name) in self.packages and was[name][0] in _INSTALLED]
         changes = tuple(PackageChange(name, "install", was[name][1]) for name in gone if name not in there)
-        return Preview("packages", packages=changes) if changes else None
+        units = (before.get("units") or {}).get("units", {})
+        note = ", ".join(f"{name} {' '.join(state)}" for name, state in units.items())
+        return Preview("packages", note, packages=changes) if changes else None
 
 
 async def _download(host: Host, *arguments: str) -> int | None:
