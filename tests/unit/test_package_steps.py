@@ -222,6 +222,22 @@ async def test_a_units_undo_gives_back_its_links_and_whether_it_ran(job: Job, ac
     assert await state() == before
 
 
+async def test_a_unit_named_by_its_alias_is_stopped_and_comes_back(job: Job) -> None:
+    async def state() -> list[str]:
+        return [(await job.host.run(["systemctl", ask, "ssh.service"])).stdout for ask in ("is-enabled", "is-active")]
+
+    before = await state()
+    step = Unit(id="u", name="sshd.service", enabled=False, active=False)
+    assert (await step.preview(job.host, Overlay())).text.splitlines() == [
+        "systemctl disable ssh.service",
+        "systemctl stop ssh.service",
+    ]
+    await job.apply(step)
+    assert await state() == ["disabled\n", "inactive\n"]
+    await job.undo(step)
+    assert await state() == before
+
+
 async def test_a_restart_is_never_done_and_changes_no_state(job: Job) -> None:
     step = Unit(id="u", name="cron.service", restart=True)
     assert await step.fingerprint(job.host) == {}

@@ -193,8 +193,8 @@ class Unit(StepBase):
             words.append(_("start"))
         return clipped("{name} {path}", self.name, name=", ".join(words) or _("leave"))
 
-    def commands(self) -> tuple[tuple[str, ...], ...]:
-        """The commands that it runs, in their order."""
+    def commands(self, name: str = "") -> tuple[tuple[str, ...], ...]:
+        """The commands that it runs, in their order. name: the unit's own, where the step has an alias."""
         verbs = [] if self.enabled is None else ["enable" if self.enabled else "disable"]
         if self.active is False:
             verbs.append("stop")
@@ -204,7 +204,7 @@ class Unit(StepBase):
             verbs.append("reload-or-restart" if self.active else "try-reload-or-restart")
         elif self.active:
             verbs.append("start")
-        return tuple(("systemctl", verb, self.name) for verb in verbs)
+        return tuple(("systemctl", verb, name or self.name) for verb in verbs)
 
     def paths(self) -> tuple[str, ...]:
         return ()
@@ -220,19 +220,19 @@ class Unit(StepBase):
         return {f"unit:{self.name}": ",".join(words)}
 
     async def preview(self, host: Host, overlay: Overlay) -> Preview:
-        back = []
+        name, back = await _own_name(host, self.name), []
         if self.enabled is not None:
-            word = await _ask(host, "is-enabled", self.name)
+            word = await _ask(host, "is-enabled", name)
             if self.enabled != (word in _ENABLED):
                 back.append("disable" if self.enabled else "enable")
         if self.active is not None:
-            word = await _ask(host, "is-active", self.name)
+            word = await _ask(host, "is-active", name)
             if self.active != (word in _ACTIVE):
                 back.append("stop" if self.active else "start")
         if (self.restart or self.reload) and "stop" not in back:
             back.append("try-restart" if self.restart else "try-reload-or-restart")
-        text = "\n".join(shown(argv) for argv in self.commands())
-        return Preview("command", text, undo_text="\n".join(shown(("systemctl", verb, self.name)) for verb in back))
+        text = "\n".join(shown(argv) for argv in self.commands(name))
+        return Preview("command", text, undo_text="\n".join(shown(("systemctl", verb, name)) for verb in back))
 
     async def done(self, host: Host) -> bool:
         if self.restart or self.reload:
@@ -248,14 +248,18 @@ class Unit(StepBase):
 
     async def capture(self, context: StepContext) -> None:
         if self.enabled is not None:
-            context.before.put("enabled", await _ask(context.host, "is-enabled", self.name))
+            # an alias is gone as soon as the unit is disabled
+            name = await _own_name(context.host, self.name)
+            context.before.put("name", name)
+            context.before.put("enabled", await _ask(context.host, "is-enabled", name))
             context.before.put("links", await _links(context.host))
         if self.active is not None:
             context.before.put("active", await _ask(context.host, "is-active", self.name))
 
     async def apply(self, context: StepContext) -> None:
         await _reload_manager(context, self.name)
-        for argv in self.commands():
+        name = context.before.get("name") or await _own_name(context.host, self.name)
+        for argv in self.commands(name):
             context.reached(f"unit:{argv[1]}")
             await run(context, argv)
         if self.enabled is not None:
@@ -265,35 +269,37 @@ class Unit(StepBase):
     async def undo(self, context: StepContext, before: Before) -> None:
         host = context.host
         enabled, active = before.get("enabled"), before.get("active")
-        if await _ask(host, "is-enabled", self.name) == "not-found":
+        name = before.get("name") or self.name
+        if await _ask(host, "is-enabled", name) == "not-found":
             return
-        runs = await _ask(host, "is-active", self.name) in _ACTIVE
+        runs = await _ask(host, "is-active", name) in _ACTIVE
         if active is not None and active not in _ACTIVE and runs:
             context.reached("unit:stop")
-            await run(context, ("systemctl", "stop", self.name))
+            await run(context, ("systemctl", "stop", name))
         if enabled is not None:
             was, left, now = before.get("links") or {}, before.get("links-after") or {}, await _links(host)
             own = [path for path in {*was, *left} if was.get(path) != left.get(path) == now.get(path)] if left else []
-            if await _ask(host, "is-enabled", self.name) != enabled:
+            if await _ask(host, "is-enabled", name) != enabled:
                 verb = "enable" if enabled in ("enabled", "alias") else "disable"
                 context.reached(f"unit:{verb}")
-                await run(context, ("systemctl", verb, self.name))
+                await run(context, ("systemctl", verb, name))
             await _restore_links(context, was, own)
         if active in _ACTIVE and not runs:
             context.reached("unit:start")
-            await run(context, ("systemctl", "start", self.name))
+            await run(context, ("systemctl", "start", name))
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
         enabled, active = before.get("enabled"), before.get("active")
+        name = before.get("name") or self.name
         verbs = []
-        runs = await _ask(host, "is-active", self.name) in _ACTIVE
+        runs = await _ask(host, "is-active", name) in _ACTIVE
         if active is not None and active not in _ACTIVE and runs:
             verbs.append("stop")
-        if enabled is not None and await _ask(host, "is-enabled", self.name) != enabled:
+        if enabled is not None and await _ask(host, "is-enabled", name) != enabled:
             verbs.append("enable" if enabled in ("enabled", "alias") else "disable")
         if active in _ACTIVE and not runs:
             verbs.append("start")
-        text = "\n".join(shown(("systemctl", verb, self.name)) for verb in verbs)
+        text = "\n".join(shown(("systemctl", verb, name)) for verb in verbs)
         return Preview("command", text) if text else None
 
 
@@ -304,6 +310,12 @@ async def _ask(host: Host, question: str, unit: str) -> str:
     if not word and question == "is-enabled":  # before systemd 253 it names a missing unit on standard error only
         return "not-found"
     return word or "unknown"
+
+
+async def _own_name(host: Host, unit: str) -> str:
+    """The name of the unit that an alias stands for (sshd.service: ssh.service)."""
+    answer = await host.run(["systemctl", "show", "--property=Id", unit])
+    return answer.stdout.strip().removeprefix("Id=") or unit
 
 
 async def _reload_manager(context: StepContext, unit: str) -> None:
