@@ -18,6 +18,7 @@ from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.risks import sentence
 from pi_installer_tui.tasks.steps import Preview
+from pi_installer_tui.tasks.steps.diff import apart
 from pi_installer_tui.tasks.store import JobSummary
 
 if TYPE_CHECKING:
@@ -135,8 +136,10 @@ def _preview(printer: Printer, preview: Preview, indent: str) -> None:
             if preview.disk:
                 word = _("takes on disk") if preview.disk > 0 else _("frees on disk")
                 printer.line(f"{indent}{word}: {words.size(preview.disk)}")
-            if preview.text:
-                printer.sentence(preview.text, indent)
+            notes, diff = apart(preview.text)
+            if notes:
+                printer.sentence(notes, indent)
+            printer.diff(diff, indent)
         case _:
             printer.sentence(preview.text, indent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pi_installer_tui.tasks.steps.diff import apart
 from pi_installer_tui.widgets.lines import Cell, Prose, Tone
 
 
@@ -12,9 +13,8 @@ def toned(diff: str) -> list[Cell]:
 
 def noted(text: str) -> list[Cell]:
     """Sentences, and the diffs that come after them."""
-    lines = text.splitlines()
-    at = next((n for n, line in enumerate(lines) if line.startswith("--- ")), len(lines))
-    return [*(Prose(line) for line in lines[:at]), *toned("\n".join(lines[at:]))]
+    notes, diff = apart(text)
+    return [*(Prose(line) for line in notes.splitlines()), *toned(diff)]
 
 
 def _tone(line: str) -> Tone:

@@ -20,7 +20,10 @@ from pi_installer_tui.tasks.steps import (
     StepError,
     Unit,
 )
+from pi_installer_tui.tasks.steps.diff import apart
 from pi_installer_tui.tasks.steps.packages import _HELD, _Apt
+
+from .replayed import ReplayedHost
 
 
 class Job:
@@ -107,6 +110,23 @@ async def test_the_preview_names_every_package_and_the_bytes_to_download(job: Jo
     assert shown.download
     assert shown.disk
     assert await job.installed() == before
+
+
+async def test_the_preview_says_what_an_undo_leaves() -> None:
+    host = ReplayedHost({"commands": [], "files": {}, "stats": {}, "folders": {}, "programs": {}, "links": {}})
+    fields = r"${binary:Package}\t${db:Status-Status}\t${Version}\t${Installed-Size}\n"
+    host.say(["dpkg-query", "-W", "-f", fields], stdout="libssl3\tinstalled\t3.0.15\t6000\n")
+    host.say(["apt-mark", "showauto"])
+    wanted = ("--no-install-recommends", "install", "openssl")
+    brings = "Inst libssl3 [3.0.15] (3.0.16 Debian:12/stable [amd64])\nInst openssl (3.0.16 Debian:12/stable [amd64])\n"
+    host.say(["apt-get", "-s", "-q", *wanted], stdout=brings)
+    host.say(["apt-cache", "show", "--no-all-versions", "libssl3", "openssl"])
+    host.say(["apt-get", "-qq", "-y", "--print-uris", *wanted])
+    shown = await InstallPackages(id="p", packages=("openssl",)).preview(host, Overlay())
+    assert shown.text.splitlines() == [
+        "When this is undone, these stay upgraded: libssl3.",
+        "When this is undone, an account that a package made may stay.",
+    ]
 
 
 async def test_a_package_that_nobody_has_is_named_after_the_list_was_refreshed(job: Job) -> None:
@@ -200,6 +220,13 @@ def test_while_it_tries_again_nothing_of_the_output_is_lost(job: Job) -> None:
     chunks = [b"Reading", b"\n", b"E:", b" ", b"Could not get lock"]
     assert [apt._printed(chunk) for chunk in chunks] == chunks
     assert job.waits == ["373 python3"]
+
+
+def test_sentences_and_diffs_of_a_preview_are_told_apart() -> None:
+    diff = "--- /etc/a\n+++ /etc/a\n@@ -1 +1 @@\n-  x\n+  y\n"
+    assert apart("one\ntwo\n" + diff) == ("one\ntwo", diff)
+    assert apart(diff) == ("", diff)
+    assert apart("one") == ("one", "")
 
 
 # units, on the same machine -------------------------------------------------------------------------------------

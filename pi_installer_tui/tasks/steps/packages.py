@@ -414,7 +414,11 @@ class InstallPackages(_Packages):
         there = {_base(package.name): package.size for package in (await _packages(host)).values() if package.installed}
         disk = sum(size - there.get(name, 0) for name, size in sizes.items()) * 1024 if sizes else None
         download = await _download(host, *self._arguments(missing))
-        return Preview("packages", note, packages=simulated.changes, download=download, disk=disk)
+        notes = [note] if note else []
+        if upgraded := simulated.named("upgrade"):
+            notes.append(_("When this is undone, these stay upgraded: {packages}.").format(packages=_listed(upgraded)))
+        notes.append(_("When this is undone, an account that a package made may stay."))
+        return Preview("packages", "\n".join(notes), packages=simulated.changes, download=download, disk=disk)
 
     async def done(self, host: Host) -> bool:
         missing, automatic = await self._missing(host)
