@@ -185,13 +185,20 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @work(group="show", exclusive=True)
     async def show_undo(self, job: str) -> None:
+        from pi_installer_tui.screens.ask import Ask
         from pi_installer_tui.screens.review import ReviewScreen
         from pi_installer_tui.tasks.review import review
-        from pi_installer_tui.tasks.undo import plan_undo
+        from pi_installer_tui.tasks.undo import keeps_data, plan_undo
 
         try:
             with self._doing(_("planning the way back ...")):
-                reviewed = await review(await plan_undo(self.store, job, self.host), self.host)
+                plan = await plan_undo(self.store, job, self.host)
+            if kept := keeps_data(plan):
+                later = _("No keeps the data and the configuration. Either way the review comes first.")
+                if await self.push_screen_wait(Ask(_("Delete the data too that was made since?"), [*kept, later])):
+                    plan = await plan_undo(self.store, job, self.host, delete_data=True)
+            with self._doing(_("planning the way back ...")):
+                reviewed = await review(plan, self.host)
         except expected() as error:
             self._problem(_("The way back can't be planned: {error}"), error, _("Nothing was changed."))
             return

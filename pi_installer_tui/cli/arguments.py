@@ -128,6 +128,11 @@ def parser() -> argparse.ArgumentParser:
     job(verb("continue", _("let an interrupted job go on where it was")))
     undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
     job(undo)
+    undo.add_argument(
+        "--delete-data",
+        action="store_true",
+        help=_("purge the packages that the job installed with the data that was made since (it is shown first)"),
+    )
     undo.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
     confirmation(undo)
     return root

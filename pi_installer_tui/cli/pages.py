@@ -10,7 +10,7 @@ from pi_installer_tui import modules
 from pi_installer_tui.cli.arguments import PROGRAM
 from pi_installer_tui.cli.documents import waits_for_reboot
 from pi_installer_tui.cli.following import Follower
-from pi_installer_tui.cli.printing import Printer, size
+from pi_installer_tui.cli.printing import Printer
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.reading import Known, Reading, Unknown, Value
 from pi_installer_tui.tasks import changes, words
@@ -18,6 +18,7 @@ from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.risks import sentence
 from pi_installer_tui.tasks.steps import Preview
+from pi_installer_tui.tasks.steps.diff import apart
 from pi_installer_tui.tasks.store import JobSummary
 
 if TYPE_CHECKING:
@@ -131,12 +132,14 @@ def _preview(printer: Printer, preview: Preview, indent: str) -> None:
             for package in preview.packages:
                 printer.line(f"{indent}{package.action:8} {package.name} {package.version}".rstrip())
             if preview.download is not None:
-                printer.line(f"{indent}{_('download')}: {size(preview.download)}")
+                printer.line(f"{indent}{_('download')}: {words.size(preview.download)}")
             if preview.disk:
                 word = _("takes on disk") if preview.disk > 0 else _("frees on disk")
-                printer.line(f"{indent}{word}: {size(preview.disk)}")
-            if preview.text:
-                printer.sentence(preview.text, indent)
+                printer.line(f"{indent}{word}: {words.size(preview.disk)}")
+            notes, diff = apart(preview.text)
+            if notes:
+                printer.sentence(notes, indent)
+            printer.diff(diff, indent)
         case _:
             printer.sentence(preview.text, indent)
 

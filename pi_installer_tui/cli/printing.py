@@ -82,13 +82,3 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def _utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
-
-
-def size(count: int) -> str:
-    """Bytes as people read them: `1.4 MB`."""
-    value = float(abs(count))
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

@@ -20,7 +20,7 @@ from pi_installer_tui.cli.following import Follower, ask
 from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -32,6 +32,9 @@ from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
+
+#: mistakes in the input that are printed; --json has all
+_TOLD = 50
 
 _OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
 
@@ -87,8 +90,10 @@ def _wrong(mistakes: tuple[Mistake, ...], as_json: bool) -> int:
         print_json(documents.mistakes(mistakes))
     else:
         printer = Printer(sys.stderr)
-        for mistake in mistakes:
+        for mistake in mistakes[:_TOLD]:
             printer.line(str(mistake), "bad")
+        if (more := len(mistakes) - _TOLD) > 0:
+            printer.line(ngettext("... and {n} more", "... and {n} more", more).format(n=more), "bad")
     return Exit.INPUT
 
 
@@ -188,7 +193,7 @@ async def _undo(args: Namespace, machine: Machine) -> int:
     from pi_installer_tui.tasks.undo import plan_undo
 
     _job(machine, args.job)
-    plan = await plan_undo(machine.store, args.job, machine.host)
+    plan = await plan_undo(machine.store, args.job, machine.host, delete_data=args.delete_data)
     how = _confirmation(args)
     reviewed = await review(plan if how is None else plan.to_be_confirmed(how), machine.host)
     return await _agree_and_run(args, machine, reviewed)

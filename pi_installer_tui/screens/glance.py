@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from pi_installer_tui.i18n import N_, _
-from pi_installer_tui.screens.signs import size, span
+from pi_installer_tui.screens.signs import span
 from pi_installer_tui.system.reading import Known, Missing, Reading, Unknown, known
+from pi_installer_tui.tasks.words import size
 from pi_installer_tui.widgets.lines import Cell, bar, crop
 from pi_installer_tui.widgets.text import printable
 

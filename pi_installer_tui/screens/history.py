@@ -15,6 +15,7 @@ from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.tasks import words
+from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.rows import Row, Rows, remark
@@ -41,6 +42,12 @@ def job_row(job: JobSummary, signs: Glyphs) -> Row:
     )
 
 
+def unreadable_row(job: str, signs: Glyphs) -> Row:
+    """The line of a job whose files are damaged: its id is all that is known of it."""
+    state = f"{signs.failed} {_('damaged')}"
+    return Row(job, (Cell(state, "bad"), Cell(_("can't be read")), Cell(""), Cell(job)))
+
+
 #: the columns of `job_row`
 WIDTHS = (13, 16, 10, 0)
 
@@ -58,7 +65,8 @@ class HistoryScreen(ShellScreen):
     about = N_(
         "Every job there was, newest first: how it ended, when, who started it and what it changed.\n"
         "Open one to read its plan, its output, its diffs and its checks. Undo plans the way back and shows it "
-        "before anything is changed. The last 50 jobs are kept, and longer what an undo still needs."
+        "before anything is changed. The last 50 jobs are kept, and longer what an undo still needs.\n"
+        "Jobs whose files are damaged stand at the end. They can't be opened or taken back."
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("history")]
 
@@ -79,12 +87,13 @@ class HistoryScreen(ShellScreen):
     async def _read(self) -> None:
         try:
             jobs = await asyncio.to_thread(self.shell.store.jobs)
+            damaged = await asyncio.to_thread(self.shell.store.unreadable)
         except PermissionError:
             self.query_one(Rows).set_rows([remark(Cell(_("Reading the history takes root."), "warn"))])
             return
         self._jobs = {job.id: job for job in jobs}
         signs = glyphs(self)
-        rows = [job_row(job, signs) for job in jobs]
+        rows = [*(job_row(job, signs) for job in jobs), *(unreadable_row(job, signs) for job in damaged)]
         self.query_one(Rows).set_rows(rows or [remark(Cell(_("No job ran yet."), "quiet"))])
         self.say_where(
             _("History") + (ngettext(": {n} job", ": {n} jobs", len(jobs)).format(n=len(jobs)) if jobs else "")
@@ -105,10 +114,22 @@ class HistoryScreen(ShellScreen):
         self.refresh_bindings()
 
     async def on_rows_opened(self, message: Rows.Opened) -> None:
-        if message.row is not None and message.row.id in self._jobs:
+        if message.row is None:
+            return
+        if message.row.id in self._jobs:
             from pi_installer_tui.screens.job import JobScreen
 
             await self.app.push_screen(JobScreen(message.row.id))
+            return
+        try:
+            self.shell.store.about(message.row.id)
+        except KeyError:  # it has been removed meanwhile
+            self._read()
+        except Unreadable as error:
+            from pi_installer_tui.screens.message import Problem
+
+            says = _("What it changed is as it is. Its folder can be looked at, and moved away, by hand.")
+            await self.app.push_screen(Problem(words.unreadable(error), _("Nothing was changed."), says))
 
     def action_undo(self) -> None:
         if (job := self._at_cursor()) is not None:

@@ -14,7 +14,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.screens.diffs import toned
+from pi_installer_tui.screens.diffs import noted, toned
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
@@ -103,7 +103,7 @@ class ReviewScreen(ShellScreen):
         if download:
             known = sum(d for d in download if d is not None)
             parts.append(
-                _("{size} to download").format(size=show.size(known))
+                _("{size} to download").format(size=words.size(known))
                 if None not in download
                 else _("an unknown size to download")
             )
@@ -194,10 +194,12 @@ class ReviewScreen(ShellScreen):
                 for package in preview.packages:
                     lines.append(Cell(f"{package.action:<9} {package.name} {package.version}".rstrip()))
                 if preview.download is not None:
-                    lines += [Cell(""), Cell(_("to download: {size}").format(size=show.size(preview.download)))]
+                    lines += [Cell(""), Cell(_("to download: {size}").format(size=words.size(preview.download)))]
                 if preview.disk is not None:
                     said = _("on the disk: {size} more") if preview.disk >= 0 else _("on the disk: {size} freed")
-                    lines.append(Cell(said.format(size=show.size(preview.disk))))
+                    lines.append(Cell(said.format(size=words.size(preview.disk))))
+                if preview.text:
+                    lines += [Cell(""), *noted(preview.text)]
             case _:
                 title = _("Step")
                 lines += [Prose(line) for line in preview.text.splitlines()]

@@ -1,4 +1,4 @@
-"""Statuses as signs, and times, sizes and counts as people read them. The words for events are in tasks/words.py."""
+"""Statuses as signs, and times and counts as people read them. The words for events are in tasks/words.py."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ from pi_installer_tui.i18n import _, ngettext
 if TYPE_CHECKING:
     from pi_installer_tui.console import Glyphs
     from pi_installer_tui.widgets.lines import Tone
-
-
-def size(count: int) -> str:
-    """Bytes as people read them: `1.4 MB`."""
-    value, unit = float(abs(count)), "B"
-    for larger in ("kB", "MB", "GB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
 def span(seconds: float) -> str:

@@ -13,7 +13,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pi_installer_tui.system.host import FileStat, Host, file_kind
@@ -122,6 +122,15 @@ class Files:
         except FileNotFoundError:
             return ()
 
+    def xattrs(self, path: str) -> dict[str, bytes]:
+        """The extended attributes of a regular file that are kept when it is replaced."""
+        at = self.at(path)
+        try:
+            with _named(path):
+                return _xattrs(at) if stat.S_ISREG(os.lstat(at).st_mode) else {}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
     def realpath(self, path: str) -> str:
         """Every link resolved, inside the root."""
         if self.root:
@@ -130,8 +139,12 @@ class Files:
 
     # changing -----------------------------------------------------------------------------------------------------
 
-    def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
+    def replace(
+        self, path: str, data: bytes, *, mode: int, uid: int, gid: int, xattrs: Mapping[str, bytes] | None = None
+    ) -> None:
         """Puts a file there, atomically and durably. Raises OSError, and then nothing has changed."""
+        if xattrs is None:
+            xattrs = self.xattrs(path)
         with _named(path), _folder(self.at(path)) as (folder, name):
             temporary = _temporary(name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -140,7 +153,10 @@ class Files:
                 try:
                     _write_all(descriptor, data)
                     self._own(descriptor, uid, gid)
-                    os.fchmod(descriptor, mode)  # after the owner: chown takes set-user-ID bits away
+                    # after the owner: chown takes capabilities and set-user-ID bits away
+                    for attribute, value in xattrs.items():
+                        _set_xattr(descriptor, attribute, value)
+                    os.fchmod(descriptor, mode)  # last: it sets the access list's mask (acl(5))
                     self._sync(descriptor)
                 finally:
                     os.close(descriptor)
@@ -238,6 +254,27 @@ def _folder(at: str) -> Iterator[tuple[int, str]]:
         os.close(descriptor)
 
 
+def _xattrs(at: str) -> dict[str, bytes]:
+    try:
+        return {
+            name: os.getxattr(at, name, follow_symlinks=False)
+            for name in os.listxattr(at, follow_symlinks=False)
+            if name.startswith("user.") or name in ("security.capability", "system.posix_acl_access")
+        }
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return {}
+
+
+def _set_xattr(descriptor: int, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(descriptor, name, value)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+
+
 def _temporary(name: str) -> str:
     ending = f".pi-installer-tui-{os.urandom(4).hex()}"
     return os.fsdecode(b"." + os.fsencode(name)[: _NAME_MAX - 1 - len(ending)]) + ending
@@ -263,11 +300,16 @@ class HostWithFiles(Host):
     async def listdir(self, path: str) -> tuple[str, ...]:
         return self._files.listdir(path)
 
+    async def xattrs(self, path: str) -> Mapping[str, bytes]:
+        return self._files.xattrs(path)
+
     async def realpath(self, path: str) -> str:
         return self._files.realpath(path)
 
-    async def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
-        self._files.replace(path, data, mode=mode, uid=uid, gid=gid)
+    async def replace(
+        self, path: str, data: bytes, *, mode: int, uid: int, gid: int, xattrs: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._files.replace(path, data, mode=mode, uid=uid, gid=gid, xattrs=xattrs)
 
     async def symlink(self, path: str, target: str) -> None:
         self._files.symlink(path, target)

@@ -156,15 +156,24 @@ class Host(ABC):
         """Sorted names in a folder; empty where it doesn't exist. Raises PermissionError, NotADirectoryError."""
 
     @abstractmethod
+    async def xattrs(self, path: str) -> Mapping[str, bytes]:
+        """The extended attributes of a file that are kept when it is replaced: user.*, capabilities, the access list
+        (acl(5)). Empty for anything else, and where the file system has none. Raises PermissionError."""
+
+    @abstractmethod
     async def realpath(self, path: str) -> str:
         """The path with every link in it resolved, as the machine sees it; parts that don't exist are kept."""
 
     # changing files (tasks/steps only) ----------------------------------------------------------------------------
 
     @abstractmethod
-    async def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
+    async def replace(
+        self, path: str, data: bytes, *, mode: int, uid: int, gid: int, xattrs: Mapping[str, bytes] | None = None
+    ) -> None:
         """Puts a file there, atomically and durably: a temporary file in the same folder, fsync, rename, fsync of
-        the folder. What was there, a link too, is replaced, never written through."""
+        the folder. What was there, a link too, is replaced, never written through.
+
+        xattrs: the extended attributes that it gets; None: those of the file that it replaces."""
 
     @abstractmethod
     async def symlink(self, path: str, target: str) -> None:

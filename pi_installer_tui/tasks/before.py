@@ -4,13 +4,14 @@ is durable at once."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,7 +36,8 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A path as it was. kind: file, directory, link, other, or "" where nothing was there."""
+    """A path as it was. kind: file, directory, link, other, or "" where nothing was there. xattrs: a file's extended
+    attributes (`Host.xattrs`), in base64."""
 
     path: str
     kind: FileKind | Literal[""]
@@ -46,6 +48,11 @@ class Kept:
     mtime_ns: int = 0
     target: str | None = None
     sha256: str = ""
+    xattrs: Mapping[str, str] = field(default_factory=dict)
+
+    def entry(self) -> dict[str, Any]:
+        """As it stands in the index; attributes only where there are some, so that earlier versions read it too."""
+        return {key: value for key, value in asdict(self).items() if key != "xattrs" or value}
 
 
 class Before:
@@ -142,7 +149,8 @@ class Before:
             await _clear(host, path, kept.kind)
             content = self.content(path)
             assert content is not None
-            await host.replace(path, content, mode=kept.mode, uid=kept.uid, gid=kept.gid)
+            xattrs = {name: base64.b64decode(value) for name, value in kept.xattrs.items()}
+            await host.replace(path, content, mode=kept.mode, uid=kept.uid, gid=kept.gid, xattrs=xattrs)
         elif kept.kind == "directory":
             if now is not None and now.kind != "directory":
                 await _remove(host, path)
@@ -230,7 +238,7 @@ class Before:
         index = {
             "version": VERSION,
             "complete": True,
-            "paths": [asdict(entry) for entry in kept.values()],
+            "paths": [each.entry() for each in kept.values()],
             "values": values,
         }
         data = json.dumps(index, ensure_ascii=True).encode("ascii")
@@ -243,6 +251,7 @@ async def _look(host: Host, path: str) -> tuple[Kept, bytes | None]:
     if found is None:
         return Kept(path, ""), None
     content = await host.read(path) if found.kind == "file" else None
+    xattrs = await host.xattrs(path) if found.kind == "file" else {}
     kept = Kept(
         path=path,
         kind=found.kind,
@@ -253,6 +262,7 @@ async def _look(host: Host, path: str) -> tuple[Kept, bytes | None]:
         mtime_ns=found.mtime_ns,
         target=found.target,
         sha256="" if content is None else hashlib.sha256(content).hexdigest(),
+        xattrs={name: base64.b64encode(value).decode("ascii") for name, value in xattrs.items()},
     )
     return kept, content
 

@@ -3,7 +3,7 @@ is not overwritten; the plan names it, with the difference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -24,6 +24,7 @@ from pi_installer_tui.tasks.steps import (
     Unit,
 )
 from pi_installer_tui.tasks.steps.base import Risk
+from pi_installer_tui.tasks.steps.data import listed
 from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.steps.probation import Wrapped
@@ -44,8 +45,11 @@ class _Left:
     unsure: set[str] = field(default_factory=set)
 
 
-async def plan_undo(store: Store, job: str, host: Host) -> Plan:
-    """The plan that takes a job back. Nothing is changed by planning. Raises KeyError."""
+async def plan_undo(store: Store, job: str, host: Host, *, delete_data: bool = False) -> Plan:
+    """The plan that takes a job back. Nothing is changed by planning. Raises KeyError, HostError.
+
+    delete_data: packages that the job brought in are purged with the data that was made since.
+    """
     summary = store.summary(job)
     about = store.about(job)
     plan = store.plan(job)
@@ -59,19 +63,35 @@ async def plan_undo(store: Store, job: str, host: Host) -> Plan:
         return _refused(plan, job, _("the job was run on another machine"))
     left = _left(store, job, plan)
     later = [each for each in store.jobs() if each.number > summary.number and each.changed and not each.undone_by]
-    return await _Undo(store, job, host, plan, left, later).plan()
+    return await _Undo(store, job, host, plan, left, later, delete_data).plan()
+
+
+def keeps_data(plan: Plan) -> tuple[str, ...]:
+    """The data, by name and size, for the sake of which a planned undo doesn't purge packages."""
+    keeping = {step.setting for step in plan.steps if isinstance(step, Restore) and step.data == "keep"}
+    return tuple(notice.text for notice in plan.notices if notice.setting in keeping)
 
 
 class _Undo:
     """The planning of one undo."""
 
-    def __init__(self, store: Store, job: str, host: Host, plan: Plan, left: _Left, later: list[JobSummary]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        job: str,
+        host: Host,
+        plan: Plan,
+        left: _Left,
+        later: list[JobSummary],
+        delete_data: bool,
+    ) -> None:
         self._store = store
         self._job = job
         self._host = host
         self._old = plan
         self._left = left
         self._later = later
+        self._delete_data = delete_data
         self._blocked: list[Blocked] = []
         self._notices: list[Notice] = []
         #: of each path: its fingerprint before the job, its present one, the settings it serves
@@ -88,7 +108,7 @@ class _Undo:
         for step in reversed(self._left.steps):
             restore = self._restore(step, stays)
             if restore is not None:
-                steps.append(restore)
+                steps.append(await self._with_data(restore, step, restored))
                 restored.update(dict.fromkeys(restore.files, step))
         if steps:
             steps += [again for step in self._left.steps if (again := _again(step)) is not None]
@@ -178,6 +198,30 @@ class _Undo:
             step=step.id,
             files=files,
         )
+
+    async def _with_data(self, restore: Restore, step: Step, given_back: Collection[str]) -> Restore:
+        """The same, told what to do with the data that packages made since, which is named."""
+        first = restore.first()
+        if not isinstance(first, InstallPackages) or not restore.takes_back():
+            return restore
+        found = await first.made_since(self._host, self._store.before(self._job, step.id), given_back)
+        data = listed(each for each in found if not each.beside)
+        beside = listed(each for each in found if each.beside)
+        packages = " ".join(first.packages)
+        told: list[str] = []
+        if data and not self._delete_data:
+            restore = restore.model_copy(update={"data": "keep"})
+            told.append(_("{packages}: removed, not purged, so that this stays: {data}"))
+        elif data or beside:
+            told.append(_("{packages}: purged; that deletes for good {data}"))
+            data = ", ".join(filter(None, (data, beside)))
+        if data and self._delete_data:
+            risks = (*restore.risks, *(() if "irreversible" in restore.risks else ("irreversible",)))
+            restore = restore.model_copy(update={"data": "delete", "risks": risks})
+        for text in told:
+            said = text.format(packages=packages, data=data)
+            self._notices.append(Notice(setting=step.setting, text=said))
+        return restore
 
     def _needed_later(self, step: Step) -> bool:
         """Whether a later job of ours builds on what isn't a file; it is named then."""

@@ -112,6 +112,16 @@ def unreadable(error: Unreadable) -> str:
     return _("{path} is damaged or missing; the job can't be read").format(path=error.path)
 
 
+def size(count: int) -> str:
+    """Bytes as people read them: `1.4 MB`."""
+    value, unit = float(abs(count)), "B"
+    for larger in ("kB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
 def what(job: JobSummary) -> str:
     """What a job changes, in a few words: `system.hostname, system.timezone`."""
     if job.undoes:

@@ -102,6 +102,23 @@ async def what_is_not_there_is_told_the_same_way(host: Host) -> None:
     await raises(ValueError, host.read("etc/hostname"))
 
 
+@case
+async def files_are_found_with_their_size_and_target(host: Host) -> None:
+    await host.mkdir("/etc/contract", mode=0o755, uid=0, gid=0)
+    await host.replace("/etc/contract/a file", b"12345", mode=0o644, uid=0, gid=0)
+    await host.symlink("/etc/contract/link", "a file")
+    argv = ["find", "-H", "/etc/contract", "-printf", r"%y\t%s\t%l\t%p\0"]
+    lines = sorted(line for line in (await said(host, *argv)).split("\0") if line and line[0] != "d")
+    assert lines == ["f\t5\t\t/etc/contract/a file", "l\t6\ta file\t/etc/contract/link"]
+    found = await host.stat("/etc/contract/link")
+    time = float(await said(host, "find", "/etc/contract/link", "-printf", "%T@"))
+    assert found is not None and abs(found.mtime_ns / 1e9 - time) < 1e-3
+    assert (await host.run(["find", "/etc/contract/nothing", "-printf", "%p"])).status == 1
+    for name in ("a file", "link"):
+        await host.remove(f"/etc/contract/{name}")
+    await host.remove("/etc/contract")
+
+
 # commands -----------------------------------------------------------------------------------------------------
 
 
@@ -409,6 +426,15 @@ async def what_apt_brings_for_others_is_marked_and_goes_with_them(host: Host) ->
     assert "Remv nginx-common" in await said(host, "apt-get", "-s", "autoremove")
     await said(host, "apt-get", "-y", "--purge", "autoremove")
     assert (await host.run(["dpkg-query", "-W", "nginx-common"])).status == 1
+
+
+@case
+async def folders_that_packages_share_name_their_owners(host: Host) -> None:
+    done = await host.run(["dpkg-query", "--search", "/var/lib", "/var/lib/no-such-folder"])
+    owners, _colon, path = done.stdout.strip().partition(": ")
+    assert path == "/var/lib" and "base-files" in owners.split(", ")
+    assert done.status == 1
+    assert done.stderr == "dpkg-query: no path found matching pattern /var/lib/no-such-folder\n"
 
 
 @case

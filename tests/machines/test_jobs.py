@@ -12,20 +12,10 @@ import pytest
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import Edit, EditFile, InstallPackages, Link, RemoveFile, Step, Unit, WriteFile
 
-from .machine import Machine
+from .machine import LEFT_OUT, Machine
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
 STATE = "/var/lib/pi-installer-tui"
-
-#: what a comparison of /etc leaves out: the list in docs/undo.md
-LEFT_OUT = {
-    *(f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")),
-    "/etc/ld.so.cache",
-    "/etc/.pwd.lock",
-    "/etc/.updated",
-    "/etc/mtab",
-    "/etc/adjtime",
-}
 
 #: starts, continues, cancels and undoes jobs as the program does
 SCRIPT = """\

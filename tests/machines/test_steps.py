@@ -10,9 +10,12 @@ import pytest
 
 from .conftest import REPOSITORY
 from .lab import Lab
-from .machine import CHECKOUT, Image, Machine
+from .machine import CHECKOUT, LEFT_OUT, Image, Machine
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
+
+#: a service with a configuration below /etc, a log, and data as soon as somebody saves some
+REDIS = {"kind": "install-packages", "id": "p", "packages": ["redis-server"]}
 
 GAMES = {"kind": "install-packages", "id": "p", "packages": ["sl", "tree"]}
 
@@ -52,13 +55,12 @@ class Steps:
 
     def state(self) -> dict[str, str]:
         """/etc as it lies on the disk, packages with their states and marks, and what runs."""
-        found = self.machine.listing("/etc")
-        found.pop("/etc/ld.so.cache", None)
+        found = {path: entry for path, entry in self.machine.listing("/etc").items() if path not in LEFT_OUT}
         query = ["dpkg-query", "-W", "-f", r"${binary:Package} ${db:Status-Abbrev} ${Version}\n"]
         found["packages"] = self.machine.run(query).stdout
         found["automatic"] = self.machine.run(["apt-mark", "showauto"]).stdout
         found["audit"] = self.machine.run(["dpkg", "--audit"]).stdout
-        found["cron"] = self.machine.run(["systemctl", "is-active", "cron"], check=False).stdout
+        found["running"] = self.machine.run(["systemctl", "is-active", "cron", "ssh", "sshd"], check=False).stdout
         return found
 
 
@@ -159,6 +161,27 @@ def test_undo_refuses_to_take_away_what_another_package_needs(unchanged: Steps) 
     assert unchanged.undo(library)[-1] == ["done", False]
 
 
+def test_undo_of_a_service_that_holds_no_data_leaves_etc_and_the_packages_as_they_were(unchanged: Steps) -> None:
+    unchanged.apply(REDIS)
+    assert unchanged.machine.run(["redis-cli", "ping"]).stdout == "PONG\n"
+    assert unchanged.undo(REDIS)[-1] == ["done", False]
+
+
+def test_undo_keeps_data_made_since_until_deleting_it_is_asked_for(unchanged: Steps) -> None:
+    unchanged.apply(REDIS)
+    for words in (["set", "name", "attic"], ["save"]):
+        unchanged.machine.run(["redis-cli", *words])
+    unchanged.machine.run(["systemctl", "stop", "redis-server"])
+    saved = unchanged.machine.read("/var/lib/redis/dump.rdb")
+    unchanged.undo(REDIS)
+    query = ["dpkg-query", "-W", "-f", r"${Package} ${db:Status-Status}\n", "redis-server", "redis-tools"]
+    assert "redis-server config-files" in unchanged.machine.run(query, check=False).stdout
+    assert unchanged.machine.read("/var/lib/redis/dump.rdb") == saved
+    # dpkg forgets a removed package without configuration files, so what is left is redis-server's
+    unchanged.undo({**REDIS, "data": "delete"})
+    assert unchanged.machine.run(["test", "-e", "/var/lib/redis"], check=False).status == 1
+
+
 @pytest.mark.parametrize("purge", [False, True], ids=["remove", "purge"])
 def test_a_removed_service_comes_back_with_its_files_and_links(unchanged: Steps, purge: bool) -> None:
     step = {"kind": "remove-packages", "id": "r", "packages": ["systemd-timesyncd"], "purge": purge}
@@ -166,9 +189,38 @@ def test_a_removed_service_comes_back_with_its_files_and_links(unchanged: Steps,
     assert unchanged.undo(step)[-1] == ["done", False]
 
 
+@pytest.mark.parametrize("purge", [False, True], ids=["remove", "purge"])
+@pytest.mark.parametrize("verbs", [("stop",), ("disable", "stop"), ("stop", "mask")], ids="-".join)
+def test_a_removed_service_comes_back_in_the_state_it_had(
+    unchanged: Steps, verbs: tuple[str, ...], purge: bool
+) -> None:
+    def state() -> tuple[dict[str, str], list[str]]:
+        words = [
+            unchanged.machine.run(["systemctl", ask, "systemd-timesyncd"], check=False).stdout
+            for ask in ("is-enabled", "is-active")
+        ]
+        return unchanged.machine.listing("/etc/systemd"), words
+
+    step = {"kind": "remove-packages", "id": "r", "packages": ["systemd-timesyncd"], "purge": purge}
+    for verb in verbs:
+        unchanged.machine.run(["systemctl", verb, "systemd-timesyncd"])
+    before = state()
+    unchanged.apply(step)
+    unchanged.undo(step)
+    after = state()
+    for verb in ("unmask", "enable", "start"):
+        unchanged.machine.run(["systemctl", verb, "systemd-timesyncd"])
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("cron.service", False), ("systemd-networkd.service", True), ("serial-getty@ttyS5.service", True)],
+    [
+        ("cron.service", False),
+        ("sshd.service", False),  # an alias of ssh.service, which goes with its links
+        ("systemd-networkd.service", True),
+        ("serial-getty@ttyS5.service", True),
+    ],
 )
 def test_a_units_undo_gives_back_the_exact_links(unchanged: Steps, name: str, wanted: bool) -> None:
     step = {"kind": "unit", "id": "u", "name": name, "enabled": wanted}

@@ -19,7 +19,7 @@ from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.checks import CommandSays
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import Reviewed
-from pi_installer_tui.tasks.steps import InstallPackages, Preview, RunCommand, WriteFile
+from pi_installer_tui.tasks.steps import InstallPackages, Preview, RemovePackages, RunCommand, WriteFile
 from pi_installer_tui.tasks.steps.base import PackageChange
 from pi_installer_tui.widgets.rows import Rows
 from pi_installer_tui.widgets.text import Text
@@ -239,6 +239,33 @@ async def test_history_opens_any_job_and_undoes_it(start: Start) -> None:
         await program.until(f"undo of {first}")
 
 
+@pytest.mark.parametrize(
+    ("key", "seen"), [("n", "removed, not purged, so that"), ("y", "purged; that deletes for good")]
+)
+async def test_undo_asks_by_name_and_size_before_it_deletes_data(start: Start, key: str, seen: str) -> None:
+    async with start() as program:
+        await program.ran(InstallPackages(id="fail2ban", setting="security.fail2ban", packages=("fail2ban",)))
+        await program.host.mkdir("/var/lib/fail2ban", mode=0o755, uid=0, gid=0)
+        await program.host.replace("/var/lib/fail2ban/bans", b"x" * 2500, mode=0o600, uid=0, gid=0)
+        await program.press("h")
+        await program.until("History: 1 job")
+        await program.press("u")
+        await program.until("Delete the data too that was made since?")
+        assert "/var/lib/fail2ban/bans (2.5 kB)" in " ".join(program.text.split())
+        await program.press(key)
+        await program.until("Review: undo of")
+        await program.until(seen)
+        await program.press("end")
+        await program.until("purge     fail2ban" if key == "y" else "remove    fail2ban")
+
+
+async def test_the_review_shows_what_comes_with_packages_beside_them(start: Start) -> None:
+    async with start() as program:
+        job = await program.ran(RemovePackages(id="gone", packages=("systemd-timesyncd",)))
+        program.app.show_undo(job)
+        await program.until("systemd-timesyncd.service enabled active")
+
+
 async def test_output_is_searched(start: Start) -> None:
     async with start() as program:
         await program.host.replace(
@@ -320,6 +347,23 @@ async def test_only_root_can_read_the_history_and_it_says_so(start: Start, monke
         monkeypatch.setattr(program.store, "jobs", refused)
         await program.press("h")
         await program.until("takes root")
+
+
+async def test_history_names_a_damaged_job_and_says_why_it_cant_be_opened(start: Start) -> None:
+    async with start() as program:
+        damaged = await program.ran(MOTD)
+        await program.ran(WriteFile(id="issue", setting="system.issue", path="/etc/issue", content="x\n"))
+        (program.store.folder(damaged) / "job.json").write_text("{")
+        await program.press("h")
+        await program.until("History: 1 job")
+        (line,) = [line for line in program.text.splitlines() if damaged in line]
+        assert "damaged" in line
+        assert "can't be read" in line
+        await program.press("end", "u", "enter")
+        await program.until("job.json is damaged")
+        await program.until("Nothing was changed.")
+        await program.press("enter", "q")
+        await program.until(lambda: isinstance(program.app.screen, HomeScreen))
 
 
 async def test_a_job_that_cant_be_read_says_so(start: Start) -> None:

@@ -98,7 +98,7 @@ class ReplayedHost(Host):
     async def _never(self, *_args: object, **_values: object) -> NoReturn:
         raise AssertionError("reading changes nothing")
 
-    announce = disk = replace = symlink = mkdir = remove = chmod = _never
+    announce = disk = xattrs = replace = symlink = mkdir = remove = chmod = _never
 
 
 def recording(name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -55,6 +56,22 @@ async def test_restoring_gives_back_content_kind_mode_owner_and_absence(machine:
     for path in reversed(before.paths()):
         await before.restore_path(path)
     assert {path: await fingerprint(machine, path) for path in PATHS} == as_it_was
+
+
+async def test_restoring_gives_back_exactly_the_attributes_that_a_file_had(machine: LocalHost, tmp_path: Path) -> None:
+    etc = Path(machine.address) / "etc"
+    os.setxattr(etc / "plain", "user.origin", b"by hand\xff")
+    before = await kept(machine, tmp_path / "before")
+    (etc / "plain").unlink()
+    (etc / "plain").write_text("another")
+    os.setxattr(etc / "secret", "user.origin", b"somebody else's")
+
+    for path in ("/etc/plain", "/etc/secret"):
+        await before.restore_path(path)
+    assert await machine.xattrs("/etc/plain") == {"user.origin": b"by hand\xff"}
+    assert await machine.xattrs("/etc/secret") == {}
+    index = json.loads((tmp_path / "before/index.json").read_text())
+    assert [entry["path"] for entry in index["paths"] if "xattrs" in entry] == ["/etc/plain"]
 
 
 async def test_only_the_paths_that_may_be_given_back_are(machine: LocalHost, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pi_installer_tui.cli.printing import Printer, clean, print_json, size
+from pi_installer_tui.cli.printing import Printer, clean, print_json
+from pi_installer_tui.tasks.words import size
 
 
 class Terminal(io.StringIO):

@@ -327,6 +327,14 @@ def test_mistakes_are_json_too(demo: Demo) -> None:
     assert document["failed"] and not document["changed"]
 
 
+def test_of_many_mistakes_the_first_50_are_told_and_json_has_all(demo: Demo) -> None:
+    text = "version: 1\nsystem: {" + ", ".join(f"no{n}: 1" for n in range(1000)) + "}\n"
+    lines = demo.run("plan", "-", given=text).stderr.splitlines()
+    assert lines[0].startswith("system.no0: ")
+    assert lines[50:] == ["... and 950 more"]
+    assert len(demo.json("plan", "-", given=text, status=3)["mistakes"]) == 1000
+
+
 @pytest.mark.parametrize("name", ["/nonexistent.yaml", "/", "/proc/self/mem", "a" * 300])
 def test_a_file_that_cannot_be_read_ends_with_3(demo: Demo, name: str) -> None:
     assert demo.run("plan", name).returncode == 3

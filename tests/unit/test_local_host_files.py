@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,46 @@ async def test_a_file_can_belong_to_somebody_else(host: LocalHost, tmp_path: Pat
         found = await host.stat(str(tmp_path / name))
         assert found is not None
         assert (found.uid, found.gid, found.mode) == (1234, 5678, mode)
+
+
+#: acl(5) as the kernel keeps it: rw for the owner, r for user 1234, none for the group, r as the mask, none for others
+ACCESS_LIST = struct.pack(
+    "<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 4, 1234, 4, 0, 2**32 - 1, 16, 4, 2**32 - 1, 32, 0, 2**32 - 1
+)
+#: capabilities(7), VFS_CAP_REVISION_2: net_bind_service, permitted and effective
+BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
+
+
+async def test_a_replaced_file_keeps_its_attributes_and_access_list(host: LocalHost, tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    await host.replace(path, b"one", mode=0o640, uid=UID, gid=GID)
+    had = {"user.origin": b"by hand\0", "system.posix_acl_access": ACCESS_LIST}
+    if UID == 0:
+        had["security.capability"] = BIND
+    for name, value in had.items():
+        os.setxattr(path, name, value)
+    os.setxattr(path, "user.empty", b"")
+    await host.replace(path, b"two", mode=0o640, uid=UID, gid=GID)
+    assert await host.xattrs(path) == {**had, "user.empty": b""}
+    assert await host.read(path) == b"two"
+
+
+async def test_a_new_mode_is_the_mask_of_a_kept_access_list(host: LocalHost, tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    await host.replace(path, b"one", mode=0o640, uid=UID, gid=GID)
+    os.setxattr(path, "system.posix_acl_access", ACCESS_LIST)
+    await host.replace(path, b"secret", mode=0o600, uid=UID, gid=GID)
+    assert (await host.xattrs(path))["system.posix_acl_access"] != ACCESS_LIST
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116
+
+
+async def test_a_link_hands_no_attributes_on(host: LocalHost, tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("")
+    os.setxattr(tmp_path / "target", "user.origin", b"x")
+    (tmp_path / "link").symlink_to("target")
+    assert await host.xattrs(str(tmp_path / "link")) == {}
+    await host.replace(str(tmp_path / "link"), b"new", mode=0o600, uid=UID, gid=GID)
+    assert await host.xattrs(str(tmp_path / "link")) == {}
 
 
 async def test_a_link_is_replaced_and_not_written_through(host: LocalHost, tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ from pi_installer_tui.tasks.steps import (
     StepError,
     Unit,
 )
+from pi_installer_tui.tasks.steps.diff import apart
 from pi_installer_tui.tasks.steps.packages import _HELD, _Apt
+
+from .replayed import ReplayedHost
 
 
 class Job:
@@ -109,6 +112,23 @@ async def test_the_preview_names_every_package_and_the_bytes_to_download(job: Jo
     assert await job.installed() == before
 
 
+async def test_the_preview_says_what_an_undo_leaves() -> None:
+    host = ReplayedHost({"commands": [], "files": {}, "stats": {}, "folders": {}, "programs": {}, "links": {}})
+    fields = r"${binary:Package}\t${db:Status-Status}\t${Version}\t${Installed-Size}\n"
+    host.say(["dpkg-query", "-W", "-f", fields], stdout="libssl3\tinstalled\t3.0.15\t6000\n")
+    host.say(["apt-mark", "showauto"])
+    wanted = ("--no-install-recommends", "install", "openssl")
+    brings = "Inst libssl3 [3.0.15] (3.0.16 Debian:12/stable [amd64])\nInst openssl (3.0.16 Debian:12/stable [amd64])\n"
+    host.say(["apt-get", "-s", "-q", *wanted], stdout=brings)
+    host.say(["apt-cache", "show", "--no-all-versions", "libssl3", "openssl"])
+    host.say(["apt-get", "-qq", "-y", "--print-uris", *wanted])
+    shown = await InstallPackages(id="p", packages=("openssl",)).preview(host, Overlay())
+    assert shown.text.splitlines() == [
+        "When this is undone, these stay upgraded: libssl3.",
+        "When this is undone, an account that a package made may stay.",
+    ]
+
+
 async def test_a_package_that_nobody_has_is_named_after_the_list_was_refreshed(job: Job) -> None:
     with pytest.raises(StepError) as caught:
         await job.apply(InstallPackages(id="p", packages=("no-such-package",)))
@@ -136,6 +156,25 @@ async def test_a_removed_package_comes_back(job: Job) -> None:
     assert (await step.preview(job.host, Overlay())).kind == "note"
     await job.undo(step)
     assert not await step.done(job.host)
+
+
+@pytest.mark.parametrize("purge", [False, True])
+@pytest.mark.parametrize("active", [False, True])
+async def test_a_removed_service_comes_back_enabled_and_running_as_it_was(job: Job, active: bool, purge: bool) -> None:
+    async def state() -> list[str]:
+        name = "systemd-timesyncd.service"
+        return [(await job.host.run(["systemctl", ask, name])).stdout for ask in ("is-enabled", "is-active")]
+
+    if not active:
+        await job.host.run(["systemctl", "disable", "--now", "systemd-timesyncd.service"], check=True)
+    before = await state()
+    step = RemovePackages(id="r", packages=("systemd-timesyncd",), purge=purge)
+    await job.apply(step)
+    told = await step.undo_preview(job.host, job.context().before)
+    assert told is not None
+    assert told.text == "systemd-timesyncd.service " + ("enabled active" if active else "disabled inactive")
+    await job.undo(step)
+    assert await state() == before
 
 
 async def test_what_others_need_is_not_removed(job: Job) -> None:
@@ -183,6 +222,13 @@ def test_while_it_tries_again_nothing_of_the_output_is_lost(job: Job) -> None:
     assert job.waits == ["373 python3"]
 
 
+def test_sentences_and_diffs_of_a_preview_are_told_apart() -> None:
+    diff = "--- /etc/a\n+++ /etc/a\n@@ -1 +1 @@\n-  x\n+  y\n"
+    assert apart("one\ntwo\n" + diff) == ("one\ntwo", diff)
+    assert apart(diff) == ("", diff)
+    assert apart("one") == ("one", "")
+
+
 # units, on the same machine -------------------------------------------------------------------------------------
 
 
@@ -199,6 +245,22 @@ async def test_a_units_undo_gives_back_its_links_and_whether_it_ran(job: Job, ac
     await job.apply(step)
     assert await step.done(job.host)
     assert await state() != before
+    await job.undo(step)
+    assert await state() == before
+
+
+async def test_a_unit_named_by_its_alias_is_stopped_and_comes_back(job: Job) -> None:
+    async def state() -> list[str]:
+        return [(await job.host.run(["systemctl", ask, "ssh.service"])).stdout for ask in ("is-enabled", "is-active")]
+
+    before = await state()
+    step = Unit(id="u", name="sshd.service", enabled=False, active=False)
+    assert (await step.preview(job.host, Overlay())).text.splitlines() == [
+        "systemctl disable ssh.service",
+        "systemctl stop ssh.service",
+    ]
+    await job.apply(step)
+    assert await state() == ["disabled\n", "inactive\n"]
     await job.undo(step)
     assert await state() == before
 

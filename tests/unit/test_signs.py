@@ -9,9 +9,10 @@ from rich.cells import cell_len
 
 from pi_installer_tui.console.glyphs import GLYPHS
 from pi_installer_tui.screens.glance import lines
-from pi_installer_tui.screens.signs import size, span
+from pi_installer_tui.screens.signs import span
 from pi_installer_tui.system.machine import Address, Architecture, Disk, Load, Machine, Memory, Power
 from pi_installer_tui.system.reading import MISSING, Known, Unknown
+from pi_installer_tui.tasks.words import size
 
 
 @pytest.mark.parametrize(

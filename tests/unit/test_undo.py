@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from pi_installer_tui.tasks.steps import (
     Unit,
 )
 from pi_installer_tui.tasks.store import Store
-from pi_installer_tui.tasks.undo import plan_undo
+from pi_installer_tui.tasks.undo import keeps_data, plan_undo
 
 from .jobs import Run, listing, make_machine, scripted, write
 
@@ -89,6 +90,17 @@ async def test_undo_restores_the_exact_bytes(store: Store, machine: LocalHost) -
     undo = await undone(store, machine, job)
     assert listing(machine) == as_it_was
     assert (store.summary(undo).undoes, store.summary(job).undone_by) == (job, undo)
+
+
+async def test_a_step_and_its_undo_keep_attributes(store: Store, machine: LocalHost, etc: Path) -> None:
+    for name in ("hostname", "old"):
+        os.setxattr(etc / name, "user.origin", b"by hand")
+    steps = (write("hostname", "attic\n"), RemoveFile(id="old", path="/etc/old"))
+    job = await apply(store, machine, Plan(steps=steps))
+    assert os.getxattr(etc / "hostname", "user.origin") == b"by hand"
+    await undone(store, machine, job)
+    assert os.getxattr(etc / "hostname", "user.origin") == b"by hand"
+    assert os.getxattr(etc / "old", "user.origin") == b"by hand"
 
 
 async def test_an_undo_can_be_undone_as_often_as_one_likes(store: Store, machine: LocalHost) -> None:
@@ -397,3 +409,138 @@ async def test_taking_packages_back_removes_where_they_were_downloaded_and_downl
 
     again = await plan_undo(store, await undone(store, demo, job), demo)
     assert [step.risks for step in again.steps] == [("download",), ("packages-removed",)]
+
+
+# data that packages made ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PI_INSTALLER_TUI_DEMO_PACE", "0")
+
+
+FAIL2BAN = InstallPackages(id="fail2ban", setting="security.fail2ban", packages=("fail2ban",))
+BANS = "/var/lib/fail2ban/fail2ban.sqlite3"
+
+
+async def state_of(host: DemoHost, package: str) -> str:
+    return (await host.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package])).stdout
+
+
+async def actions(store: Store, host: DemoHost, plan: Plan) -> set[str]:
+    return {change.action for preview in (await review(plan, host)).previews for change in preview.packages}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_data_made_since_is_named_by_size_and_stays(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN,)))
+    demo.machine.write(BANS, "x" * 2500)
+    plan = await plan_undo(store, job, demo)
+    assert await actions(store, demo, plan) == {"remove"}
+    assert [notice.text for notice in plan.notices] == [
+        f"fail2ban: removed, not purged, so that this stays: {BANS} (2.5 kB)"
+    ]
+    assert keeps_data(plan) == (plan.notices[0].text,)
+    await apply(store, demo, plan)
+    assert await state_of(demo, "fail2ban") == "config-files"
+    assert await demo.text(BANS) == "x" * 2500
+
+
+@pytest.mark.usefixtures("quick")
+async def test_data_is_deleted_when_that_was_asked_for_and_the_review_names_it(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN,)))
+    demo.machine.write(BANS, "x" * 2500)
+    demo.machine.write("/var/lib/fail2ban/more", "x" * 500)
+    plan = await plan_undo(store, job, demo, delete_data=True)
+    assert await actions(store, demo, plan) == {"purge"}
+    assert plan.steps[0].risks == ("irreversible",)
+    assert [notice.text for notice in plan.notices] == [
+        "fail2ban: purged; that deletes for good /var/lib/fail2ban (2 files, 3.0 kB)"
+    ]
+    assert keeps_data(plan) == ()
+    await apply(store, demo, plan)
+    assert await state_of(demo, "fail2ban") == ""
+    assert await demo.text(BANS) is None
+
+
+@pytest.mark.usefixtures("quick")
+async def test_logs_go_with_their_packages_and_the_review_names_them(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN,)))
+    demo.machine.write("/var/log/fail2ban/fail2ban.log", "x" * 100)
+    plan = await plan_undo(store, job, demo)
+    assert await actions(store, demo, plan) == {"purge"}
+    assert "deletes for good /var/log/fail2ban/fail2ban.log (100 B)" in plan.notices[0].text
+    await apply(store, demo, plan)
+    assert await state_of(demo, "fail2ban") == ""
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_the_job_wrote_for_its_packages_is_no_data_made_since(demo: DemoHost) -> None:
+    as_it_was = listing(demo)
+    store = Store(demo.state)
+    ours = write("jail", path="/etc/fail2ban/jail.local", content="[sshd]\nenabled = true\n")
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN, ours)))
+    plan = await plan_undo(store, job, demo)
+    assert await actions(store, demo, plan) == {"purge"}
+    assert plan.notices == ()
+    await apply(store, demo, plan)
+    assert listing(demo) == as_it_was
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_the_job_wrote_through_a_link_is_no_data_made_since(demo: DemoHost) -> None:
+    demo.machine.write("/etc/jails.conf", "[sshd]\n")
+    await demo.symlink("/etc/fail2ban", "jails.conf")
+    store = Store(demo.state)
+    ours = write("jail", path="/etc/fail2ban", content="[sshd]\nenabled = true\n")
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN, ours)))
+    assert await demo.text("/etc/jails.conf") == "[sshd]\nenabled = true\n"
+    plan = await plan_undo(store, job, demo)
+    assert await actions(store, demo, plan) == {"purge"}
+    assert plan.notices == ()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_configuration_somebody_wrote_since_stays(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    ours = write("jail", path="/etc/fail2ban/jail.local", content="[sshd]\nenabled = true\n")
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN, ours)))
+    demo.machine.write("/etc/fail2ban/jail.local", "by hand\n")
+    plan = await plan_undo(store, job, demo)
+    assert "/etc/fail2ban/jail.local (8 B)" in plan.notices[0].text
+    await apply(store, demo, plan)
+    assert await demo.text("/etc/fail2ban/jail.local") == "by hand\n"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_data_that_comes_between_review_and_removal_stays(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    job = await apply(store, demo, Plan(steps=(FAIL2BAN,)))
+    plan = (await reviewed(store, demo, job)).plan
+    demo.machine.write(BANS, "x" * 2500)
+    await Run(store, plan, demo).run()
+    assert await demo.text(BANS) == "x" * 2500
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_installation_done_again_and_taken_back_again_keeps_data_too(demo: DemoHost) -> None:
+    store = Store(demo.state)
+    first = await undone(store, demo, await apply(store, demo, Plan(steps=(FAIL2BAN,))))
+    again = await undone(store, demo, first)
+    assert await state_of(demo, "fail2ban") == "installed"
+    demo.machine.write(BANS, "x" * 2500)
+    plan = await plan_undo(store, again, demo)
+    assert await actions(store, demo, plan) == {"remove"}
+    await apply(store, demo, plan)
+    assert await demo.text(BANS) == "x" * 2500
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_purge_in_a_plan_names_the_data_that_it_deletes(demo: DemoHost) -> None:
+    demo.machine.write("/var/lib/rsync/state", "x" * 2500)
+    step = RemovePackages(id="rsync", packages=("rsync",), purge=True)
+    shown = await step.preview(demo, Overlay())
+    assert shown.text == "deletes for good: /var/lib/rsync/state (2.5 kB)"

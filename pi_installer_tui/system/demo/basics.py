@@ -388,6 +388,38 @@ async def cat(call: Call) -> int:
     return 0
 
 
+@player("find")
+async def find(call: Call) -> int:
+    """Everything in the folders, printed as -printf says (%y %s %T@ %l %p)."""
+    words = [word for word in call.argv[1:] if word != "-H"]
+    if words[-2:-1] != ["-printf"] or any(word.startswith("-") for word in words[:-2]):
+        raise Refused(f"find: unknown predicate `{' '.join(words)}'")
+    files, result = call.machine.files, 0
+    todo = [(path, files.realpath(path)) for path in reversed(words[:-2])]
+    while todo:
+        shown, path = todo.pop()
+        found = files.stat(path)
+        if found is None:
+            await call.err(f"find: ‘{shown}’: No such file or directory")
+            result = 1
+            continue
+        values = {
+            "%y": {"directory": "d", "link": "l", "file": "f"}.get(found.kind, "s"),
+            "%s": str(found.size),
+            "%T@": f"{found.mtime_ns / 1e9:.10f}",
+            "%l": found.target or "",
+            "%p": shown,
+            r"\t": "\t",
+            r"\n": "\n",
+            r"\0": "\0",
+        }
+        text = re.sub(r"%T@|%[yslp]|\\[tn0]", lambda match: values[match[0]], words[-1])  # noqa: B023
+        await call.out(text, end="")
+        if found.kind == "directory":
+            todo += [(f"{shown}/{name}", f"{path}/{name}") for name in reversed(files.listdir(path))]
+    return result
+
+
 @player("sleep")
 async def sleep(call: Call) -> int:
     await call.pause(float(call.argv[1]))

@@ -386,6 +386,17 @@ async def _configured(call: Call, name: str) -> None:
         await call.out("\n".join(said))
 
 
+def _remove_tree(machine: Machine, path: str) -> None:
+    """What the postrm of most packages does with their folders."""
+    found = machine.files.stat(path)
+    if found is not None and found.kind == "directory":
+        for name in machine.files.listdir(path):
+            _remove_tree(machine, f"{path}/{name}")
+        machine.remove(path)
+    elif found is not None and path.count("/") > 3:
+        machine.remove(path)
+
+
 async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> None:
     machine = call.machine
     step, at_step = 100 / (5 * len(gone)), 0
@@ -406,6 +417,9 @@ async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> 
                 units.set_active(machine, unit, False)
                 units.set_enabled(machine, unit, False)
                 machine.remove(f"{units.LIB}/{unit}.service")
+            if purge:
+                for folder in ("/var/lib", "/var/log", "/etc"):
+                    _remove_tree(machine, f"{folder}/{name}")
             set_status(machine, name, None if purge else "deinstall ok config-files")
             mark(machine, [name], auto=False)
     await call.out("Processing triggers for man-db (2.13.1-1) ...")
@@ -467,9 +481,29 @@ async def apt_cache(call: Call) -> int:
 @player("dpkg-query")
 async def dpkg_query(call: Call) -> int:
     options = call.options(
-        *("-W", "--show", "-l", "--list", "-s", "--status", "-L", "--listfiles", "-f=", "--showformat=", "--no-pager")
+        *("-W", "--show", "-l", "--list", "-s", "--status", "-L", "--listfiles", "-f=", "--showformat=", "--no-pager"),
+        *("-S", "--search", "-c", "--control-path"),
     )
+    if options.has("-S", "--search"):
+        return await _search(call, options.words)
+    if options.has("-c", "--control-path"):  # the recording has no packages' scripts
+        raise Refused("", 1)
     return await _query(call, options)
+
+
+#: what the recorded packages have in common
+_SHARED = ("/etc", "/srv", "/usr", "/var", "/var/cache", "/var/lib", "/var/log", "/var/spool")
+
+
+async def _search(call: Call, paths: Sequence[str]) -> int:
+    result = 0
+    for path in paths:
+        if path in _SHARED:
+            await call.out(f"base-files: {path}")
+        else:
+            await call.err(f"dpkg-query: no path found matching pattern {path}")
+            result = 1
+    return result
 
 
 @player("dpkg")

@@ -91,8 +91,10 @@ class DemoFiles(Files):
         uid, gid = self._noted().get(self.resolve(path, follow=False), (0, 0))
         return replace(found, uid=uid, gid=gid)
 
-    def replace(self, path: str, data: bytes, *, mode: int, uid: int, gid: int) -> None:
-        super().replace(path, data, mode=mode, uid=os.geteuid(), gid=os.getegid())
+    def replace(
+        self, path: str, data: bytes, *, mode: int, uid: int, gid: int, xattrs: Mapping[str, bytes] | None = None
+    ) -> None:
+        super().replace(path, data, mode=mode, uid=os.geteuid(), gid=os.getegid(), xattrs=xattrs)
         self._note(path, uid, gid)
 
     def symlink(self, path: str, target: str) -> None:

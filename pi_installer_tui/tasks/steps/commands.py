@@ -6,7 +6,7 @@ import contextlib
 import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -204,8 +204,8 @@ class Unit(StepBase):
             words.append(_("start"))
         return clipped("{name} {path}", self.name, name=", ".join(words) or _("leave"))
 
-    def commands(self) -> tuple[tuple[str, ...], ...]:
-        """The commands that it runs, in their order."""
+    def commands(self, name: str = "") -> tuple[tuple[str, ...], ...]:
+        """The commands that it runs, in their order. name: the unit's own, where the step has an alias."""
         verbs = [] if self.enabled is None else ["enable" if self.enabled else "disable"]
         if self.active is False:
             verbs.append("stop")
@@ -215,7 +215,7 @@ class Unit(StepBase):
             verbs.append("reload-or-restart" if self.active else "try-reload-or-restart")
         elif self.active:
             verbs.append("start")
-        return tuple(("systemctl", verb, self.name) for verb in verbs)
+        return tuple(("systemctl", verb, name or self.name) for verb in verbs)
 
     def paths(self) -> tuple[str, ...]:
         return ()
@@ -231,19 +231,19 @@ class Unit(StepBase):
         return {f"unit:{self.name}": ",".join(words)}
 
     async def preview(self, host: Host, overlay: Overlay) -> Preview:
-        back = []
+        name, back = await _own_name(host, self.name), []
         if self.enabled is not None:
-            word = await _ask(host, "is-enabled", self.name)
+            word = await _ask(host, "is-enabled", name)
             if self.enabled != (word in _ENABLED):
                 back.append("disable" if self.enabled else "enable")
         if self.active is not None:
-            word = await _ask(host, "is-active", self.name)
+            word = await _ask(host, "is-active", name)
             if self.active != (word in _ACTIVE):
                 back.append("stop" if self.active else "start")
         if (self.restart or self.reload) and "stop" not in back:
             back.append("try-restart" if self.restart else "try-reload-or-restart")
-        text = "\n".join(shown(argv) for argv in self.commands())
-        return Preview("command", text, undo_text="\n".join(shown(("systemctl", verb, self.name)) for verb in back))
+        text = "\n".join(shown(argv) for argv in self.commands(name))
+        return Preview("command", text, undo_text="\n".join(shown(("systemctl", verb, name)) for verb in back))
 
     async def done(self, host: Host) -> bool:
         if self.restart or self.reload:
@@ -259,14 +259,18 @@ class Unit(StepBase):
 
     async def capture(self, context: StepContext) -> None:
         if self.enabled is not None:
-            context.before.put("enabled", await _ask(context.host, "is-enabled", self.name))
+            # an alias is gone as soon as the unit is disabled
+            name = await _own_name(context.host, self.name)
+            context.before.put("name", name)
+            context.before.put("enabled", await _ask(context.host, "is-enabled", name))
             context.before.put("links", await _links(context.host))
         if self.active is not None:
             context.before.put("active", await _ask(context.host, "is-active", self.name))
 
     async def apply(self, context: StepContext) -> None:
         await _reload_manager(context, self.name)
-        for argv in self.commands():
+        name = context.before.get("name") or await _own_name(context.host, self.name)
+        for argv in self.commands(name):
             context.reached(f"unit:{argv[1]}")
             await run(context, argv)
         if self.enabled is not None:
@@ -275,54 +279,59 @@ class Unit(StepBase):
 
     def way_back(self, before: Kept) -> tuple[Back, ...]:
         enabled, active = before.get("enabled"), before.get("active")
+        name = str(before.get("name") or self.name)
         back: list[Back] = []
         if active is not None and active not in _ACTIVE:
-            back.append(Run(("systemctl", "stop", self.name), offline=True))
+            back.append(Run(("systemctl", "stop", name), offline=True))
         if enabled is not None:
             verb = "enable" if enabled in ("enabled", "alias") else "disable"
-            back.append(Run(("systemctl", verb, self.name), offline=True))
+            back.append(Run(("systemctl", verb, name), offline=True))
             links: Mapping[str, str] = before.get("links") or {}
-            back += [PutLink(path, target) for path, target in links.items() if target and self._names(path, target)]
+            back += [PutLink(path, target) for path, target in links.items() if target and _link_of(name, path, target)]
         if active in _ACTIVE:
-            back.append(Run(("systemctl", "start", self.name), offline=True))
+            back.append(Run(("systemctl", "start", name), offline=True))
         return tuple(back)
-
-    def _names(self, path: str, target: str) -> bool:
-        return self.name in (posixpath.basename(path), posixpath.basename(target))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         host = context.host
         enabled, active = before.get("enabled"), before.get("active")
-        if await _ask(host, "is-enabled", self.name) == "not-found":
+        name = before.get("name") or self.name
+        if await _ask(host, "is-enabled", name) == "not-found":
             return
-        runs = await _ask(host, "is-active", self.name) in _ACTIVE
+        runs = await _ask(host, "is-active", name) in _ACTIVE
         if active is not None and active not in _ACTIVE and runs:
             context.reached("unit:stop")
-            await run(context, ("systemctl", "stop", self.name))
+            await run(context, ("systemctl", "stop", name))
         if enabled is not None:
             was, left, now = before.get("links") or {}, before.get("links-after") or {}, await _links(host)
             own = [path for path in {*was, *left} if was.get(path) != left.get(path) == now.get(path)] if left else []
-            if await _ask(host, "is-enabled", self.name) != enabled:
+            if await _ask(host, "is-enabled", name) != enabled:
                 verb = "enable" if enabled in ("enabled", "alias") else "disable"
                 context.reached(f"unit:{verb}")
-                await run(context, ("systemctl", verb, self.name))
+                await run(context, ("systemctl", verb, name))
             await _restore_links(context, was, own)
         if active in _ACTIVE and not runs:
             context.reached("unit:start")
-            await run(context, ("systemctl", "start", self.name))
+            await run(context, ("systemctl", "start", name))
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
         enabled, active = before.get("enabled"), before.get("active")
+        name = before.get("name") or self.name
         verbs = []
-        runs = await _ask(host, "is-active", self.name) in _ACTIVE
+        runs = await _ask(host, "is-active", name) in _ACTIVE
         if active is not None and active not in _ACTIVE and runs:
             verbs.append("stop")
-        if enabled is not None and await _ask(host, "is-enabled", self.name) != enabled:
+        if enabled is not None and await _ask(host, "is-enabled", name) != enabled:
             verbs.append("enable" if enabled in ("enabled", "alias") else "disable")
         if active in _ACTIVE and not runs:
             verbs.append("start")
-        text = "\n".join(shown(("systemctl", verb, self.name)) for verb in verbs)
+        text = "\n".join(shown(("systemctl", verb, name)) for verb in verbs)
         return Preview("command", text) if text else None
+
+
+def _link_of(unit: str, path: str, target: str) -> bool:
+    """Whether a link below /etc/systemd/system is one of this unit's."""
+    return unit in (posixpath.basename(path), posixpath.basename(target))
 
 
 async def _ask(host: Host, question: str, unit: str) -> str:
@@ -332,6 +341,12 @@ async def _ask(host: Host, question: str, unit: str) -> str:
     if not word and question == "is-enabled":  # before systemd 253 it names a missing unit on standard error only
         return "not-found"
     return word or "unknown"
+
+
+async def _own_name(host: Host, unit: str) -> str:
+    """The name of the unit that an alias stands for (sshd.service: ssh.service)."""
+    answer = await host.run(["systemctl", "show", "--property=Id", unit])
+    return answer.stdout.strip().removeprefix("Id=") or unit
 
 
 async def _reload_manager(context: StepContext, unit: str) -> None:
@@ -379,3 +394,25 @@ async def _restore_links(context: StepContext, was: Mapping[str, str], own: Sequ
             await host.symlink(path, was[path])
     if wrong:
         await run(context, ("systemctl", "daemon-reload"))
+
+
+async def unit_states(host: Host, names: Sequence[str]) -> dict[str, Any]:
+    """How units are enabled and whether they run, as JSON for `restore_units`."""
+    words = {name: [await _ask(host, question, name) for question in ("is-enabled", "is-active")] for name in names}
+    return {"units": words, "links": await _links(host)}
+
+
+async def restore_units(context: StepContext, kept: Mapping[str, Any]) -> None:
+    """Gives units that are there again the links they had, and starts or stops them. Others' links stay."""
+    host, units, was = context.host, kept["units"], kept["links"]
+    now = await _links(host)
+    own = set()
+    for path in {*was, *now}:
+        ends = {each.rpartition("/")[2] for each in (path, was.get(path, ""), now.get(path, ""))}
+        if was.get(path) != now.get(path) and ends & {*units}:
+            own |= {path, path.rpartition("/")[0]}
+    await _restore_links(context, was, sorted(own - {_LINKS}))
+    for name, (_enabled, active) in units.items():
+        runs = await _ask(host, "is-active", name) in _ACTIVE
+        if runs != (active in _ACTIVE):
+            await run(context, ("systemctl", "stop" if runs else "start", name))

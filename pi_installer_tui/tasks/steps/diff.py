@@ -31,6 +31,13 @@ def _escaped(char: str) -> str:
     return f"\\x{number:02x}" if number <= 0xFF else f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
+def apart(text: str) -> tuple[str, str]:
+    """The sentences of a preview's text, and the diffs that come after them."""
+    lines = text.splitlines(keepends=True)
+    at = next((n for n, line in enumerate(lines) if line.startswith("--- ")), len(lines))
+    return "".join(lines[:at]).rstrip("\n"), "".join(lines[at:])
+
+
 def clipped(template: str, path: str, *, name: str = "") -> str:
     """A phrase about a path and a name, at most 70 characters: what is too long loses its beginning."""
     path, name = printable(path), printable(name)

@@ -20,7 +20,8 @@ from pydantic import Field
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.host import Host, HostError
 from pi_installer_tui.tasks.steps.base import Before, Overlay, PackageChange, Preview, StepBase, StepContext, StepError
-from pi_installer_tui.tasks.steps.commands import Tail, run, shown
+from pi_installer_tui.tasks.steps.commands import Tail, restore_units, run, shown, unit_states
+from pi_installer_tui.tasks.steps.data import Data, Marks, listed, made, marks
 from pi_installer_tui.tasks.steps.diff import clipped, printable
 
 #: Debian Policy 5.6.1; a last `-` would mean "remove" to apt-get
@@ -54,6 +55,9 @@ _GRACE = 30.0
 
 #: a line of `apt-get -s` (apt-pkg/algorithms.cc): Inst name [old] (new origin [arch])
 _SIMULATED = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
+
+#: a unit's file in a package (systemd.unit(5)); of templates only their instances have a state
+_UNIT = re.compile(r"^(?:/usr)?/lib/systemd/system/([^/@]+\.(?:service|socket|timer|path))$")
 
 _INSTALLED = frozenset({"installed", "triggers-pending", "triggers-awaited"})
 
@@ -316,8 +320,11 @@ class _Packages(StepBase):
         if before.get(f"intended-{number}") is None:
             return
         with contextlib.suppress(HostError):
-            before.put(f"brought-{number}", self._came(before, await _packages(context.host)))
+            brought = self._came(before, await _packages(context.host))
+            before.put(f"brought-{number}", brought)
             before.put(f"automatic-{number}", sorted(await _automatic(context.host)))
+            if brought:
+                before.put(f"data-{number}", await marks(context.host, brought))
 
     def _came(self, before: Before, there: Mapping[str, _Package]) -> list[str]:
         """The packages that apt was to bring in and that weren't there before."""
@@ -375,10 +382,15 @@ def _listed(names: Collection[str]) -> str:
 
 class InstallPackages(_Packages):
     """Packages that must be there. Undo removes exactly those that this step brought in, and gives back the automatic
-    marks; upgraded ones stay upgraded."""
+    marks; upgraded ones stay upgraded.
+
+    data: what its undo does where data was made since. look: purge where there is none, else remove. keep: remove.
+          delete: purge.
+    """
 
     kind: Literal["install-packages"] = "install-packages"
     recommends: bool = False
+    data: Literal["look", "keep", "delete"] = "look"
 
     def describe(self) -> str:
         text = ngettext("install the package {path}", "install the packages {path}", len(self.packages))
@@ -402,7 +414,11 @@ class InstallPackages(_Packages):
         there = {_base(package.name): package.size for package in (await _packages(host)).values() if package.installed}
         disk = sum(size - there.get(name, 0) for name, size in sizes.items()) * 1024 if sizes else None
         download = await _download(host, *self._arguments(missing))
-        return Preview("packages", note, packages=simulated.changes, download=download, disk=disk)
+        notes = [note] if note else []
+        if upgraded := simulated.named("upgrade"):
+            notes.append(_("When this is undone, these stay upgraded: {packages}.").format(packages=_listed(upgraded)))
+        notes.append(_("When this is undone, an account that a package made may stay."))
+        return Preview("packages", "\n".join(notes), packages=simulated.changes, download=download, disk=disk)
 
     async def done(self, host: Host) -> bool:
         missing, automatic = await self._missing(host)
@@ -461,13 +477,26 @@ class InstallPackages(_Packages):
         ended = brought and len(brought) == len(_runs(before, "intended"))
         return [name for name in (brought[-1] if ended else self._came(before, there)) if name in there]
 
+    async def made_since(self, host: Host, before: Before, given_back: Collection[str] = ()) -> tuple[Data, ...]:
+        """The data that a purge of what the step brought in would delete, and that wasn't there when it was through.
+        given_back: paths that will be as they were. Raises HostError."""
+        was: dict[str, Any] = before.get("packages") or {}
+        names = [name for name in self._going(before, await _packages(host)) if name not in was]
+        runs = len(_runs(before, "intended"))
+        known: Marks | None = before.get(f"data-{runs - 1}")
+        return await made(host, names, known, given_back)
+
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
         was: dict[str, Any] = before.get("packages") or {}
         there = await _packages(host)
         names = self._going(before, there)
-        changes = tuple(PackageChange(name, "remove" if name in was else "purge") for name in names)
+        keeps = {*was} if self.data != "keep" else {*names}
+        changes = tuple(PackageChange(name, "remove" if name in keeps else "purge") for name in names)
         size = sum(there[name].size for name in names)
         return Preview("packages", packages=changes, download=0, disk=-size * 1024) if names else None
+
+    async def _holds_data(self, host: Host, before: Before) -> bool:
+        return any(not each.beside for each in await self.made_since(host, before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         was: dict[str, Any] = before.get("packages") or {}
@@ -478,9 +507,11 @@ class InstallPackages(_Packages):
             if others := {name for name in simulated.named("remove", "purge") if _base(name) not in own}:
                 raise StepError("needed-by-others", packages=_listed(names), others=_listed(others))
             kept = [name for name in names if name in was]  # their configuration was there before
+            if self.data == "keep" or (self.data == "look" and await self._holds_data(context.host, before)):
+                kept = names
             apt = _Apt(context, "remove")
             try:
-                for verb, some in (("purge", [n for n in names if n not in was]), ("remove", kept)):
+                for verb, some in (("purge", [n for n in names if n not in kept]), ("remove", kept)):
                     if some:
                         await apt.run("--no-auto-remove", verb, *some)
             except asyncio.CancelledError:
@@ -492,7 +523,8 @@ class InstallPackages(_Packages):
 
 class RemovePackages(_Packages):
     """Packages that must not be there; their configuration goes too with `purge`. Refused where others would go with
-    them. Undo installs them again, in the same version where it can be had, with the files they had in /etc."""
+    them. Undo installs them again, in the same version where it can be had, with the files they had in /etc and their
+    units enabled and running as they were."""
 
     kind: Literal["remove-packages"] = "remove-packages"
     purge: bool = False
@@ -508,7 +540,9 @@ class RemovePackages(_Packages):
         simulated = await _simulate(host, *self._arguments(there))
         self._refuse(simulated)
         size = sum(package.size for package in (await _packages(host)).values() if package.name in there)
-        return Preview("packages", packages=simulated.changes, download=0, disk=-size * 1024)
+        lost = await made(host, there, None) if self.purge else ()
+        note = _("deletes for good: {data}").format(data=listed(lost)) if lost else ""
+        return Preview("packages", note, packages=simulated.changes, download=0, disk=-size * 1024)
 
     async def done(self, host: Host) -> bool:
         return not await self._there(host)
@@ -532,13 +566,17 @@ class RemovePackages(_Packages):
 
     async def capture(self, context: StepContext) -> None:
         await super().capture(context)
+        units: list[str] = []
         for name in await self._there(context.host):
-            listed = await context.host.run(["dpkg-query", "--listfiles", name])
-            for path in listed.stdout.splitlines() if listed.ok else ():
+            shipped = await context.host.run(["dpkg-query", "--listfiles", name])
+            for path in shipped.stdout.splitlines() if shipped.ok else ():
+                units += _UNIT.findall(path)
                 if path.startswith("/etc/"):
                     found = await context.host.stat(path)
                     if found is not None and found.kind in ("file", "link"):
                         await context.before.save_path(path)
+        if units and await context.host.systemd():
+            context.before.put("units", await unit_states(context.host, units))
 
     def _phase(self) -> str:
         return "remove"
@@ -567,6 +605,8 @@ class RemovePackages(_Packages):
                     await mend(context)
                 raise
         await super().undo(context, before)
+        if gone and (units := before.get("units")):
+            await restore_units(context, units)
         await self._restore_marks(context, before)
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
@@ -574,7 +614,9 @@ class RemovePackages(_Packages):
         there = {name for name, package in (await _packages(host)).items() if package.installed}
         gone = [name for name in was if _base(name) in self.packages and was[name][0] in _INSTALLED]
         changes = tuple(PackageChange(name, "install", was[name][1]) for name in gone if name not in there)
-        return Preview("packages", packages=changes) if changes else None
+        units = (before.get("units") or {}).get("units", {})
+        note = ", ".join(f"{name} {' '.join(state)}" for name, state in units.items())
+        return Preview("packages", note, packages=changes) if changes else None
 
 
 async def _download(host: Host, *arguments: str) -> int | None:

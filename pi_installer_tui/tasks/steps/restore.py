@@ -26,6 +26,7 @@ from pi_installer_tui.tasks.steps.base import (
 from pi_installer_tui.tasks.steps.commands import RunCommand, Unit
 from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
+from pi_installer_tui.tasks.steps.packages import InstallPackages
 from pi_installer_tui.tasks.store import Store
 from pi_installer_tui.tasks.way_back import Back, Run, paths_back
 
@@ -43,6 +44,7 @@ class Restore(StepBase):
     directory `state`, are all it needs.
 
     files: the paths it gives back. Others that the step kept were changed by somebody else since, and stay.
+    data: what becomes of data that packages made since, see InstallPackages.
 
     Where that step is itself a Restore, what comes back is the work of the first job: its files as they were then, and
     what isn't a file by doing it again.
@@ -53,6 +55,7 @@ class Restore(StepBase):
     job: JobId
     step: StepId
     files: tuple[AbsolutePath, ...] = ()
+    data: Literal["look", "keep", "delete"] = "look"
 
     def original(self) -> StepBase:
         """The step that is taken back. Raises StepError."""
@@ -114,7 +117,7 @@ class Restore(StepBase):
         if first.kind in FILE_STEPS:
             return Preview("diff", diff, path) if diff else Preview("note", _("nothing changes"), path)
         if self.takes_back():
-            what = await first.undo_preview(host, kept)
+            what = await self._told(first).undo_preview(host, kept)
         else:
             what = await first.preview(host, Overlay(files=dict(overlay.files)))
         if what is not None and what.kind in ("command", "packages"):
@@ -143,7 +146,11 @@ class Restore(StepBase):
             await context.before.save_path(path)
 
     async def apply(self, context: StepContext) -> None:
-        await self.original().undo(context, self.kept(context.host))
+        await self._told(self.original()).undo(context, self.kept(context.host))
+
+    def _told(self, step: StepBase) -> StepBase:
+        """A step that knows what to do with data when it is taken back."""
+        return step.model_copy(update={"data": self.data}) if isinstance(step, Restore | InstallPackages) else step
 
     def way_back(self, before: Kept) -> tuple[Back, ...]:
         first = self.first()
@@ -161,7 +168,7 @@ class Restore(StepBase):
     async def undo(self, context: StepContext, before: Before) -> None:
         first = self.first()
         if not self.takes_back():
-            await first.undo(context, before)
+            await self._told(first).undo(context, before)
             return
         if first.kind not in FILE_STEPS and not await first.done(context.host):
             await first.apply(context)
