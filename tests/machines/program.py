@@ -95,3 +95,44 @@ def assert_address(machine: Machine, host: int) -> None:
     routes = json.loads(says(machine, "ip", "-json", "-4", "route", "show", "default"))
     assert [r["gateway"] for r in routes] == [machine.network.gateway]
     assert machine.ssh(["hostname"], address=address_of(machine, host)).ok
+
+
+NETPLAN = "/etc/netplan/50-cloud-init.yaml"
+
+
+def with_netplan(machine: Machine, renderer: str) -> None:
+    """netplan in place of NetworkManager's own profile, rendering to it or to networkd."""
+    machine.run(["apt-get", "update", "-qq"])
+    machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "netplan.io"])
+    network = machine.network
+    machine.write(
+        NETPLAN,
+        f"# the way home\nnetwork:\n  version: 2\n  renderer: {renderer}\n  ethernets:\n    eth0:\n"
+        f"      addresses: [{machine.addr}/{network.subnet.prefixlen}]  # fixed\n"
+        f"      routes:\n        - to: default\n          via: {network.gateway}\n"
+        f"      nameservers: {{addresses: [{network.nameservers[0]}]}}\n",
+        0o600,
+    )
+    machine.run(["sh", "-c", "rm /etc/NetworkManager/system-connections/*"])
+    if renderer == "networkd":
+        with_networkd(machine)
+    reboot(machine)
+    until(lambda: machine.ssh(["true"], check=False).ok)
+
+
+def with_networkd(machine: Machine) -> None:
+    machine.run(["systemctl", "disable", "NetworkManager.service"])
+    machine.run(["systemctl", "enable", "systemd-networkd.service"])
+
+
+def with_networkd_alone(machine: Machine) -> None:
+    """systemd-networkd with a file of its own in place of NetworkManager."""
+    network = machine.network
+    machine.write(
+        "/etc/systemd/network/10-eth0.network",
+        f"[Match]\nName=eth0\n\n[Network]\n# home\nAddress={machine.addr}/{network.subnet.prefixlen}\n"
+        f"Gateway={network.gateway}\nDNS={network.nameservers[0]}\n",
+    )
+    with_networkd(machine)
+    reboot(machine)
+    until(lambda: machine.ssh(["true"], check=False).ok)

@@ -11,6 +11,7 @@ import pytest
 
 from .machine import Image, Machine
 from .program import (
+    NETPLAN,
     Before,
     address_of,
     apply,
@@ -23,6 +24,8 @@ from .program import (
     tui,
     undo,
     until,
+    with_netplan,
+    with_networkd_alone,
 )
 
 #: systemd-timesyncd doesn't start in a container, which has its host's clock; here it only has to run
@@ -280,33 +283,6 @@ def test_a_profile_that_lies_in_memory_gets_a_file_and_its_undo_takes_it_away(pi
 
 # the other backends -------------------------------------------------------------------------------------------------
 
-NETPLAN = "/etc/netplan/50-cloud-init.yaml"
-
-
-def with_netplan(machine: Machine, renderer: str) -> None:
-    """netplan in place of NetworkManager's own profile, rendering to it or to networkd."""
-    machine.run(["apt-get", "update", "-qq"])
-    machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "netplan.io"])
-    network = machine.network
-    machine.write(
-        NETPLAN,
-        f"# the way home\nnetwork:\n  version: 2\n  renderer: {renderer}\n  ethernets:\n    eth0:\n"
-        f"      addresses: [{machine.addr}/{network.subnet.prefixlen}]  # fixed\n"
-        f"      routes:\n        - to: default\n          via: {network.gateway}\n"
-        f"      nameservers: {{addresses: [{network.nameservers[0]}]}}\n",
-        0o600,
-    )
-    machine.run(["sh", "-c", "rm /etc/NetworkManager/system-connections/*"])
-    if renderer == "networkd":
-        with_networkd(machine)
-    reboot(machine)
-    until(lambda: machine.ssh(["true"], check=False).ok)
-
-
-def with_networkd(machine: Machine) -> None:
-    machine.run(["systemctl", "disable", "NetworkManager.service"])
-    machine.run(["systemctl", "enable", "systemd-networkd.service"])
-
 
 @pytest.mark.parametrize("renderer", ["NetworkManager", "networkd"])
 def test_netplan_is_written_at_the_top_of_its_chain(pi: Machine, renderer: str) -> None:
@@ -335,15 +311,7 @@ def test_netplan_is_written_at_the_top_of_its_chain(pi: Machine, renderer: str) 
 
 
 def test_networkd_on_its_own_is_written_in_its_file(pi: Machine) -> None:
-    network = pi.network
-    pi.write(
-        "/etc/systemd/network/10-eth0.network",
-        f"[Match]\nName=eth0\n\n[Network]\n# home\nAddress={pi.addr}/{network.subnet.prefixlen}\n"
-        f"Gateway={network.gateway}\nDNS={network.nameservers[0]}\n",
-    )
-    with_networkd(pi)
-    reboot(pi)
-    until(lambda: pi.ssh(["true"], check=False).ok)
+    with_networkd_alone(pi)
     before = Before(pi)
     system = {"network": {"eth0": static(pi, 202, dns=["9.9.9.9", "1.1.1.1"], ipv6="disabled")}}
 
