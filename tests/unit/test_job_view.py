@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from pi_installer_tui.screens.watch import MOST, JobView, Watch
 from pi_installer_tui.tasks.events import (
     CancelRequested,
@@ -25,6 +27,7 @@ from pi_installer_tui.tasks.events import (
     WaitOver,
 )
 from pi_installer_tui.tasks.journal import Journal
+from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.store import Store
 
@@ -121,6 +124,27 @@ def pouring(folder: Path, changed: Callable[[str], None], last_key: Callable[[],
     journal.append(JobEnded(outcome="done"))
     journal.close()
     return Watch(store, job, changed, last_key)
+
+
+async def test_while_the_worker_lives_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    job = store.create(Plan(), who="maria", host_kind="local", host_address="/")
+    lock = Lock(store.folder(job) / "worker.lock")
+    assert lock.take("")
+    again: list[str] = []
+    monkeypatch.setattr(Store, "progress", lambda _store, job: again.append(job))
+    watch = Watch(store, job, lambda _job: None)
+    following = asyncio.create_task(watch.follow())
+    journal = Journal(store.journal(job))
+    for n in range(25):
+        journal.append(Output(step="a", text=f"line {n}\n"))
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1.5)  # it prints nothing for a while
+    journal.append(JobEnded(outcome="done"))
+    await following
+    assert (watch.view.total, watch.view.outcome, again) == (25, "done", [])
+    journal.close()
+    lock.release()
 
 
 async def test_output_waits_for_the_answer_of_a_key(tmp_path: Path) -> None:
