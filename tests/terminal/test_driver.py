@@ -160,6 +160,16 @@ def test_keys_are_answered_while_output_pours(tmp_path: Path) -> None:
         assert sorted(waits)[2] < 0.25, waits
 
 
+def test_a_frame_that_no_key_asked_for_comes_as_fast_as_the_line_is(tmp_path: Path) -> None:
+    with start("serial", tmp_path, baud=115200) as line:
+        line.until("Sample", 20.0)
+        assert line.until("Quit") < 1.0
+        line.settle(0.5)
+        line.resize(80, 40)
+        line.until(lambda _: not line.text.strip() or "Sample" in line.screen.display[0])
+        assert line.until(lambda _: "Quit" in line.screen.display[39]) < 1.5
+
+
 @pytest.mark.parametrize("key", ["\x08", "\x7f"])
 def test_both_backspaces_delete(key: str, tmp_path: Path) -> None:
     with start("serial", tmp_path) as line:
