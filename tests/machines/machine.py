@@ -141,7 +141,7 @@ class Machine:
         file.chmod(mode)
 
     def start(self, seconds: float = 120) -> None:
-        """Boot it and wait until systemd says that all is started, and NetworkManager's connections are up. MachineError
+        """Boot it and wait until systemd says that all is started, NetworkManager's connections too. MachineError
         after `seconds`."""
         if self.running:
             return
