@@ -5,26 +5,34 @@ docs/performance.md; the exit status is 1 when a goal is missed. Needs root, for
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import machine, output
+from benchmarks import machine
 from benchmarks.terminal import environment, python
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks import jobs
+from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.steps import RunCommand
 from pi_installer_tui.tasks.store import Store
 from tests.terminal.line import Line
 
 BAUD = 115_200
-#: milliseconds from a key to the last byte of its answer, at BAUD
+#: milliseconds from a key to the last byte of its answer, at BAUD, and how many keys are pressed
 KEY_GOAL = 60.0
+KEYS = 60
+#: prints without end, as fast as a job can take it; no character stands below the same one
+FLOOD = Plan(
+    modules=("system",),
+    steps=(RunCommand(id="flood", argv=("base64", "-w", "70", "/dev/urandom"), probe="repeatable"),),
+)
 
 WORDS = {True: "yes", False: "**no**"}
 CASES = ("open home", "cursor key in a list", "next field", "open a module", "live refresh", "nothing changes")
@@ -54,10 +62,29 @@ from textual.drivers.linux_driver import LinuxDriver
 from pi_installer_tui import app
 from pi_installer_tui.console.probe import look
 app.CellDriver = LinuxDriver
-sys.exit(app.run(demo=True, read_only=False, profile=look(os.environ)))
+profile = look(os.environ)
+"""
+_OURS = """
+import os, sys
+from pi_installer_tui.console.probe import look, prepare
+profile = look(os.environ)
+prepare(profile, os.environ)
+from pi_installer_tui import app
+"""
+_RUN = "sys.exit(app.run(demo=True, read_only=False, profile=profile))"
+#: writes a dot to a file for each time that Home's live values were read and drawn
+_COUNTED = """
+glance = app.HomeScreen._glance
+async def counted(self, names):
+    await glance(self, names)
+    with open(os.environ["REFRESHES"], "a") as file:
+        file.write(".")
+app.HomeScreen._glance = counted
 """
 OURS = python("-m", "pi_installer_tui", "--demo")
-STOCK = python("-c", _STOCK)
+STOCK = python("-c", _STOCK + _RUN)
+#: as many refreshes are compared as there are between two looks at the addresses
+REFRESHES = 5
 
 
 def sent(line: Line, keys: str, there: Callable[[str], bool] | str = lambda _: True, quiet: float = 0.6) -> int:
@@ -70,22 +97,13 @@ def sent(line: Line, keys: str, there: Callable[[str], bool] | str = lambda _: T
 
 
 def costs(argv: list[str], console: Console) -> dict[str, float]:
-    """Bytes for each of CASES."""
+    """Bytes for each of CASES but the refresh."""
     found: dict[str, float] = {}
     environ = environment(PI_INSTALLER_TUI_DEMO_PACE="0", **console.environ)
     with Line(argv, environ, *console.size, answers=True) as line:
         line.until("throttled", 30.0)
         line.settle(0.8)
         found["open home"] = len(line.received)
-        refreshes = []
-        for _ in range(2):
-            before = len(line.received)
-            end = time.monotonic() + 10.5
-            while time.monotonic() < end:
-                line.read(0.2)
-            ticks = 10.5 / (5.0 if console.environ["TERM"].startswith("vt") else 2.0)
-            refreshes.append((len(line.received) - before) / ticks)
-        found["live refresh"] = max(refreshes)
         found["open a module"] = sent(line, "\r", "/etc/hostname:1")
         found["next field"] = median(sent(line, "\t") for _ in range(3))
         before = len(line.received)
@@ -98,6 +116,20 @@ def costs(argv: list[str], console: Console) -> dict[str, float]:
         sent(line, "\r", "Europe/Oslo")
         found["cursor key in a list"] = median(sent(line, "\x1b[B") for _ in range(5))
     return found
+
+
+def refresh(start: str, console: Console) -> float:
+    """Bytes of one refresh of Home's live values, the mean of REFRESHES, however long they take."""
+    with tempfile.TemporaryDirectory() as folder:
+        count = Path(folder, "refreshes")
+        environ = environment(PI_INSTALLER_TUI_DEMO_PACE="0", REFRESHES=str(count), **console.environ)
+        with Line(python("-c", start + _COUNTED + _RUN), environ, *console.size) as line:
+            line.until("throttled", 30.0)
+            line.settle(0.8)
+            before, so_far = len(line.received), count.stat().st_size
+            line.until(lambda _: count.stat().st_size >= so_far + REFRESHES, 60.0)
+            line.settle(0.8)
+            return (len(line.received) - before) / (count.stat().st_size - so_far)
 
 
 def others(console: Console) -> list[tuple[str, str, float]]:
@@ -131,41 +163,44 @@ class Latency:
     flooded: tuple[float, ...]
 
 
-def answered(line: Line, key: str, changed: Callable[[], object]) -> float:
-    """Milliseconds until what a key changes has crossed the line."""
-    before = changed()
+def marked(line: Line) -> list[int]:
+    """The rows whose mark is in reverse video: where the cursor of a list stands, two for a moment while it moves."""
+    return [y for y in range(2, 22) if any(line.screen.buffer[y][x].reverse for x in range(6))]
+
+
+def moved(line: Line, key: str) -> float:
+    """Milliseconds from a cursor key to the last byte of the cursor's new place, the old one being empty."""
+    before = marked(line)
     pressed = time.monotonic()
     line.send(key)
-    line.until(lambda _: changed() != before, 10.0)
-    last = line.last_byte_at
-    return (last - pressed) * 1000
+    while len(now := marked(line)) != 1 or now == before:
+        if time.monotonic() > pressed + 10.0:
+            raise TimeoutError(f"{key!r} moved nothing; the screen:\n{line.text}")
+        line.read_piece(0.5)
+    return (line.last_byte_at - pressed) * 1000
 
 
-def marked(line: Line, rows: Iterable[int]) -> list[bool]:
-    """Which rows are drawn in reverse video: where the cursor of a list stands."""
-    return [any(line.screen.buffer[y][x].reverse for x in range(4, 12)) for y in rows]
-
-
-def latency() -> Latency:
-    """At BAUD on a VT220: cursor keys in a list, and keys while a job prints as fast as it can."""
+def at_rest() -> Iterator[float]:
+    """Cursor keys on the form of a module, each to the very last byte that follows."""
     environ = environment(TERM="vt220", COLORTERM="", PI_INSTALLER_TUI_DEMO_PACE="0")
-    idle = []
     with Line(OURS, environ, baud=BAUD) as line:
         line.until("throttled", 30.0)
         line.settle(0.8)
         sent(line, "\r", "/etc/hostname:1")
-        for n in range(20):
-            idle.append(
-                answered(
-                    line, "\x1b[B" if n < 8 else "\x1b[A" if n < 15 else "\x1b[B", lambda: marked(line, range(3, 18))
-                )
-            )
-            line.settle(0.2)
+        for n in range(KEYS):
+            pressed = time.monotonic()
+            moved(line, "\x1b[A" if n % 8 > 3 else "\x1b[B")
+            line.settle(0.3)
+            yield (line.last_byte_at - pressed) * 1000
+
+
+def amid_output() -> Iterator[float]:
+    """Cursor keys on the screen of a job whose output fills the line: the cursor goes from the output to a step and
+    back, the rows of output follow it."""
     with tempfile.TemporaryDirectory() as folder:
         store, host = Store(Path(folder)), LocalHost()
-        job = store.create(output.plan(output.KEY_LINES), who="b", host_kind=host.kind, host_address=host.address)
+        job = store.create(FLOOD, who="b", host_kind=host.kind, host_address=host.address)
         environ = environment(TERM="vt220", COLORTERM="", PI_INSTALLER_TUI_STATE=folder)
-        flooded: list[float] = []
         with Line(python("-m", "pi_installer_tui"), environ, baud=BAUD) as line:
             line.until("Last changes", 30.0)
             line.settle(0.5, most=3.0)
@@ -176,15 +211,19 @@ def latency() -> Latency:
             line.until("Output", 10.0)
             line.settle(0.5, most=3.0)
             asyncio.run(jobs.launch(store, job, host))
-            line.until("Unpacking", 20.0)
-            while store.summary(job).open and len(flooded) < 30:
-                line.settle(0.05, most=0.2)
-                key = "\x1b[A" if len(flooded) % 2 else "\x1b[B"
-                flooded.append(answered(line, key, lambda: marked(line, range(3, 14))))
-            with contextlib.suppress(jobs.JobError):  # it has ended by itself
+            line.until("lines", 20.0)
+            try:
+                for n in range(KEYS):
+                    line.read(0.25 + n % 7 * 0.013)  # not in step with the output's refreshes
+                    yield moved(line, "\x1b[A" if n % 2 else "\x1b[B")
+            finally:
                 asyncio.run(jobs.cancel(store, job, "b"))
-            line.settle(0.5, most=5.0)
-    return Latency(tuple(idle), tuple(flooded))
+                line.settle(1.0, most=10.0)
+
+
+def latency() -> Latency:
+    """At BAUD on a VT220: with nothing else to do, and while a job prints as fast as it can."""
+    return Latency(tuple(at_rest()), tuple(amid_output()))
 
 
 def main() -> int:
@@ -193,6 +232,7 @@ def main() -> int:
     print(f"{machine.describe()}.\n")
     for console in CONSOLES:
         ours, stock = costs(OURS, console), costs(STOCK, console)
+        ours["live refresh"], stock["live refresh"] = refresh(_OURS, console), refresh(_STOCK, console)
         print(f"### {console.name}\n\n| bytes | goal | ours | stock Textual | times less | met |\n{'|---' * 6}|")
         for case, goal in zip(CASES, console.goals or (None,) * len(CASES), strict=True):
             times = stock[case] / ours[case] if ours[case] else float("inf")
@@ -209,6 +249,7 @@ def main() -> int:
         for program, case, size in others(console):
             print(f"- {program}, {case}: {size:.0f} bytes")
         print(flush=True)
+    print(f"Load {os.getloadavg()[0]:.1f}.\n")
     found = latency()
     print(f"### From a key to its last byte, {BAUD} baud, vt220\n\n| | goal | median | slowest | met |\n{'|---' * 5}|")
     for name, values in (("nothing else going on", found.idle), ("a job prints as fast as it can", found.flooded)):

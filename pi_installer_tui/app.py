@@ -114,7 +114,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         from pi_installer_tui.screens.watch import Watch
 
         if job not in self._watches:
-            watch = Watch(self.store, job, self.job_changed.publish)
+            watch = Watch(self.store, job, self.job_changed.publish, lambda: self._last_key)
             self._watches[job] = watch
             self._follow(watch)
         return self._watches[job]

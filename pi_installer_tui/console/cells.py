@@ -7,12 +7,13 @@ show. `Painter` knows what the terminal shows and encodes the difference of a ro
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-from rich.cells import get_character_cell_size
+from rich.cells import get_character_cell_size, split_graphemes
 
 #: a colour as Textual writes it: None the terminal's own, 0..255 an index, (r, g, b)
 Colour: TypeAlias = int | tuple[int, int, int] | None
@@ -78,6 +79,40 @@ def _extended(codes: Iterator[int]) -> Colour:
     if form == 2:
         return (next(codes, 0), next(codes, 0), next(codes, 0))
     return None
+
+
+#: Latin letters, line drawing and blocks: each a cell wide, and never joined to a neighbour
+_SIMPLE: Final = re.compile("[ -~\u00a0-\u02ff\u2500-\u259f]*")
+#: what joins or alters emoji (UTS #51): variation selectors, zero width joiner, skin tones; and the halves of flags
+_JOINED: Final = re.compile("[\ufe00-\ufe0f\u200d\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
+
+
+def clusters(text: str) -> Iterator[tuple[str, int]]:
+    """The characters of a text, each with the combining characters after it and its width in cells."""
+    if _SIMPLE.fullmatch(text):
+        for char in text:
+            yield char, 1
+    else:
+        for start, end, size in split_graphemes(text)[0]:
+            yield unicodedata.normalize("NFC", text[start:end]), size
+
+
+@lru_cache(maxsize=1024)
+def agreed(text: str) -> str:
+    """The same width without the emoji sequences whose width terminals disagree about: their first emoji alone, filled
+    with a blank where the sequence was wider; a flag is its two letters."""
+    if not _JOINED.search(text):
+        return text
+    out: list[str] = []
+    for start, end, size in split_graphemes(text)[0]:
+        cluster = text[start:end]
+        if _JOINED.search(cluster):
+            first = cluster[0]
+            if "\U0001f1e6" <= first <= "\U0001f1ff":
+                first = chr(ord(first) - 0x1F1E6 + ord("A"))
+            cluster = "" if _JOINED.match(first) else first + " " * (size - get_character_cell_size(first))
+        out.append(cluster)
+    return "".join(out)
 
 
 @dataclass
@@ -175,8 +210,7 @@ class Canvas:
         else:
             row = self.rows[y] if 0 <= y < self.height else Row.blank(width)
             cell = self._cell
-            for char in self._text(text):
-                size = get_character_cell_size(char)
+            for char, size in clusters(self._text(agreed(text))):
                 if size == 0:
                     if 0 < x <= width and row.chars[x - 1]:
                         row.chars[x - 1] += char

@@ -82,6 +82,8 @@ class CellDriver(LinuxDriver):
         self._touched: dict[int, float] = {}
         self._first_touch = self._last_touch = 0.0
         self._line_free = 0.0
+        #: rows of the frame that is being sent, and when it was begun
+        self._frame: set[int] = set()
         self._frame_at = 0.0
         self._measuring = False
         self._typed: asyncio.Queue[events.Key] = asyncio.Queue()
@@ -99,6 +101,7 @@ class CellDriver(LinuxDriver):
             text=translator(profile.glyph_set, profile.font),
         )
         self._painter = Painter(width, height, profile.abilities, _encoder(profile.glyph_set))
+        self._frame = set()
         self._small = (width, height) != (self._canvas.width, self._canvas.height)
         self._look_at(0, 0)
 
@@ -387,7 +390,7 @@ class CellDriver(LinuxDriver):
         """Seconds until the drawing is worth sending: Textual paints in several passes."""
         now = time.monotonic()
         quiet = min(self._last_touch + _SETTLE, self._first_touch + _SETTLE_MOST) - now
-        if now - self._key_at < _AFTER_KEY:
+        if self._frame or now - self._key_at < _AFTER_KEY:
             return quiet
         return max(quiet, self._frame_at + 1 / self.profile.fps - now)
 
@@ -397,19 +400,22 @@ class CellDriver(LinuxDriver):
         rows: list[tuple[int, Row]] = []
         while (y := self._next_row()) is not None:
             del self._touched[y]
+            self._frame.discard(y)
             rows.append((y, self._shown(y)))
             if self.profile.baud:
                 break
         return rows
 
     def _next_row(self) -> int | None:
-        """After a key press the row that changed with it and least; otherwise from the top."""
+        """After a key press the row that changed with it and least; otherwise those of a frame from the top."""
         if not self._touched:
             return None
         now = time.monotonic()
         if now - self._key_at >= _AFTER_KEY:
-            self._frame_at = now
-            return min(self._touched)
+            if not self._frame:
+                self._frame = set(self._touched)
+                self._frame_at = now
+            return min(self._frame)
 
         def cost(y: int) -> tuple[bool, int]:
             have, want = self._painter.front[y], self._shown(y)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -25,7 +26,7 @@ from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
 from pi_installer_tui.widgets.panel import Line, Panel
 from pi_installer_tui.widgets.rows import Row, Rows, heading
-from pi_installer_tui.widgets.text import Text, TextPane, printable
+from pi_installer_tui.widgets.text import Text, TextLine, TextPane, printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import JobView, Watch
@@ -258,21 +259,20 @@ class JobScreen(ShellScreen):
     def _draw_output(self, view: JobView, pane: TextPane, fresh: bool) -> None:
         if fresh:
             self._drawn = view.total
-            lines = [Cell(line) for _step, line in view.output]
+            lines: list[TextLine] = [line for _step, line in view.output]
             if not lines and view.outcome:
                 lines = [Cell(_("No command printed anything."), "quiet")]
             pane.set(_("Output"), lines)
             pane.text.action_last()
         elif (new := view.total - self._drawn) > 0:
             self._drawn = view.total
-            kept = len(view.output)
-            start = max(0, kept - new)
-            pane.text.append([Cell(printable(view.output[n][1])) for n in range(start, kept)])
+            start = max(0, len(view.output) - new)
+            pane.text.append([line for _step, line in islice(view.output, start, None)])
         pane.note = _("{n} lines").format(n=view.total) if view.total else ""
 
     def _draw_step(self, name: str, view: JobView, pane: TextPane) -> None:
         state = view.steps.get(name)
-        lines = [Cell(self._step_title(name), "strong")]
+        lines: list[TextLine] = [Cell(self._step_title(name), "strong")]
         if state is not None and state.ended and state.started:
             lines.append(
                 Cell(
@@ -291,7 +291,7 @@ class JobScreen(ShellScreen):
             lines += [Cell(""), Prose(self._stayed(view, failure.partly))]
         if diff := self._diffs.get(name):
             lines += [Cell(""), *toned(diff)]
-        printed = [Cell(line) for step, line in view.output if step == name]
+        printed = [line for step, line in view.output if step == name]
         if printed:
             lines += [Cell(""), Cell(_("It printed:"), "quiet"), *printed]
         pane.set(_("Step"), lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MOST = 5000
 #: seconds between two looks of the screen
 BEAT = 0.1
+#: seconds that a key's answer has for itself; as long as BEAT output comes in between two such rests
+ANSWER = 0.06
 
 StepStatus = Literal["todo", "running", "done", "nothing", "failed", "skipped"]
 
@@ -130,15 +133,20 @@ class JobView:
 
 
 class Watch:
-    """Follows one job. changed: called after events came in, at most once a beat, and at the end. The view's outcome
-    is `interrupted` when its worker died."""
+    """Follows one job. changed: called after events came in, at most once a beat, and at the end. last_key: when the
+    last key was pressed (time.monotonic): its answer goes before output. The view's outcome is `interrupted` when its
+    worker died."""
 
-    def __init__(self, store: Store, job: str, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, job: str, changed: Callable[[str], None], last_key: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self.job = job
         self.view = JobView()
         self.over = False
         self._store = store
         self._changed = changed
+        self._last_key = last_key
+        self._rested = 0.0
         self._told = 0.0
         self._later: asyncio.TimerHandle | None = None
 
@@ -152,9 +160,9 @@ class Watch:
                     self.view.apply(event)
                     if n % 200 == 199:
                         self._tell()
-                        await asyncio.sleep(0)
+                        await self._give_way()
                 self._tell()
-                await asyncio.sleep(0)
+                await self._give_way()
             if not self.view.outcome:
                 self.view.outcome = "interrupted"
                 self.view.wait = None
@@ -164,13 +172,28 @@ class Watch:
                 self._later.cancel()
             self._changed(self.job)
 
+    def _rest(self) -> float:
+        """Seconds that belong to the answer of a key."""
+        now = time.monotonic()
+        return self._last_key() + ANSWER - now if now > self._rested + BEAT else 0.0
+
+    async def _give_way(self) -> None:
+        rest = self._rest()
+        await asyncio.sleep(max(0.0, rest))
+        if rest > 0:
+            self._rested = time.monotonic()
+
     def _tell(self) -> None:
-        loop = asyncio.get_running_loop()
         if self._later is None:
-            wait = max(0.0, self._told + BEAT - loop.time())
-            self._later = loop.call_later(wait, self._now)
+            self._tell_in(self._told + BEAT - time.monotonic())
+
+    def _tell_in(self, seconds: float) -> None:
+        self._later = asyncio.get_running_loop().call_later(max(0.0, seconds), self._now)
 
     def _now(self) -> None:
+        if (rest := self._rest()) > 0:
+            self._tell_in(rest)
+            return
         self._later = None
-        self._told = asyncio.get_running_loop().time()
+        self._told = time.monotonic()
         self._changed(self.job)

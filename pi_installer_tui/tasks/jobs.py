@@ -133,6 +133,7 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
     while True:
         batch = reader.read()
         if batch:
+            looks = 0
             ended = isinstance(batch[-1], JobEnded)
             yield batch
             await asyncio.sleep(0)
@@ -140,13 +141,19 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
         if ended:
             return
         looks += 1
-        if looks % 10 == 0 and store.status(job) not in ("queued", "running", "waiting"):
+        if looks % 10 == 0 and not await _goes_on(store, job):
             with contextlib.suppress(PermissionError):
                 settle(store, job)
             if not (batch := reader.read()):
                 return  # it died
             yield batch
         await asyncio.sleep(LOOK)
+
+
+async def _goes_on(store: Store, job: str) -> bool:
+    """Whether more events will come. The status is asked for only where no worker lives, and beside the loop: the
+    journal is read again for it, which is long where a command printed much."""
+    return store.alive(job) or await asyncio.to_thread(store.status, job) in ("queued", "running", "waiting")
 
 
 async def _start(store: Store, job: str, host: Host, *, resume: bool, at_boot: bool = False) -> None:

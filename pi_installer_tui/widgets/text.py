@@ -38,14 +38,24 @@ _FOUND = Style(reverse=True)
 _CURRENT = Style(reverse=True, bold=True, underline=True)
 
 
+#: a line as it is given: a text alone is one in the plain tone
+TextLine = Cell | str
+
+
 def printable(text: str) -> str:
     """A line without what would move the cursor or can't be seen: tabs as blanks, other control characters as `?`."""
     text = text.expandtabs()
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
+def _cell(line: TextLine) -> Cell:
+    """A line as it is drawn."""
+    return Cell(printable(line)) if isinstance(line, str) else Cell(printable(line.text), line.tone)
+
+
 class Text(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lines, each in one tone. It follows its end until it is scrolled away from it."""
+    """Lines, each in one tone. It follows its end until it is scrolled away from it. Of thousands of lines only those
+    that are seen cost anything."""
 
     DEFAULT_CSS = """
     Text { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size: 0 1; }
@@ -65,20 +75,19 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._source: Sequence[Cell] = ()
-        self._lines: list[Cell] = []
-        self._widest = 0
+        self._source: Sequence[TextLine] = ()
+        self._lines: list[TextLine] = []
         self._left = 0
         self._wanted = ""
         self._found = -1
         self.follow = False
 
     @property
-    def lines(self) -> Sequence[Cell]:
+    def lines(self) -> Sequence[TextLine]:
         """What is kept."""
         return self._lines
 
-    def set_lines(self, lines: Sequence[Cell]) -> None:
+    def set_lines(self, lines: Sequence[TextLine]) -> None:
         """Another text, from its start."""
         self._source = lines
         self._found = -1
@@ -86,7 +95,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
         self._lay_out()
         self.scroll_to(y=0, animate=False, immediate=True, force=True)
 
-    def append(self, lines: Iterable[Cell]) -> None:
+    def append(self, lines: Iterable[TextLine]) -> None:
         """More lines at the end."""
         at_end = self.follow
         self._lines.extend(lines)
@@ -104,14 +113,14 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
     def _lay_out(self) -> None:
         width = max(10, self.scrollable_content_region.width - 2)
         self._lines = []
-        for cell in self._source:
-            text = printable(cell.text)
-            if isinstance(cell, Prose):
+        for line in self._source:
+            if isinstance(line, Prose):
+                text = printable(line.text)
                 indent = " " * (len(text) - len(text.lstrip(" ")))
                 pieces = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
-                self._lines += [Cell(piece, cell.tone) for piece in pieces]
+                self._lines += [Cell(piece, line.tone) for piece in pieces]
             else:
-                self._lines.append(Cell(text, cell.tone))
+                self._lines.append(line)
         del self._lines[:-MOST]
         self.virtual_size = Size(0, len(self._lines))
         self.refresh()
@@ -156,7 +165,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
     def action_right(self) -> None:
         top = self.scroll_offset.y
         seen = self._lines[top : top + self.size.height]
-        widest = max((cell_len(c.text) for c in seen), default=0)
+        widest = max((cell_len(_cell(line).text) for line in seen), default=0)
         self._left = min(max(0, widest - self.size.width + 2), self._left + 20)
         self.refresh()
 
@@ -184,7 +193,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
         count = len(self._lines)
         for n in range(1, count + 1):
             at = (self._found + by * n) % count
-            if self._wanted in self._lines[at].text.casefold():
+            if self._wanted in _cell(self._lines[at]).text.casefold():
                 self._found = at
                 self.follow = False
                 self.scroll_to_region(Region(0, at, 1, 1), animate=False, force=True, immediate=True)
@@ -201,7 +210,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
         index = y + self.scroll_offset.y
         if index >= len(self._lines):
             return Strip.blank(width)
-        cell = self._lines[index]
+        cell = _cell(self._lines[index])
         style = STYLES[cell.tone]
         text = cell.text[self._left :] if self._left else cell.text
         segments = [Segment(" ")]
@@ -256,7 +265,7 @@ class TextPane(Vertical):
         yield self.heading
         yield self.text
 
-    def set(self, title: str, lines: Sequence[Cell], *, note: str = "") -> None:
+    def set(self, title: str, lines: Sequence[TextLine], *, note: str = "") -> None:
         """Another text."""
         self.heading.title = title
         self.note = note

@@ -25,7 +25,7 @@ _NAMED = {"enter", "escape", "tab", "shift+tab", "up", "down", "left", "right"}
 _PAGES = {"home", "end", "pageup", "pagedown", "delete"}
 
 
-def _ours() -> Iterator[type[DOMNode]]:
+def ours() -> Iterator[type[DOMNode]]:
     """Every screen and widget class of the program."""
     yield PiInstallerApp
     for package in (pi_installer_tui.screens, pi_installer_tui.widgets):
@@ -42,22 +42,22 @@ def test_docs_keys_is_what_the_registry_says() -> None:
 
 def test_every_binding_of_every_screen_and_widget_comes_from_the_registry() -> None:
     known = {(a.id, a.keys, a.action) for a in ACTIONS}
-    for cls in _ours():
+    for cls in ours():
         for binding in cls.__dict__.get("BINDINGS", ()):
             assert isinstance(binding, Binding), cls
             assert (binding.id, binding.key, binding.action) in known, f"{cls.__name__}: {binding}"
 
 
 def test_every_action_that_a_key_calls_exists() -> None:
-    for cls in _ours():
+    for cls in ours():
         for binding in cls.__dict__.get("BINDINGS", ()):
             target, _dot, name = binding.action.partition("(")[0].rpartition(".")
-            answering = [PiInstallerApp] if target == "app" else [c for c in _ours() if issubclass(c, cls)]
+            answering = [PiInstallerApp] if target == "app" else [c for c in ours() if issubclass(c, cls)]
             assert any(hasattr(c, f"action_{name}") for c in answering), f"{cls.__name__}: {binding}"
 
 
 def test_every_place_of_the_registry_is_used() -> None:
-    used = {(binding.id or "").partition(".")[0] for cls in _ours() for binding in cls.__dict__.get("BINDINGS", ())}
+    used = {(binding.id or "").partition(".")[0] for cls in ours() for binding in cls.__dict__.get("BINDINGS", ())}
     assert used == {action.place for action in ACTIONS} == set(PLACES)
 
 

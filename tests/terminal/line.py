@@ -64,6 +64,8 @@ class Line:
     #: every byte the program sent, with the time it left the line
     received: bytearray = field(default_factory=bytearray, init=False)
     last_byte_at: float = field(default=0.0, init=False)
+    #: when the line is free for another byte
+    _carried: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.screen = Screen(self.columns, self.rows)
@@ -105,21 +107,28 @@ class Line:
         total = 0
         while True:
             left = end - time.monotonic()
-            if not select.select([self.fd], [], [], max(0.0, left))[0]:
+            size = self.read_piece(max(0.0, left))
+            total += size
+            if not size or left <= 0:
                 return total
-            try:
-                data = os.read(self.fd, 64 if self.baud else 65536)
-            except OSError:
-                self.ended()
-                return total
-            if not data:
-                return total
-            if self.baud:
-                time.sleep(len(data) * 10 / self.baud)
+
+    def read_piece(self, timeout: float) -> int:
+        """Waits `timeout` seconds for something, and takes it once the line has carried it: with a baud rate 32 bytes
+        at most, each byte after the one before. Returns the number of bytes."""
+        if not select.select([self.fd], [], [], timeout)[0]:
+            return 0
+        begun = time.monotonic()
+        try:
+            data = os.read(self.fd, 32 if self.baud else 65536)
+        except OSError:
+            self.ended()
+            return 0
+        if self.baud:
+            self._carried = max(self._carried, begun) + len(data) * 10 / self.baud
+            time.sleep(max(0.0, self._carried - time.monotonic()))
+        if data:
             self._take(data)
-            total += len(data)
-            if left <= 0:
-                return total
+        return len(data)
 
     def _take(self, data: bytes) -> None:
         self.received += data

@@ -18,6 +18,7 @@ from typing import Any
 import pyte.graphics
 import pytest
 
+from pi_installer_tui.console.probe import look
 from tests.terminal.line import Line
 
 APP = Path(__file__).with_name("sample_app.py")
@@ -143,6 +144,81 @@ def test_a_console_is_never_sent_what_it_does_not_know(console: str, tmp_path: P
         assert line.status == 0
 
 
+@pytest.mark.parametrize("console", ["serial", "hdmi"])
+def test_no_screen_of_the_program_sends_a_console_what_it_does_not_know(console: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
+    with Line(argv, environment(console, tmp_path) | {"PI_INSTALLER_TUI_DEMO_PACE": "0"}) as line:
+        line.until("NetworkManager", 30.0)
+        for keys, shown in (
+            ("?", "The machine at a glance"),
+            ("q", "Last changes"),
+            (":", "a module or a command"),
+            ("\x1b", "Last changes"),
+            ("\r", "/etc/hostname:1"),
+            ("w", "System: what is"),
+            ("q", "Hostname"),
+            ("\x1b[B\r", "type a part of its name"),
+            ("\x1b", "Hostname"),
+            ("\x1b[A\r\x15attic\r", "was raspberrypi"),
+            ("q", "Leave, and forget"),
+            ("n", "was raspberrypi"),
+            ("p", "agree and run"),
+            ("y", "2 of 2 checks proven"),
+            ("h", "History: 1 job"),
+            ("\x0c", "History: 1 job"),
+        ):
+            line.settle(0.3, most=2.0)
+            line.send(keys)
+            line.until(shown, 30.0)
+        line.send("\x03")
+        line.settle()
+        assert line.ended() == 0
+        assert ALLOWED.sub(b"", bytes(line.received)) == b""
+
+
+@pytest.mark.parametrize(("term", "repeats"), [("xterm-256color", True), ("screen", False)])
+def test_only_a_terminal_that_repeats_characters_is_told_to(term: str, repeats: bool, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]
+    with Line(argv, environment("ssh", tmp_path) | {"TERM": term}) as line:
+        line.until("NetworkManager", 30.0)
+        line.settle()
+        assert bool(re.search(rb"[ -~]\x1b\[[0-9]+b", line.received)) == repeats
+
+
+@pytest.mark.parametrize("console", ["serial", "ssh"])
+def test_the_program_goes_on_while_the_terminal_takes_nothing(console: str, tmp_path: Path) -> None:
+    target = tmp_path / "drawn.json"
+    with start(console, tmp_path) as line:
+        line.until("Quit")
+        line.send("l")
+        for _ in range(4):
+            time.sleep(0.7)  # nobody reads
+            target.unlink(missing_ok=True)
+            os.kill(line.pid, signal.SIGUSR1)
+            end = time.monotonic() + 5.0
+            while not target.exists():
+                assert time.monotonic() < end, "the program waits for the terminal"
+                time.sleep(0.02)
+        os.kill(line.pid, signal.SIGUSR2)
+        line.settle(0.5, most=10.0)
+        compare(line, tmp_path)
+
+
+def test_the_settings_file_decides_for_a_terminal_until_somebody_says_otherwise(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    settings = tmp_path / "console"
+    settings.write_text(f"/dev/ttyUSB* serial\n{os.ttyname(slave)} hdmi,colours=8\n")
+    environ = {"TERM": "xterm-256color"}
+    try:
+        found = look(environ, stdin=slave, stdout=slave, settings=str(settings))
+        assert (found.name, found.colours) == ("hdmi", "8")
+        said = look(environ, "hdmi,colours=16", stdin=slave, stdout=slave, settings=str(settings))
+        assert (said.name, said.colours) == ("hdmi", "16")
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 def test_keys_are_answered_while_output_pours(tmp_path: Path) -> None:
     with start("serial", tmp_path, baud=115200) as line:
         line.until("Quit")
@@ -158,6 +234,16 @@ def test_keys_are_answered_while_output_pours(tmp_path: Path) -> None:
             waits.append(time.monotonic() - begin)
             line.read(0.2)
         assert sorted(waits)[2] < 0.25, waits
+
+
+def test_a_frame_that_no_key_asked_for_comes_as_fast_as_the_line_is(tmp_path: Path) -> None:
+    with start("serial", tmp_path, baud=115200) as line:
+        line.until("Sample", 20.0)
+        assert line.until("Quit") < 1.0
+        line.settle(0.5)
+        line.resize(80, 40)
+        line.until(lambda _: not line.text.strip() or "Sample" in line.screen.display[0])
+        assert line.until(lambda _: "Quit" in line.screen.display[39]) < 1.5
 
 
 @pytest.mark.parametrize("key", ["\x08", "\x7f"])

@@ -180,3 +180,21 @@ def test_text_never_gets_the_colour_of_its_background() -> None:
     for colours in ("16", "8"):
         fg, bg, _ = mapper(colours)(Style((20, 20, 20), (0, 0, 10), 0))
         assert fg != bg
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("e\u0301x", ["\u00e9", "x"]),
+        ("\u1100\u1161x", ["\uac00", "", "x"]),
+        ("\u2764\ufe0fx", ["\u2764", " ", "x"]),
+        ("\U0001f44d\U0001f3fdx", ["\U0001f44d", "", "x"]),
+        ("\U0001f469\u200d\U0001f469\u200d\U0001f467x", ["\U0001f469", "", "x"]),
+        ("\U0001f1e9\U0001f1eax", ["D", "E", "x"]),
+    ],
+    ids=["accent", "hangul", "selector", "skin", "family", "flag"],
+)
+def test_what_is_joined_out_of_several_characters_keeps_its_width(text: str, cells: list[str]) -> None:
+    canvas = Canvas(len(cells), 1, style=lambda s: s, text=translator("utf8"))
+    canvas.feed("\x1b[1;1H" + text)
+    assert canvas.rows[0].chars == cells

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pi_installer_tui.screens.watch import MOST, JobView
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pi_installer_tui.screens.watch import MOST, JobView, Watch
 from pi_installer_tui.tasks.events import (
     CancelRequested,
     CheckDone,
@@ -19,6 +26,10 @@ from pi_installer_tui.tasks.events import (
     Waiting,
     WaitOver,
 )
+from pi_installer_tui.tasks.journal import Journal
+from pi_installer_tui.tasks.lock import Lock
+from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.store import Store
 
 
 def after(*events: Event) -> JobView:
@@ -98,3 +109,60 @@ def test_output_is_bounded_and_counted() -> None:
     assert len(view.output) == MOST
     assert view.output[0] == ("b", "10")
     assert view.output[-1] == ("b", str(MOST + 9))
+
+
+EVENTS = 2000
+
+
+def pouring(folder: Path, changed: Callable[[str], None], last_key: Callable[[], float]) -> Watch:
+    """Watches a job that printed a line in each of EVENTS events and ended."""
+    store = Store(folder)
+    job = store.create(Plan(), who="maria", host_kind="local", host_address="/")
+    journal = Journal(store.journal(job))
+    for n in range(EVENTS):
+        journal.append(Output(step="a", text=f"line {n}\n"))
+    journal.append(JobEnded(outcome="done"))
+    journal.close()
+    return Watch(store, job, changed, last_key)
+
+
+async def test_while_the_worker_lives_the_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    job = store.create(Plan(), who="maria", host_kind="local", host_address="/")
+    lock = Lock(store.folder(job) / "worker.lock")
+    assert lock.take("")
+    again: list[str] = []
+    monkeypatch.setattr(Store, "progress", lambda _store, job: again.append(job))
+    watch = Watch(store, job, lambda _job: None)
+    following = asyncio.create_task(watch.follow())
+    journal = Journal(store.journal(job))
+    for n in range(25):
+        journal.append(Output(step="a", text=f"line {n}\n"))
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1.5)  # it prints nothing for a while
+    journal.append(JobEnded(outcome="done"))
+    await following
+    assert (watch.view.total, watch.view.outcome, again) == (25, "done", [])
+    journal.close()
+    lock.release()
+
+
+async def test_output_waits_for_the_answer_of_a_key(tmp_path: Path) -> None:
+    told: list[str] = []
+    key = time.monotonic() + 1.0
+    watch = pouring(tmp_path, told.append, lambda: key)
+    following = asyncio.create_task(watch.follow())
+    await asyncio.sleep(0.5)
+    assert 0 < watch.view.total < EVENTS
+    assert told == []
+    await following
+    assert time.monotonic() > key
+    assert watch.view.total == EVENTS
+
+
+async def test_keys_that_never_end_dont_keep_output_away(tmp_path: Path) -> None:
+    told: list[str] = []
+    watch = pouring(tmp_path, told.append, time.monotonic)
+    await asyncio.wait_for(watch.follow(), 5.0)
+    assert watch.view.total == EVENTS
+    assert told

@@ -30,7 +30,6 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
     CSS = """
     ChooseScreen { align: center middle; background: transparent; }
     ChooseScreen Vertical { width: 56; height: 16; border: solid ansi_cyan; background: ansi_default; }
-    .-ascii ChooseScreen Vertical { border: ascii ansi_cyan; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("choose")]
 
