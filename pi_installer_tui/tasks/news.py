@@ -65,7 +65,9 @@ def tell(store: Store) -> None:
     if not lines:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(mode=0o755, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir()
+        path.parent.chmod(0o755)  # a worker's umask would keep it from whoever logs in
     beside = path.with_name(f".{path.name}.new")
     beside.write_text("".join(f"{_PROGRAM}: {line}\n" for line in lines), "utf-8")
     beside.chmod(0o644)

@@ -7,11 +7,12 @@ outside of this program (tasks/probation.py), runs the steps, and waits for the 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_interface
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -33,6 +34,9 @@ KEPT = 3720
 LEAST, MOST, USUAL = 3, 3600, 120
 #: seconds for which gateway and peers must have answered, one look after another, for a confirmation by itself
 STEADY = 30
+
+#: seconds in which a network service is through with a change at the latest, and between two looks at it
+SETTLES, PAUSE = 10.0, 0.1
 
 InterfaceName = Annotated[str, Field(pattern=r"^[^\s/\x00-][^\s/\x00]{0,14}$")]  # IFNAMSIZ, and no option
 PeerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9:.%_-]{0,252}$")]
@@ -82,19 +86,36 @@ class KeepAddress(StepBase):
         return Preview("command", " ".join(self.argv()), undo_text=" ".join(self._away()))
 
     async def done(self, host: Host) -> bool:
-        return (await self._there(host)) is not None
+        return any(info.get("deprecated") for info in await self._infos(host, own=True))
 
     async def capture(self, context: StepContext) -> None:
         """There is nothing to be given back."""
 
     async def apply(self, context: StepContext) -> None:
-        await run(context, self.argv())
+        """Waits until the network service is through with the change, for it may do that after its command has ended:
+        added before the new address, the old one would be the first of their subnet and take the new one along when it
+        goes (Linux, ip-sysctl: promote_secondaries)."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SETTLES
+        while loop.time() < until:
+            own, others = await self._infos(context.host, own=True), await self._infos(context.host, own=False)
+            if (others and not own) or any("dynamic" in info for info in own):
+                break
+            await asyncio.sleep(PAUSE)
+        if not await self._infos(context.host, own=True):
+            await run(context, self.argv())
 
     async def confirmed(self, context: StepContext) -> None:
-        """Takes the address away, if it is the one that this step has kept."""
-        found = await self._there(context.host)
-        if found is not None and found.get("deprecated"):
-            await run(context, self._away())
+        """Takes the address away, if it is the one that this step has kept, and no other with it."""
+        if not await self.done(context.host):
+            return
+        name = f"net/ipv4/conf/{self.interface}/promote_secondaries"
+        was = (await context.host.text(f"/proc/sys/{name}") or "").strip()
+        if was == "0":
+            await context.host.run(["sysctl", "-q", "-w", f"{name}=1"])
+        await run(context, self._away())
+        if was == "0":
+            await context.host.run(["sysctl", "-q", "-w", f"{name}=0"])
 
     def way_back(self, before: Kept) -> tuple[Back, ...]:
         return (Run(self._away(), wanted=False),)
@@ -102,17 +123,22 @@ class KeepAddress(StepBase):
     def _away(self) -> tuple[str, ...]:
         return ("ip", "address", "del", self.address, "dev", self.interface)
 
-    async def _there(self, host: Host) -> dict[str, object] | None:
+    async def _infos(self, host: Host, *, own: bool) -> list[dict[str, Any]]:
+        """What ip-address(8) says of this address, or of the other global ones of its version on the interface."""
         asked = await host.run(["ip", "-json", "address", "show", "dev", self.interface])
         try:
             links = json.loads(asked.stdout or "[]") if asked.ok else []
         except ValueError:
-            return None
-        for link in links:
-            for found in link.get("addr_info", ()):
-                if f"{found.get('local')}/{found.get('prefixlen')}" == self.address:
-                    return dict(found)
-        return None
+            return []
+        family = "inet6" if ":" in self.address else "inet"
+        return [
+            info
+            for link in links
+            for info in link.get("addr_info", ())
+            if info.get("family") == family
+            and info.get("scope") == "global"
+            and (f"{info.get('local')}/{info.get('prefixlen')}" == self.address) is own
+        ]
 
 
 class Place(Frozen):
