@@ -352,6 +352,9 @@ class Runner:
                 self._journal.append(Armed(step=probation.id, steps=inner, seconds=probation.seconds))
         except (Exception, asyncio.CancelledError) as error:
             return await self._not_armed(probation, guard, error)
+        if guard.trial is not None and guard.trial.standing == "reverting":
+            begun = [step for step in probation.steps if step.id in (*so_far.done, so_far.in_flight)]
+            return await self._give_back(probation, guard, begun, StepFailed(step=probation.id, reason="not-confirmed"))
         for step in probation.steps:
             if self._halt == "stopped":
                 return StepFailed(step=probation.id, reason="stopped")

@@ -440,6 +440,12 @@ class Store:
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
         return self._status(job, self.progress(job), alive)
 
+    def _goes_back_outside(self, job: str) -> bool:
+        """Whether the way back of a change is at work, which has ended the worker."""
+        with contextlib.suppress(FileNotFoundError):
+            return b'"outside": true' in (self.folder(job) / PROBATION / "reverting").read_bytes()
+        return False
+
     def _summary(self, job: str) -> JobSummary:
         about = self.about(job)
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
@@ -467,8 +473,8 @@ class Store:
         )
 
     def _status(self, job: str, progress: Progress, alive: bool) -> Status:
-        if not alive and progress.probation and (self.folder(job) / PROBATION / "reverting").exists():
-            return "running"  # its way back is at work, and has ended the worker
+        if not alive and progress.probation and self._goes_back_outside(job):
+            return "running"
         if progress.ended is not None:
             return progress.ended.outcome
         if alive:
