@@ -153,7 +153,8 @@ def job(store: Store, job_id: str) -> dict[str, Any]:
         c.id: {"id": c.id, "kind": c.kind, "setting": c.setting, "status": "waiting", "evidence": ""}
         for c in made.checks
     }
-    changed = False
+    changed: set[str] = set()
+    trial: dict[str, Any] = {}
     output: dict[str, list[str]] = {}
     for event in store.events(job_id):
         match event:
@@ -162,16 +163,25 @@ def job(store: Store, job_id: str) -> dict[str, Any]:
             case events.Output() if event.step in steps:
                 output.setdefault(event.step, []).append(event.text)
             case events.StepDone() if event.step in steps:
-                changed = changed or event.changed
+                changed |= {event.step} if event.changed else set()
                 steps[event.step]["status"] = "done" if event.changed else "nothing-to-do"
             case events.StepFailed() if event.step in steps:
-                changed = changed or event.partly
+                changed |= {event.step} if event.partly else set()
                 steps[event.step] |= {
                     "status": "failed", "reason": event.reason, "values": dict(event.values), "tail": list(event.tail),
                     "partly": event.partly,
                 }  # fmt: skip
             case events.StepSkipped() if event.step in steps:
                 steps[event.step] |= {"status": "skipped", "because": event.because}
+            case events.Armed():
+                trial = {"step": event.step, "seconds": event.seconds, "outcome": ""}
+            case events.Confirmed():
+                trial |= {"outcome": "confirmed", "by": event.by}
+            case events.Reverted():
+                trial |= {"outcome": "taken-back", "because": event.because}
+                changed -= {*event.steps, event.step}
+                for step in {*event.steps, event.step} & steps.keys():
+                    steps[step]["status"] = "taken-back"
             case events.Stale():
                 steps.get(event.step, {}).update({"status": "stale", "path": event.path})
             case events.CheckDone() if event.check in checks:
@@ -179,13 +189,14 @@ def job(store: Store, job_id: str) -> dict[str, Any]:
     for step, texts in output.items():
         steps[step]["output"] = "".join(texts)
     return _document(
-        changed=changed,
+        changed=bool(changed),
         failed=found.status in ("failed", "interrupted", "stale"),
         unknown=_blocked(made),
         reboot_needed=_reboots(made) and found.status == "done",
         job=job_id,
         outcome=found.status,
         **{key: value for key, value in summary(found).items() if key not in ("id", "steps", "status")},
+        probation=trial or None,
         steps=list(steps.values()),
         checks=list(checks.values()),
     )

@@ -47,7 +47,7 @@ _PACKAGES = (
     "systemd-timesyncd,tzdata"
 )
 
-_RECIPE = 2  # count up when `_prepare_base` does something else
+_RECIPE = 3  # count up when `_prepare_base` does something else
 
 
 class CannotRun(Exception):
@@ -287,6 +287,12 @@ def _prepare_base(root: Path, suite: str, archive: str, security: str, trust: _T
     # Debian tells NetworkManager to leave a container's interfaces alone; here it owns eth0, as on a Pi
     (root / "etc/NetworkManager/conf.d/10-own-eth0.conf").write_text("[keyfile]\nunmanaged-devices=none\n")
     (root / "usr/lib/udev/rules.d/85-nm-unmanaged.rules").unlink(missing_ok=True)
+    # On a loaded host PID 1 now and then misses that a process has ended (mostly user@1000.service, whose processes are
+    # gone by then), and waits for it as long as it may
+    (root / "etc/systemd/system.conf.d").mkdir(parents=True, exist_ok=True)
+    (root / "etc/systemd/system.conf.d/stop.conf").write_text("[Manager]\nDefaultTimeoutStopSec=20s\n")
+    (root / "etc/systemd/system/user@.service.d").mkdir(parents=True, exist_ok=True)
+    (root / "etc/systemd/system/user@.service.d/stop.conf").write_text("[Service]\nTimeoutStopSec=10s\n")
     for package in (root / "var/cache/apt/archives").glob("*.deb"):
         package.unlink()
 

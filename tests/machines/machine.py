@@ -6,9 +6,11 @@ Raspberry Pi OS Lite has. Its kernel is the host's; its network namespace, its d
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -39,6 +41,8 @@ LEFT_OUT = {
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHECKOUT = "/root/pi-installer-tui"
+#: what systemd says when all is stopped and unmounted
+_DOWN = re.compile(r"Reached target .*(?:poweroff|reboot)\.target")
 # ioctl_tty(2), not in termios: unlock a terminal, and open its other end whatever is mounted here
 _TIOCSPTLCK, _TIOCGPTPEER = 0x40045431, 0x5441
 
@@ -239,10 +243,18 @@ class Machine:
         seconds to stop (DefaultTimeoutStopSec, systemd-system.conf(5))."""
         if self._nspawn is None:
             return
-        try:
-            self._nspawn.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise MachineError(f"{self} still runs after {seconds} s\n{self.console[-3000:]}") from None
+        until = time.monotonic() + seconds
+        down = 0.0
+        while time.monotonic() < until:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._nspawn.wait(0.5)
+                return
+            if not down and _DOWN.search(self.console.rpartition("Spawning container")[2]):
+                down = time.monotonic()
+            elif down and time.monotonic() - down > 20:  # PID 1 has missed its own last job; nothing is left to be lost
+                self.kill()
+                return
+        raise MachineError(f"{self} still runs after {seconds} s\n{self.console[-3000:]}")
 
     def reboot(self) -> None:
         """An orderly reboot. Returns when it is up again."""
