@@ -20,7 +20,8 @@ from pi_installer_tui.tasks.events import CancelRequested, JobEnded, StepFailed,
 from pi_installer_tui.tasks.journal import Journal, Reader, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.points import CRASH
-from pi_installer_tui.tasks.probation import give_back, look, settle
+from pi_installer_tui.tasks.probation import disarm, give_back, look, outside, settle
+from pi_installer_tui.tasks.store import PROBATION
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
@@ -105,6 +106,8 @@ async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> N
     if trial is not None and trial.open and trial.outside and host is not None and not store.alive(job):
         await give_back(store, job, host)
         return
+    if host is not None and (store.folder(job) / PROBATION).exists() and not store.alive(job) and await outside(host):
+        await disarm(job, host)  # cut off while it was being armed
     write_file(store.folder(job) / CANCEL, json.dumps({"by": by, "at": time.time()}).encode())
     lock = Lock(store.folder(job) / "worker.lock")
     if not lock.take(""):

@@ -223,7 +223,7 @@ class Guard:
         was. Raises OSError, HostError."""
         self.outside = await outside(self._host)
         trial = self.trial
-        if trial is None:
+        if trial is None or trial.standing == "reverted":  # cut off before it said so, and taken back meanwhile
             self._folder.mkdir(mode=0o700, exist_ok=True)
             for name in (*STANDINGS, ASKING, LOG, "by"):
                 (self._folder / name).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import pytest
 
 from .lab import SUITES, CannotRun, Lab
 from .machine import CHECKOUT, Image, Machine
+from .program import install_netplan
 
 REPOSITORY = Path(__file__).parents[2]
 UNDER_CI = os.environ.get("CI") == "true"
@@ -61,6 +62,12 @@ def bare_image(lab: Lab, suite: str) -> Image:
 def installed_image(lab: Lab, bare_image: Image) -> Image:
     """The base system with this checkout in it and installed by its install.sh. Made again when a file changed."""
     return lab.layer(bare_image, "installed", checkout_digest(REPOSITORY), install)
+
+
+@pytest.fixture(scope="session")
+def netplan_image(lab: Lab, installed_image: Image) -> Image:
+    """The same with netplan, which sets nothing up yet."""
+    return lab.layer(installed_image, "netplan", sha256(b"netplan.io").hexdigest(), install_netplan)
 
 
 @pytest.fixture

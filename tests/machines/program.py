@@ -100,10 +100,15 @@ def assert_address(machine: Machine, host: int) -> None:
 NETPLAN = "/etc/netplan/50-cloud-init.yaml"
 
 
-def with_netplan(machine: Machine, renderer: str) -> None:
-    """netplan in place of NetworkManager's own profile, rendering to it or to networkd."""
+def install_netplan(machine: Machine) -> None:
     machine.run(["apt-get", "update", "-qq"])
     machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "netplan.io"])
+
+
+def with_netplan(machine: Machine, renderer: str) -> None:
+    """netplan in place of NetworkManager's own profile, rendering to it or to networkd."""
+    if not machine.run(["which", "netplan"], check=False).ok:
+        install_netplan(machine)
     network = machine.network
     machine.write(
         NETPLAN,

@@ -97,10 +97,10 @@ STEPS: tuple[Step, ...] = (
 class Jobs:
     """The jobs of a machine, and the machine as it was before them."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, seconds: int = 4) -> None:
         self.machine = machine
         machine.write("/root/job.py", SCRIPT)
-        machine.run(["sh", "-c", SLOW_PACKAGE])
+        machine.run(["sh", "-c", SLOW_PACKAGE.replace("sleep 4", f"sleep {seconds}")])
         machine.write("/root/plan.json", Plan(steps=STEPS).model_dump_json())
         self.etc = self.listing()
         self.packages = machine.packages()
@@ -225,3 +225,44 @@ def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> N
     assert jobs.ended(job) == ("cancelled", "")
     assert jobs.machine.run(["dpkg", "--audit"]).stdout == ""
     jobs.check_undone(job)
+
+
+def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_shows_it_all(
+    installed: Machine,
+) -> None:
+    machine, jobs = installed, Jobs(installed, seconds=25)
+    job = jobs.call("start")
+    screen = machine.ssh_tty(["sudo", "pi-installer-tui"])
+    screen.wait_for("Running")
+    screen.type("g\r")
+    screen.wait_for("install slow-package")
+    jobs.until_dpkg_works(job)
+    machine.run(["pkill", "-KILL", "-f", "bin/pi-installer-tui"])
+    screen.close()
+    machine.run(["loginctl", "terminate-user", "pi"], check=False)
+    followers = [machine.start_process(["pi-installer-tui", "attach", job]) for _number in range(3)]
+    assert jobs.ended(job) == ("done", "")
+    printed = [line for e in jobs.events(job) if e["kind"] == "output" for line in e["text"].splitlines()]
+    assert any("Setting up slow-package" in line for line in printed)
+    for follower in followers:
+        said = follower.communicate(timeout=60)[0].decode()
+        assert follower.returncode == 0
+        assert [line[6:] for line in said.splitlines() if line.startswith("    | ")] == printed
+    with machine.ssh_tty(["sudo", "pi-installer-tui"]) as again:
+        again.wait_for("Last changes")
+        again.type("h")
+        again.wait_for("History")
+        again.type("\r")
+        again.wait_for("Setting up slow-package")
+    jobs.check_applied()
+
+
+def test_a_job_can_be_cancelled_from_any_of_its_followers(jobs: Jobs) -> None:
+    machine = jobs.machine
+    job = jobs.call("start")
+    jobs.until_dpkg_works(job)
+    followers = [machine.start_process(["pi-installer-tui", "attach", job]) for _number in range(2)]
+    assert machine.ssh(["sudo", "pi-installer-tui", "cancel", job]).ok
+    for follower in followers:
+        said = follower.communicate(timeout=60)[0].decode()
+        assert "Cancelling" in said and follower.returncode == 130

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import Reboot, WriteFile
 
-from .machine import Machine, run_on_host
+from .machine import Image, Machine, run_on_host
 from .program import (
     Before,
     address_of,
@@ -100,17 +101,21 @@ def power_cut_and_boot(machine: Machine) -> None:
 # going back ----------------------------------------------------------------------------------------------------------
 
 
-def prepare(machine: Machine, backend: str) -> None:
-    match backend:
-        case "netplan-NetworkManager" | "netplan-networkd":
-            with_netplan(machine, backend.partition("-")[2])
-        case "networkd":
-            with_networkd_alone(machine)
+@pytest.fixture
+def by(suite: str, backend: str, request: pytest.FixtureRequest, boot: Callable[[Image], Machine]) -> Machine:
+    """A machine of that suite whose network is set up by `backend`."""
+    netplan, _dash, renderer = backend.partition("-")
+    machine = boot(request.getfixturevalue("netplan_image" if netplan == "netplan" else "installed_image"))
+    if netplan == "netplan":
+        with_netplan(machine, renderer)
+    elif backend == "networkd":
+        with_networkd_alone(machine)
+    return machine
 
 
 @pytest.mark.parametrize("backend", ["NetworkManager", "netplan-NetworkManager", "netplan-networkd", "networkd"])
-def test_an_address_that_cannot_be_reached_goes_back_by_itself(pi: Machine, backend: str) -> None:
-    prepare(pi, backend)
+def test_an_address_that_cannot_be_reached_goes_back_by_itself(by: Machine) -> None:
+    pi = by
     before = Before(pi)
     change = Change(pi, NOWHERE, "--within", "15")
     change.wait_for("asking")
@@ -132,9 +137,24 @@ def test_an_address_that_cannot_be_reached_goes_back_by_itself(pi: Machine, back
     assert not pi.run(["test", "-e", MOTD], check=False).ok, "and not again once it was seen"
 
 
+@pytest.mark.parametrize("backend", ["netplan-NetworkManager", "netplan-networkd", "networkd"])
+def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) -> None:
+    pi = by
+    before = Before(pi)
+    change = Change(pi, NOWHERE, "--within", "600")
+    change.wait_for("asking")
+    power_cut_and_boot(pi)
+    until(lambda: reachable(pi))
+    assert change.standing() == "reverted"
+    before.assert_as_before()
+    assert_nothing_armed(pi)
+    assert_address(pi, pi.number)
+    change.cut_line()
+
+
 @pytest.mark.parametrize("backend", ["NetworkManager", "netplan-NetworkManager", "netplan-networkd", "networkd"])
-def test_a_change_that_is_confirmed_from_its_new_address_stays(pi: Machine, backend: str) -> None:
-    prepare(pi, backend)
+def test_a_change_that_is_confirmed_from_its_new_address_stays(by: Machine) -> None:
+    pi = by
     before = Before(pi)
     change = Change(pi, static(pi, 204), "--within", "60")
     change.wait_for("asking")
@@ -287,7 +307,9 @@ def settled(change: Change, seconds: float = 20) -> None:
     until(lambda: change.standing() in ("", "reverted"), seconds)
     change.cut_line()
     (job,) = jobs_of(change.machine)
-    if change.standing() == "reverted":
+    journal = change.machine.root / f"{STATE}/jobs/{change.job}/events.jsonl".lstrip("/")
+    if b'"kind":"armed"' in journal.read_bytes():
+        assert change.standing() == "reverted"
         assert (job["status"], job["reason"]) == ("failed", "not-confirmed"), job
     else:
         assert job["status"] == "interrupted", job
