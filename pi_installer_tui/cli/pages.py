@@ -23,6 +23,7 @@ from pi_installer_tui.tasks.store import JobSummary
 
 if TYPE_CHECKING:
     from pi_installer_tui.cli.machine import Machine
+    from pi_installer_tui.system.seat import Seat
 
 
 # status ----------------------------------------------------------------------------------------------------------
@@ -74,8 +75,9 @@ def _plain(found: object) -> str:
 # plan ------------------------------------------------------------------------------------------------------------
 
 
-def plan(printer: Printer, reviewed: Reviewed) -> None:
-    """A plan to be agreed to: steps with their diffs and commands, what can't be done, what to know, what proves it."""
+def plan(printer: Printer, reviewed: Reviewed, seat: Seat | None = None) -> None:
+    """A plan to be agreed to: steps with their diffs and commands, what can't be done, what to know, what proves it.
+    seat: where the person sits; what touches their own connection is marked."""
     made = reviewed.plan
     if made.empty:
         printer.line(_("Nothing to do: everything is as wanted.") if not made.blocked else _("Nothing can be done."))
@@ -95,6 +97,16 @@ def plan(printer: Printer, reviewed: Reviewed) -> None:
         _preview(printer, preview, "    ")
         for risk in step.risks:
             printer.sentence(sentence(risk), "      ", "    ! ", "warn")
+        if seat is not None and seat.cut_by(step.cuts):
+            said = _("This touches your own connection: {connection}.").format(connection=words.connection(seat))
+            printer.sentence(said, "      ", "    ! ", "warn")
+    if seat is not None and seat.at_the_machine and made.trials:
+        printer.line()
+        printer.sentence(
+            _(
+                "You sit at the machine itself, so a change of the network can't strand you: --confirm none goes without."
+            )
+        )
     blocked(printer, made)
     _section(printer, _("To know:"), [(n.setting, n.text) for n in made.notices])
     if made.checks and not made.empty:

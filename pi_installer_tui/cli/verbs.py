@@ -24,7 +24,7 @@ from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
-from pi_installer_tui.system.seat import find
+from pi_installer_tui.system.seat import find, with_interface
 from pi_installer_tui.tasks import jobs, news, probation, words
 from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
@@ -215,7 +215,8 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
     if not args.yes:
         if not _terminal():
             raise Stop(Exit.INPUT, _("there is no terminal to ask at: with --yes it goes ahead without asking"))
-        pages.plan(Printer(sys.stderr if as_json or detach else sys.stdout), reviewed)
+        seat = await with_interface(find(), machine.host) if plan.trials else None
+        pages.plan(Printer(sys.stderr if as_json or detach else sys.stdout), reviewed, seat)
         if not ask(_("Go ahead?")):
             raise Stop(Exit.CANCELLED, _("nothing was done"))
     elif not as_json and not detach:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pi_installer_tui.i18n import N_, _
 
 if TYPE_CHECKING:
+    from pi_installer_tui.system.seat import Seat
     from pi_installer_tui.tasks.before import Unreadable
     from pi_installer_tui.tasks.store import JobSummary
 
@@ -94,6 +95,12 @@ def not_confirmed(reason: str) -> str:
 def connect(user: str, address: str) -> str:
     """The command that connects to an address, where it is known by now."""
     return f"ssh {user}@{address}" if address else ""
+
+
+def connection(seat: Seat) -> str:
+    """The person's own connection."""
+    said = f"{seat.client}:{seat.client_port} - {seat.server}:{seat.server_port}"
+    return f"{said} ({seat.interface})" if seat.interface else said
 
 
 def confirm_from_elsewhere(reaches: Sequence[str], leaves: Sequence[str], user: str) -> str:

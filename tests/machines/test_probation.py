@@ -86,6 +86,18 @@ def jobs_of(machine: Machine) -> list[dict[str, Any]]:
     return found
 
 
+def assert_ran_before_the_network(machine: Machine) -> None:
+    """The unit of the way back was through before NetworkManager or networkd, and sshd, began."""
+
+    def moment(unit: str, when: str) -> int:
+        return int(says(machine, "systemctl", "show", "--property", when, "--value", unit) or 0)
+
+    done = moment("pi-installer-tui-way-back.service", "ExecMainExitTimestampMonotonic")
+    others = ("NetworkManager.service", "systemd-networkd.service", "ssh.service")
+    began = {unit: moment(unit, "ExecMainStartTimestampMonotonic") for unit in others}
+    assert done and all(at == 0 or at > done for at in began.values()), (done, began)
+
+
 def assert_nothing_armed(machine: Machine) -> None:
     """No unit, no link, no timer of a way back is left."""
     assert not [path for path in machine.listing("/etc/systemd") if "way-back" in path]
@@ -144,6 +156,7 @@ def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) 
     change = Change(pi, NOWHERE, "--within", "600")
     change.wait_for("asking")
     power_cut_and_boot(pi)
+    assert_ran_before_the_network(pi)
     until(lambda: reachable(pi))
     assert change.standing() == "reverted"
     before.assert_as_before()
