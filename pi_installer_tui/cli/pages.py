@@ -103,9 +103,7 @@ def plan(printer: Printer, reviewed: Reviewed, seat: Seat | None = None) -> None
     if seat is not None and seat.at_the_machine and made.trials:
         printer.line()
         printer.sentence(
-            _(
-                "You sit at the machine itself, so a change of the network can't strand you: --confirm none goes without."
-            )
+            _("You sit at the machine itself: no change of the network strands you. --confirm none goes without.")
         )
     blocked(printer, made)
     _section(printer, _("To know:"), [(n.setting, n.text) for n in made.notices])

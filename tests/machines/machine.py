@@ -154,9 +154,9 @@ class Machine:
         file.write_text(text)
         file.chmod(mode)
 
-    def start(self, seconds: float = 120) -> None:
-        """Boot it and wait until systemd says that all is started, NetworkManager's connections too. MachineError
-        after `seconds`."""
+    def start(self, seconds: float = 120, *, wait: bool = True) -> None:
+        """Boot it and wait until systemd says that all is started, NetworkManager's connections too; without
+        `wait` only for systemd itself. MachineError after `seconds`."""
         if self.running:
             return
         optional = ["--bind=/dev/net/tun"] if Path("/dev/net/tun").exists() else []
@@ -203,6 +203,8 @@ class Machine:
             if self.leader is not None:
                 state = self.run(["systemctl", "is-system-running"], check=False).stdout.strip()
                 if state in ("running", "degraded") and not self._connecting:
+                    return
+                if not wait and state in ("initializing", "starting"):
                     return
             time.sleep(0.2)
         raise MachineError(f"{self} is not up after {seconds} s (state {state!r}):\n{self.console[-2000:]}")

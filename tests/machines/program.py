@@ -122,7 +122,7 @@ def with_netplan(machine: Machine, renderer: str) -> None:
     if renderer == "networkd":
         with_networkd(machine)
     reboot(machine)
-    until(lambda: machine.ssh(["true"], check=False).ok)
+    until(lambda: machine.ssh(["true"], check=False).ok, 60)
 
 
 def with_networkd(machine: Machine) -> None:
@@ -140,4 +140,4 @@ def with_networkd_alone(machine: Machine) -> None:
     )
     with_networkd(machine)
     reboot(machine)
-    until(lambda: machine.ssh(["true"], check=False).ok)
+    until(lambda: machine.ssh(["true"], check=False).ok, 60)

@@ -97,10 +97,10 @@ STEPS: tuple[Step, ...] = (
 class Jobs:
     """The jobs of a machine, and the machine as it was before them."""
 
-    def __init__(self, machine: Machine, seconds: int = 4) -> None:
+    def __init__(self, machine: Machine, takes: str = "sleep 4") -> None:
         self.machine = machine
         machine.write("/root/job.py", SCRIPT)
-        machine.run(["sh", "-c", SLOW_PACKAGE.replace("sleep 4", f"sleep {seconds}")])
+        machine.run(["sh", "-c", SLOW_PACKAGE.replace("sleep 4", takes)])
         machine.write("/root/plan.json", Plan(steps=STEPS).model_dump_json())
         self.etc = self.listing()
         self.packages = machine.packages()
@@ -230,7 +230,7 @@ def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> N
 def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_shows_it_all(
     installed: Machine,
 ) -> None:
-    machine, jobs = installed, Jobs(installed, seconds=25)
+    machine, jobs = installed, Jobs(installed, takes="until test -e /root/go; do sleep 0.1; done")
     job = jobs.call("start")
     screen = machine.ssh_tty(["sudo", "pi-installer-tui"])
     screen.wait_for("Running")
@@ -241,6 +241,7 @@ def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_
     screen.close()
     machine.run(["loginctl", "terminate-user", "pi"], check=False)
     followers = [machine.start_process(["pi-installer-tui", "attach", job]) for _number in range(3)]
+    machine.write("/root/go", "")
     assert jobs.ended(job) == ("done", "")
     printed = [line for e in jobs.events(job) if e["kind"] == "output" for line in e["text"].splitlines()]
     assert any("Setting up slow-package" in line for line in printed)
