@@ -66,6 +66,7 @@ class HomeScreen(ShellScreen):
         self._beat = 0
         self._no_jobs = _("reading ...")
         self._trial: Trial | None = None
+        self._stood = ("", False)
         self._countdown: Timer | None = None
         self._unseen: tuple[str, ...] = ()
         self._left: frozenset[str] = frozenset()
@@ -91,8 +92,14 @@ class HomeScreen(ShellScreen):
         if self.shell.is_open:
             self._look()
 
+    @property
+    def _on_top(self) -> bool:
+        """Whether it is what the person sees. (`is_current` is true of the screen below another one as well, and what
+        is drawn there draws all of the one above anew.)"""
+        return self.app.screen is self
+
     def _begin(self) -> None:
-        self.set_interval(self.shell.profile.tick, self._read_live)
+        self.set_interval(self.shell.profile.tick, self._read_live_again)
         self.set_interval(JOBS, self._read_jobs_again)
         self._look()
 
@@ -153,7 +160,10 @@ class HomeScreen(ShellScreen):
         sign, tone = show.sign(job.status, signs)
         if self._waits(job):
             if self._trial is not None and self._trial.job == job.id:
-                said = _("to be confirmed: {what}").format(what=words.what(job))
+                back = self._trial.standing == "reverting"
+                said = (_("being taken back: {what}") if back else _("to be confirmed: {what}")).format(
+                    what=words.what(job)
+                )
             elif self._reboot_at.get(job.id) == "now":
                 said = _("reboots now: {what}").format(what=words.what(job))
             else:
@@ -239,6 +249,8 @@ class HomeScreen(ShellScreen):
 
     def _draw_trial(self) -> None:
         """The line above the list while a change waits, with its countdown."""
+        from pi_installer_tui.screens.trial import banner, stands
+
         trial = self._trial
         if trial is None:
             self.query_one("#waits", Panel).set_lines([])
@@ -246,16 +258,16 @@ class HomeScreen(ShellScreen):
                 self._countdown.stop()
                 self._countdown = None
         else:
-            from pi_installer_tui.screens.trial import banner
-
             if self._countdown is None:
                 self._countdown = self.set_interval(1.0, self._count)
             line = banner(trial, glyphs(self), here=not self.shell.read_only)
             self.query_one("#waits", Panel).set_lines([line])
-        self.refresh_bindings()
+        if stands(trial) != self._stood:
+            self._stood = stands(trial)
+            self.refresh_bindings()
 
     def _count(self) -> None:
-        if self.is_current and self._trial is not None:
+        if self._on_top and self._trial is not None:
             self._read_trial(self._trial.job)
 
     @work(exclusive=True, group="trial")
@@ -272,11 +284,11 @@ class HomeScreen(ShellScreen):
             self._read_jobs()
 
     def _read_jobs_again(self) -> None:
-        if self.is_current:
+        if self._on_top:
             self._read_jobs()
 
     def _on_job_changed(self, job: str) -> None:
-        if not self.is_current:
+        if not self._on_top:
             return
         watch = self.shell.follow_job(job)
         if watch.over:
@@ -320,10 +332,12 @@ class HomeScreen(ShellScreen):
         await self._glance(ALL)
         await self.shell.read_name()
 
+    def _read_live_again(self) -> None:
+        if self._on_top:  # a worker of a screen below is enough to draw the one above anew
+            self._read_live()
+
     @work(exclusive=True, group="live")
     async def _read_live(self) -> None:
-        if not self.is_current:
-            return
         from pi_installer_tui.system.machine import LIVE
 
         self._beat += 1

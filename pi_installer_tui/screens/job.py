@@ -128,7 +128,7 @@ class JobScreen(ShellScreen):
         from pi_installer_tui.tasks.probation import look
         from pi_installer_tui.tasks.reboot import Agreement
 
-        store, before = self.shell.store, self._trial
+        store, before, agreed = self.shell.store, self._trial, self._reboot_at
         with contextlib.suppress(KeyError, OSError):
             self._trial = await asyncio.to_thread(look, store, self._job)
             wait = self._watch.view.wait if self._watch else None
@@ -138,7 +138,8 @@ class JobScreen(ShellScreen):
         if over and before is not None and before.open and self._trial is not None and not self._trial.open:
             self.shell.look_again(self._job)
         self._draw_summary()
-        self.refresh_bindings()
+        if probation.stands(before) != probation.stands(self._trial) or agreed != self._reboot_at:
+            self.refresh_bindings()
 
     @work(exclusive=True, group="diff")
     async def _read_diff(self, step: str) -> None:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from pi_installer_tui.widgets.panel import Line
 
 
+def stands(trial: Trial | None) -> tuple[str, bool]:
+    """What the keys depend on, of a change or of none."""
+    return ("", False) if trial is None else (trial.standing, trial.can_be_confirmed)
+
+
 def loses(seat: Seat | None, trial: Trial) -> bool:
     """Whether the person's own connection is to an address that goes with the confirmation."""
     return seat is not None and bool(seat.server) and seat.server in trial.leaves
@@ -28,7 +33,7 @@ def loses(seat: Seat | None, trial: Trial) -> bool:
 def banner(trial: Trial, signs: Glyphs, *, here: bool) -> Line:
     """One line for a change that is open. here: `y` confirms it where the line stands."""
     if trial.standing == "reverting" or not trial.left:
-        return [Cell(f"{signs.warning} " + _("A change was not confirmed: it is being taken back."), "warn")]
+        return [Cell(f"{signs.warning} " + _("A change is being taken back now."), "warn")]
     seconds = Cell(_("{n} s").format(n=math.ceil(trial.left)), "strong")
     if not trial.can_be_confirmed:
         return [

@@ -3,6 +3,7 @@ of their own; without systemd the worker takes back by itself what nobody confir
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from pi_installer_tui.tasks.probation import look
 from pi_installer_tui.tasks.reboot import Agreement
 from pi_installer_tui.tasks.steps import Probation, Reboot
 from pi_installer_tui.tasks.steps.probation import Place
+from pi_installer_tui.widgets.panel import Panel
 from tests.screens import golden
 from tests.screens.conftest import Program
 from tests.screens.test_way import CHECK, MOTD, SIZES, command
@@ -64,6 +66,7 @@ async def test_a_change_that_waits_says_so_and_is_confirmed_from_its_screen(
         job = await waiting(program, trial(reaches=(NEW,), leaves=(OLD,)))
         await program.until("A change waits: confirm within")
         await program.until("y confirm")
+        await program.until("waiting      wait 120 s")
         assert "ssh maria@192.168.1.10" in program.text
         assert "or it goes back by itself" in program.text
         golden.check(program.app, "job-probation")
@@ -242,3 +245,54 @@ async def test_looking_without_the_right_to_change_leaves_the_news(start: Start)
         await program.until("Done.")
         await program.until("u undo")
         assert news.unseen(program.store) == (job,)
+
+
+async def test_a_way_back_that_is_at_work_outside_says_so_until_it_is_over(start: Start) -> None:
+    async with start() as program:
+        job = await waiting(program, trial())
+        await program.until("A change waits")
+        folder = program.store.folder(job) / "probation"
+        pid = int((program.store.folder(job) / "worker.lock").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        (folder / "armed").rename(folder / "reverting")  # as the script does that the timer starts
+        os.kill(pid, signal.SIGKILL)
+        await program.until("A change is being taken back now.")
+        assert "running" in program.text.splitlines()[2]
+        await program.until(lambda: "y confirm" not in program.text and "c cancel" not in program.text)
+        await program.press("q")
+        await program.until("being taken back: system.motd")
+        program.app.show_job(job)
+        await program.until("A change is being taken back now.")
+        (folder / "reverting").rename(folder / "reverted")
+        await program.until("nobody confirmed the change in time, so it was taken back")
+        await program.until(lambda: program.text.count("taken back") >= 3)
+        assert program.store.written(job).ended is not None
+
+
+async def test_what_went_back_while_nobody_looked_is_written_down_when_the_program_opens(start: Start) -> None:
+    async with start() as program:
+        job = await waiting(program, trial(), show=False)
+    folder = program.store.folder(job) / "probation"
+    pid = int((program.store.folder(job) / "worker.lock").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    (folder / "armed").rename(folder / "reverted")
+    os.kill(pid, signal.SIGKILL)
+    assert program.store.written(job).ended is None
+    async with start() as program:
+        await program.until(lambda: program.store.written(job).ended is not None)
+        await program.until("failed")
+
+
+async def test_below_another_screen_home_draws_nothing(start: Start) -> None:
+    async with start() as program:
+        await drawn_home(program)
+        await waiting(program, trial(), show=False)
+        await program.until("A change waits")
+        home = program.app.screen
+        await program.press("h")
+        await program.until("History")
+        before = home.query_one("#waits", Panel).lines
+        await asyncio.sleep(2.2)
+        assert home.query_one("#waits", Panel).lines == before
+        await program.press("q")
+        await program.until(lambda: home.query_one("#waits", Panel).lines != before)
