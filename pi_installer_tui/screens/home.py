@@ -236,7 +236,9 @@ class HomeScreen(ShellScreen):
         self._reboot_at = {job: Agreement(store.folder(job), "ask").when() for job in waiting}
         self._unseen = news.unseen(store)
         trial = open_trial(store)
-        abandoned = trial is not None and not trial.outside and any(trial.job == job.id for job in stopped)
+        # where its job's own process takes a change back, nothing does without that
+        running = {job.id for job in jobs if job.status in _ACTIVE}
+        abandoned = trial is not None and not trial.outside and trial.job not in running
         self._trial = None if abandoned else trial
         return jobs
 

@@ -173,7 +173,7 @@ class JobScreen(ShellScreen):
             return False
         view = self._watch.view
         if self._watch.over:  # what is on probation goes back without its process
-            return view.on_probation and (self._trial is None or self._trial.open)
+            return view.on_probation and (self._trial is None or self._open_trial is not None)
         return view.on_probation or self._for_reboot
 
     @property
@@ -184,9 +184,11 @@ class JobScreen(ShellScreen):
 
     @property
     def _open_trial(self) -> Trial | None:
-        """What is on probation, while that is so."""
-        waits = self._watch is not None and self._watch.view.on_probation
-        return self._trial if waits and self._trial is not None and self._trial.open else None
+        """What is on probation, while that is so. Where the job's own process takes it back, that ends with it."""
+        view, trial = self._watch.view if self._watch else None, self._trial
+        if view is None or not view.on_probation or trial is None or not trial.open:
+            return None
+        return None if view.outcome not in ("", "interrupted") and not trial.outside else trial
 
     # drawing ------------------------------------------------------------------------------------------------------
 
@@ -384,17 +386,22 @@ class JobScreen(ShellScreen):
     def _draw_step(self, name: str, view: JobView, pane: TextPane) -> None:
         state = view.steps.get(name)
         lines = [Cell(self._step_title(name), "strong")]
-        if state is not None and state.ended and state.started:
+        step = next((each for each in self._plan.flat if each.id == name), None) if self._plan else None
+        if step is not None and state is not None and state.ended and state.started:
             lines.append(
                 Cell(
                     _("{status}, from {start}, {span}").format(
-                        status=show.step_status(state.status),
+                        status=show.step_status(self._code(step, view)),
                         start=show.clock(state.started),
                         span=show.span(state.ended - state.started),
                     ),
                     "quiet",
                 )
             )
+        if view.confirmed is not None and view.confirmed.step == name:
+            lines += [Cell(""), Prose(words.confirmed(view.confirmed.by), "good")]
+        if view.reverted is not None and view.outcome and name in (view.reverted.step, *view.reverted.steps):
+            lines += [Cell(""), Prose(words.taken_back(view.outcome, view.reverted.because), "warn")]
         failure = view.failure
         if failure is not None and failure.step == name:
             lines += [Cell(""), Prose(words.failure(failure.reason, failure.values), "bad")]
@@ -480,7 +487,7 @@ class JobScreen(ShellScreen):
         question = _("Stop this job?")
         meaning = _("What runs is ended, apt in a safe way. What was done before stays, and can be undone.")
         otherwise = _("No: the job goes on.")
-        if self._open_trial is not None:
+        if self._watch is not None and self._watch.view.on_probation:
             question = _("Take the change back now?")
             meaning = _(
                 "What is on probation goes back at once, and the job ends. What was done before it stays, and can be "

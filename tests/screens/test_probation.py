@@ -78,6 +78,8 @@ async def test_a_change_that_waits_says_so_and_is_confirmed_from_its_screen(
         assert await settled(program, job) == "done"
         await program.until("u undo")
         golden.check(program.app, "job-confirmed")
+        await program.press("down")
+        await program.until("confirmed, from ")
 
 
 async def test_the_countdown_goes_on(start: Start) -> None:
@@ -296,3 +298,42 @@ async def test_below_another_screen_home_draws_nothing(start: Start) -> None:
         assert home.query_one("#waits", Panel).lines == before
         await program.press("q")
         await program.until(lambda: home.query_one("#waits", Panel).lines != before)
+
+
+async def test_a_job_that_was_interrupted_on_probation_goes_on_and_is_confirmed(start: Start) -> None:
+    async with start() as program:
+        job = await waiting(program, trial())
+        os.kill(int((program.store.folder(job) / "worker.lock").read_text()), signal.SIGKILL)
+        await program.until("r continue", 30)
+        assert "Interrupted: the job's process is gone." in program.text
+        await program.press("r")
+        await program.until("y confirm")
+        await program.until("A change waits: confirm within")
+        await program.press("y")
+        await program.until("Confirmed by maria")
+        assert await settled(program, job) == "done"
+
+
+async def test_a_step_that_fails_on_probation_takes_the_others_back_and_says_so(start: Start) -> None:
+    fails = command("cat", "/etc/nothing-here").model_copy(update={"undo_argv": ("true",)})
+    async with start() as program:
+        before = listing(program.host)
+        job = await program.ran(trial(steps=(MOTD, fails)))
+        program.app.show_job(job)
+        await program.until("a step failed, and what was on probation was taken back")
+        await program.until("ended with status 1")
+        assert "! taken back" in program.text
+        assert "x failed" in program.text.split("Steps")[1]
+        assert listing(program.host) == before
+
+
+async def test_a_way_back_that_failed_is_not_said_to_be_at_work(start: Start) -> None:
+    fails = command("cat", "/etc/nothing-here").model_copy(update={"again": True})  # runs again on the way back
+    async with start() as program:
+        job = await program.ran(trial(steps=(MOTD, fails)))
+        program.app.show_job(job)
+        await program.until("the change could not be taken back whole")
+        await asyncio.sleep(1.2)
+        await program.pilot.pause()
+        assert "failed" in program.text.splitlines()[2]
+        assert "being taken back" not in program.text
