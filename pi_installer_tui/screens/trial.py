@@ -39,7 +39,7 @@ def banner(trial: Trial, signs: Glyphs, *, here: bool) -> Line:
         return [
             Cell(f"{signs.warning} " + _("On probation: it goes back in") + " ", "warn"),
             seconds,
-            Cell(_(", unless it is confirmed when all is done.")),
+            Cell(_(", unless confirmed once all is done.")),
         ]
     line = [Cell(f"{signs.warning} " + _("A change waits: confirm within") + " ", "warn"), seconds]
     line.append(Cell(_(", or it goes back by itself.")))

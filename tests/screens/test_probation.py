@@ -4,21 +4,26 @@ of their own; without systemd the worker takes back by itself what nobody confir
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pi_installer_tui.console.glyphs import GLYPHS
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.home import HomeScreen
 from pi_installer_tui.screens.job import JobScreen
+from pi_installer_tui.screens.trial import banner
 from pi_installer_tui.screens.when import AskTime
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs, news
-from pi_installer_tui.tasks.probation import look
+from pi_installer_tui.tasks.probation import Trial, boot_id, look
 from pi_installer_tui.tasks.reboot import Agreement
 from pi_installer_tui.tasks.steps import Probation, Reboot
 from pi_installer_tui.tasks.steps.probation import Place
@@ -87,6 +92,19 @@ async def test_the_countdown_goes_on(start: Start) -> None:
         await waiting(program, trial(seconds=100))
         for seconds in (97, 96, 95):
             await program.until(f"confirm within {seconds} s")
+
+
+@pytest.mark.parametrize("left", [3599.5, 99.5])
+@pytest.mark.parametrize("asking", [True, False])
+def test_a_second_that_passes_changes_the_number_alone_and_the_line_fits(left: float, asking: bool) -> None:
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    first = Trial("trial", (), 3600, now + left, boot_id(), "wait", job="job", asking=asking)
+    signs = GLYPHS["ascii"]
+    one = banner(first, signs, here=True)
+    two = banner(replace(first, until=first.until - 1), signs, here=True)
+    assert [a == b for a, b in zip(one, two, strict=True)].count(False) == 1
+    assert f"{math.ceil(left)} s" in [cell.text for cell in one]
+    assert sum(len(cell.text) for cell in one) < 80
 
 
 @SIZES
