@@ -72,7 +72,8 @@ async def test_a_change_that_waits_says_so_and_is_confirmed_from_its_screen(
         await program.until("A change waits: confirm within")
         await program.until("y confirm")
         await program.until("waiting      wait 120 s")
-        assert "ssh maria@192.168.1.10" in program.text
+        await program.until("ssh maria@192.168.1.10")
+        await program.until("y confirm  c cancel")
         assert "or it goes back by itself" in program.text
         golden.check(program.app, "job-probation")
         await program.press("y")
