@@ -65,7 +65,7 @@ check 'tests without machines' pytest -n 2 -rs $all tests --ignore tests/machine
 without=
 say 'Whether test machines can boot here'
 if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
-  check 'tests/machines' pytest -n 2 -rs $all tests/machines
+  check 'tests/machines' pytest -n 3 -rs $all tests/machines  # they mostly wait
 else
   printf '%s\n' "$why"
   without=' The machine tests did not run (the reason is above).'

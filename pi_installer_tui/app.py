@@ -39,6 +39,7 @@ from pi_installer_tui.widgets.text import printable
 if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import Watch
     from pi_installer_tui.system.host import Host
+    from pi_installer_tui.system.seat import Seat
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.store import Store
 
@@ -79,6 +80,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self.read_only = read_only
         self.demo = demo
         self.who = caller()
+        self.seat: Seat | None = None
         self.opened: Signal[None] = Signal(self, "opened")
         self.job_changed: Signal[str] = Signal(self, "job_changed")
         self._opening = opening
@@ -136,6 +138,52 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             await cancel(self.store, job, self.who, self.host)
         except expected() as error:
             self._problem(_("The job could not be cancelled: {error}"), error, _("It goes on as it was."))
+
+    @work(group="jobs")
+    async def confirm_job(self, job: str) -> None:
+        from pi_installer_tui.tasks import words
+        from pi_installer_tui.tasks.probation import ConfirmError, confirm
+
+        stayed = _("It goes back by itself, unless it is confirmed in time.")
+        try:
+            await confirm(self.store, job, self.who, self.host)
+        except ConfirmError as error:
+            said = words.not_confirmed(error.reason)
+            late = error.reason != "not-yet"
+            self._problem(_("Not confirmed: {error}."), said, _("Nothing else was changed.") if late else stayed)
+        except expected() as error:
+            self._problem(_("The change could not be confirmed: {error}"), error, stayed)
+        else:
+            self.job_changed.publish(job)
+
+    @work(group="jobs")
+    async def agree_reboot(self, job: str, when: str = "now") -> None:
+        from pi_installer_tui.tasks.reboot import agree
+
+        try:
+            await asyncio.to_thread(agree, self.store, job, when)
+        except expected() as error:
+            self._problem(_("The agreement could not be written: {error}"), error, _("The job waits as before."))
+        else:
+            self.job_changed.publish(job)
+
+    @work(group="jobs")
+    async def leave_job(self, job: str) -> None:
+        from pi_installer_tui.tasks.news import leave
+
+        try:
+            await asyncio.to_thread(leave, self.store, job)
+        except expected() as error:
+            self._problem(_("The job could not be left: {error}"), error, _("It is as it was."))
+        else:
+            self.job_changed.publish(job)
+
+    @work(group="jobs")
+    async def look_again(self, job: str) -> None:
+        await asyncio.to_thread(self._settle, job)
+        self._watches.pop(job, None)
+        self.follow_job(job)
+        self.job_changed.publish(job)
 
     @work(group="show", exclusive=True)
     async def replan(self, job: str) -> None:
@@ -216,7 +264,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             for bar in bars:
                 bar.doing = ""
 
-    def _problem(self, what: str, error: Exception, stayed: str) -> None:
+    def _problem(self, what: str, error: Exception | str, stayed: str) -> None:
         from pi_installer_tui.screens.message import Problem
 
         log = _("`pi-installer-tui jobs` lists all jobs; the program can be closed and opened without harm to any.")
@@ -328,9 +376,36 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self.opened.publish(None)
         from pi_installer_tui.screens.ready import FIRST, LATER, import_when_idle
 
+        await self._sit_down()
         await import_when_idle(FIRST, self._quiet)
         self._imported.set()
+        if not self.read_only:
+            await asyncio.to_thread(self._settle_all)
         await import_when_idle(LATER, self._quiet)
+
+    async def _sit_down(self) -> None:
+        """Finds out where the person sits."""
+        from pi_installer_tui.system.seat import find, with_interface
+
+        if self.seat is None:
+            self.seat = await asyncio.to_thread(find)
+            with contextlib.suppress(*expected()):
+                self.seat = await with_interface(self.seat, self.host)
+
+    def _settle_all(self) -> None:
+        """Writes the end of jobs into their journals whose way back ran while nobody looked."""
+        from pi_installer_tui.tasks.store import PROBATION
+
+        with contextlib.suppress(OSError):
+            for job in self.store.ids():
+                if (self.store.folder(job) / PROBATION / "reverted").exists():
+                    self._settle(job)
+
+    def _settle(self, job: str) -> None:
+        from pi_installer_tui.tasks.probation import settle
+
+        with contextlib.suppress(*expected()):
+            settle(self.store, job)
 
     async def read_name(self) -> None:
         self.machine_name = ((await self.host.text("/proc/sys/kernel/hostname")) or "").strip()

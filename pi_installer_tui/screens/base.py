@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.console import Profile
     from pi_installer_tui.screens.watch import Watch
     from pi_installer_tui.system.host import Host
+    from pi_installer_tui.system.seat import Seat
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.store import Store
 
@@ -27,6 +28,7 @@ class Shell(Protocol):
     """What the app is to its screens.
 
     read_only: why nothing can be changed, in words; "" where it can.
+    who, seat: the person, and where they sit (None until the machine was asked).
     opened: published once the machine can be asked. Until then `host` and `store` raise RuntimeError.
     job_changed: published with a job's id, at most ten times a second, while the app watches it.
     """
@@ -35,6 +37,7 @@ class Shell(Protocol):
     demo: bool
     profile: Profile
     who: str
+    seat: Seat | None
     machine_name: str
     opened: Signal[None]
     job_changed: Signal[str]
@@ -68,6 +71,18 @@ class Shell(Protocol):
 
     def cancel_job(self, job: str) -> object:
         """Asks a job to stop."""
+
+    def confirm_job(self, job: str) -> object:
+        """Says that a job's change stays."""
+
+    def agree_reboot(self, job: str, when: str = "now") -> object:
+        """Lets a job reboot the machine: now, or at the next HH:MM."""
+
+    def leave_job(self, job: str) -> object:
+        """Leaves an interrupted job as it is, for good."""
+
+    def look_again(self, job: str) -> object:
+        """Follows a job anew whose way back ran after its process was gone."""
 
     def resume_job(self, job: str) -> object:
         """Lets an interrupted job go on, and shows it."""

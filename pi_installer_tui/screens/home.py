@@ -4,6 +4,7 @@ every value is filled in when it arrives."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +18,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.tasks import words
+from pi_installer_tui.tasks import news, words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
@@ -25,7 +26,11 @@ from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
 from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from pi_installer_tui.screens.watch import Wait
     from pi_installer_tui.system.machine import Machine
+    from pi_installer_tui.tasks.probation import Trial
     from pi_installer_tui.tasks.store import JobSummary
 
 #: seconds between two looks at the jobs
@@ -47,7 +52,9 @@ class HomeScreen(ShellScreen):
         "The machine at a glance, then what can be managed on it, with what was found there, then jobs "
         "that run and the last changes.\n"
         "Open a module to see and change its settings, or a job to see what it does or did. Nothing is changed before "
-        "you have seen exactly what will happen and agreed to it."
+        "you have seen exactly what will happen and agreed to it.\n"
+        "While a change waits for its confirmation, a line above the list says so, whoever made it: confirm it from a "
+        "connection that works, or it goes back by itself."
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("home")]
 
@@ -58,9 +65,17 @@ class HomeScreen(ShellScreen):
         self._machine: Machine | None = None
         self._beat = 0
         self._no_jobs = _("reading ...")
+        self._trial: Trial | None = None
+        self._stood = ("", False)
+        self._countdown: Timer | None = None
+        self._unseen: tuple[str, ...] = ()
+        self._left: frozenset[str] = frozenset()
+        self._stopped_in: dict[str, str] = {}
+        self._reboot_at: dict[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[], [], [], []], id="machine")
+        yield Panel(id="waits")
         yield Rows((14, 0), id="list")
 
     def on_mount(self) -> None:
@@ -77,8 +92,14 @@ class HomeScreen(ShellScreen):
         if self.shell.is_open:
             self._look()
 
+    @property
+    def _on_top(self) -> bool:
+        """Whether it is what the person sees. (`is_current` is true of the screen below another one as well, and what
+        is drawn there draws all of the one above anew.)"""
+        return self.app.screen is self
+
     def _begin(self) -> None:
-        self.set_interval(self.shell.profile.tick, self._read_live)
+        self.set_interval(self.shell.profile.tick, self._read_live_again)
         self.set_interval(JOBS, self._read_jobs_again)
         self._look()
 
@@ -90,11 +111,24 @@ class HomeScreen(ShellScreen):
     # the list -----------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[Row]:
-        running = [job for job in self._jobs if job.status in _ACTIVE]
-        broken = [job for job in self._jobs if job.status == "interrupted" and not job.undone_by]
+        waiting = [job for job in self._jobs if self._waits(job)]
+        running = [job for job in self._jobs if job.status in _ACTIVE and job not in waiting]
+        broken = [
+            job
+            for job in self._jobs
+            if job.status == "interrupted" and not job.undone_by and job.id not in self._left and job not in waiting
+        ]
+        demanding = [*waiting, *running, *broken]
+        unseen = [job for job in self._jobs if job.id in self._unseen and job not in demanding]
         rows: list[Row] = []
+        if waiting:
+            rows.append(heading(_("Waiting for you")))
+            rows += [*(self._job(job) for job in waiting), remark(Cell(""))]
+        if unseen:
+            rows.append(heading(_("News: not seen yet")))
+            rows += [*(self._job(job) for job in unseen), remark(Cell(""))]
         if broken:
-            rows.append(heading(_("Interrupted: continue or undo")))
+            rows.append(heading(_("Interrupted: continue, undo or leave")))
             rows += [*(self._job(job) for job in broken), remark(Cell(""))]
         if running:
             rows.append(heading(_("Running")))
@@ -105,15 +139,38 @@ class HomeScreen(ShellScreen):
             rows.append(Row(f"module:{module.name}", (Cell(_(module.title), "strong"), state)))
         rows.append(remark(Cell("")))
         rows.append(heading(_("Last changes"), _("h: all") if len(self._jobs) > LAST else ""))
-        over = [job for job in self._jobs if job not in running and job not in broken]
+        over = [job for job in self._jobs if job not in demanding and job not in unseen]
         rows += [self._job(job) for job in over[:LAST]]
         if not over:
             rows.append(remark(Cell(self._no_jobs, "quiet")))
         return rows
 
+    def _waits(self, job: JobSummary) -> bool:
+        """Whether somebody's word is waited for: a change to be confirmed, a reboot."""
+        if self._trial is not None and self._trial.job == job.id:
+            return True
+        return job.status == "waiting" and self._wait(job, "reboot") is not None
+
+    def _wait(self, job: JobSummary, what: str) -> Wait | None:
+        wait = self.shell.follow_job(job.id).view.wait
+        return wait if wait is not None and wait.what == what else None
+
     def _job(self, job: JobSummary) -> Row:
         signs = glyphs(self)
         sign, tone = show.sign(job.status, signs)
+        if self._waits(job):
+            if self._trial is not None and self._trial.job == job.id:
+                back = self._trial.standing == "reverting"
+                said = (_("being taken back: {what}") if back else _("to be confirmed: {what}")).format(
+                    what=words.what(job)
+                )
+            elif self._reboot_at.get(job.id) == "now":
+                said = _("reboots now: {what}").format(what=words.what(job))
+            else:
+                wait = self._wait(job, "reboot")
+                when = self._reboot_at.get(job.id) or (wait.holder if wait else "")
+                said = f"{words.wait('reboot', when)}: {words.what(job)}"
+            return Row(f"job:{job.id}", (Cell(f"{sign} {words.status(job.status)}", tone), Cell(said)))
         if job.status in _ACTIVE:
             view = self.shell.follow_job(job.id).view
             said = f"{words.what(job)}  {show.steps_of(view.done_steps, job.steps)}"
@@ -123,6 +180,10 @@ class HomeScreen(ShellScreen):
             said = f"{show.moment(job.created)}  {words.what(job)}"
             if job.undone_by:
                 said += "  " + _("(undone)")
+            elif job.id in self._left:
+                said += "  " + _("(left)")
+            elif job.status == "interrupted" and (step := self._stopped_in.get(job.id)):
+                said = _("{what}, in: {step}").format(what=words.what(job), step=step)
             elif job.who:
                 said += "  " + job.who
         return Row(f"job:{job.id}", (Cell(f"{sign} {words.status(job.status)}", tone), Cell(said)))
@@ -148,26 +209,109 @@ class HomeScreen(ShellScreen):
     @work(exclusive=True, group="jobs")
     async def _read_jobs(self) -> None:
         try:
-            self._jobs = tuple(await asyncio.to_thread(self.shell.store.jobs))
+            self._jobs = tuple(await asyncio.to_thread(self._look_up))
             self._no_jobs = _("none yet")
         except PermissionError:
             self._no_jobs = _("reading them takes root")
         for job in self._jobs:
             if job.status in _ACTIVE:
                 self.shell.follow_job(job.id)
+        self._draw_trial()
         self._draw()
 
+    def _look_up(self) -> list[JobSummary]:
+        """The jobs and what belongs to them. Raises PermissionError."""
+        from pi_installer_tui.tasks.probation import open_trial
+        from pi_installer_tui.tasks.reboot import Agreement
+
+        store = self.shell.store
+        jobs = store.jobs()
+        stopped = [job for job in jobs if job.status == "interrupted"]
+        with contextlib.suppress(KeyError):  # one was just removed
+            self._left = frozenset(job.id for job in stopped if news.left(store, job.id))
+        for job in stopped:
+            if job.id not in self._stopped_in and job.step:
+                self._stopped_in[job.id] = self._title(job)
+        waiting = [job.id for job in jobs if job.status == "waiting"]
+        self._reboot_at = {job: Agreement(store.folder(job), "ask").when() for job in waiting}
+        self._unseen = news.unseen(store)
+        trial = open_trial(store)
+        # where its job's own process takes a change back, nothing does without that
+        running = {job.id for job in jobs if job.status in _ACTIVE}
+        abandoned = trial is not None and not trial.outside and trial.job not in running
+        self._trial = None if abandoned else trial
+        return jobs
+
+    def _title(self, job: JobSummary) -> str:
+        """The step in which a job was stopped, in words."""
+        try:
+            return next((s.describe() for s in self.shell.store.plan(job.id).flat if s.id == job.step), job.step)
+        except (KeyError, OSError, ValueError):
+            return job.step
+
+    def _draw_trial(self) -> None:
+        """The line above the list while a change waits, with its countdown."""
+        from pi_installer_tui.screens.trial import banner, stands
+
+        trial = self._trial
+        if trial is None:
+            self.query_one("#waits", Panel).set_lines([])
+            if self._countdown is not None:
+                self._countdown.stop()
+                self._countdown = None
+        else:
+            if self._countdown is None:
+                self._countdown = self.set_interval(1.0, self._count)
+            line = banner(trial, glyphs(self), here=not self.shell.read_only)
+            self.query_one("#waits", Panel).set_lines([line])
+        if stands(trial) != self._stood:
+            self._stood = stands(trial)
+            self.refresh_bindings()
+
+    def _count(self) -> None:
+        if self._on_top and self._trial is not None:
+            self._read_trial(self._trial.job)
+
+    @work(exclusive=True, group="trial")
+    async def _read_trial(self, job: str) -> None:
+        from pi_installer_tui.tasks.probation import look
+
+        try:
+            trial = await asyncio.to_thread(look, self.shell.store, job)
+        except (KeyError, OSError):
+            trial = None
+        self._trial = trial if trial is not None and trial.open else None
+        self._draw_trial()
+        if self._trial is None:
+            self._read_jobs()
+
     def _read_jobs_again(self) -> None:
-        if self.is_current:
+        if self._on_top:
             self._read_jobs()
 
     def _on_job_changed(self, job: str) -> None:
-        if not self.is_current:
+        if not self._on_top:
             return
-        if self.shell.follow_job(job).over:
+        watch = self.shell.follow_job(job)
+        if watch.over:
             self._look()
-        else:
-            self._draw()
+            return
+        if watch.view.on_probation and self._trial is None:
+            self._read_trial(job)
+        elif watch.view.wait is not None and watch.view.wait.what == "reboot":
+            self._read_jobs()
+        self._draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "confirm":
+            return self._trial is not None and self._trial.can_be_confirmed and not self.shell.read_only
+        return True
+
+    def action_confirm(self) -> None:
+        if self._trial is not None:
+            from pi_installer_tui.screens.trial import confirm
+
+            confirm(self, self._trial)
 
     @work(exclusive=True, group="modules")
     async def _read_modules(self) -> None:
@@ -190,10 +334,12 @@ class HomeScreen(ShellScreen):
         await self._glance(ALL)
         await self.shell.read_name()
 
+    def _read_live_again(self) -> None:
+        if self._on_top:  # a worker of a screen below is enough to draw the one above anew
+            self._read_live()
+
     @work(exclusive=True, group="live")
     async def _read_live(self) -> None:
-        if not self.is_current:
-            return
         from pi_installer_tui.system.machine import LIVE
 
         self._beat += 1

@@ -4,6 +4,8 @@ that is over, with what it changed. Leaving it leaves the job alone."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import textwrap
 import time
 from collections.abc import Iterable
 from itertools import islice
@@ -17,11 +19,12 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
+from pi_installer_tui.screens import trial as probation
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
 from pi_installer_tui.screens.history import can_undo
-from pi_installer_tui.tasks import changes, words
+from pi_installer_tui.tasks import changes, news, words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
 from pi_installer_tui.widgets.panel import Line, Panel
@@ -31,6 +34,8 @@ from pi_installer_tui.widgets.text import Text, TextLine, TextPane, printable
 if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import JobView, Watch
     from pi_installer_tui.tasks.plan import Plan
+    from pi_installer_tui.tasks.probation import Trial
+    from pi_installer_tui.tasks.steps import Step
     from pi_installer_tui.tasks.store import JobSummary
 
 _OUTPUT = "output"
@@ -47,7 +52,10 @@ class JobScreen(ShellScreen):
         "The list has the steps in order, then the checks that prove the result. The lower part shows what belongs to "
         "the line under the cursor: the whole output, a step with its difference and its own output, a check with what "
         "the machine answered.\n"
-        "Cancel stops the job after asking; what was done before stays and can be undone."
+        "Cancel stops the job after asking; what was done before stays and can be undone.\n"
+        "A change that could cut you off goes back by itself unless it is confirmed in time, from here, from Home or "
+        "with `pi-installer-tui confirm`. If its address changes, log in at the new one before you confirm. A job that "
+        "waits for a reboot goes on by itself at the next boot."
     )
     CSS = """
     JobScreen #parts { height: 1fr; layout: vertical; }
@@ -72,6 +80,9 @@ class JobScreen(ShellScreen):
         self._shown = ""
         self._led = False
         self._diffs: dict[str, str] = {}
+        self._trial: Trial | None = None
+        self._reboot_at = ""
+        self._left = False
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(self._job, "strong")], [], []], id="summary")
@@ -99,9 +110,37 @@ class JobScreen(ShellScreen):
 
     @work(exclusive=True, group="summary")
     async def _read_summary(self) -> None:
-        self._summary = await asyncio.to_thread(self.shell.store.summary, self._job)
+        self._summary = await asyncio.to_thread(self._look_up)
         self._draw_summary()
         self.refresh_bindings()
+
+    def _look_up(self) -> JobSummary:
+        store = self.shell.store
+        summary = store.summary(self._job)
+        self._left = news.left(store, self._job)
+        if not summary.open and not self.shell.read_only:
+            with contextlib.suppress(OSError):
+                news.seen(store, self._job)
+        return summary
+
+    @work(exclusive=True, group="trial")
+    async def _read_trial(self) -> None:
+        """Where the change on probation stands, and when the machine may reboot."""
+        from pi_installer_tui.tasks.probation import look
+        from pi_installer_tui.tasks.reboot import Agreement
+
+        store, before, agreed = self.shell.store, self._trial, self._reboot_at
+        with contextlib.suppress(KeyError, OSError):
+            self._trial = await asyncio.to_thread(look, store, self._job)
+            wait = self._watch.view.wait if self._watch else None
+            planned = wait.holder if wait is not None and wait.what == "reboot" else ""
+            self._reboot_at = Agreement(store.folder(self._job), planned).when()
+        over = self._watch is not None and self._watch.over
+        if over and before is not None and before.open and self._trial is not None and not self._trial.open:
+            self.shell.look_again(self._job)
+        self._draw_summary()
+        if probation.stands(before) != probation.stands(self._trial) or agreed != self._reboot_at:
+            self.refresh_bindings()
 
     @work(exclusive=True, group="diff")
     async def _read_diff(self, step: str) -> None:
@@ -115,13 +154,42 @@ class JobScreen(ShellScreen):
     def _on_job_changed(self, job: str) -> None:
         if job != self._job or self._watch is None:
             return
+        self._watch = self.shell.follow_job(job)
         self._redraw()
+        if self._waits:
+            self._read_trial()
         if self._watch.over:
             self._read_summary()
 
     def _tick(self) -> None:
-        if self._watch is not None and not self._watch.over:
+        if self._waits:
+            self._read_trial()
+        elif self._watch is not None and not self._watch.over:
             self._draw_summary()
+
+    @property
+    def _waits(self) -> bool:
+        """Somebody's word is waited for, or may be soon."""
+        if self._watch is None:
+            return False
+        view = self._watch.view
+        if self._watch.over:  # what is on probation goes back without its process
+            return view.on_probation and (self._trial is None or self._open_trial is not None)
+        return view.on_probation or self._for_reboot
+
+    @property
+    def _for_reboot(self) -> bool:
+        """It waits for the agreement to a reboot."""
+        wait = self._watch.view.wait if self._watch else None
+        return wait is not None and wait.what == "reboot"
+
+    @property
+    def _open_trial(self) -> Trial | None:
+        """What is on probation, while that is so. Where the job's own process takes it back, that ends with it."""
+        view, trial = self._watch.view if self._watch else None, self._trial
+        if view is None or not view.on_probation or trial is None or not trial.open:
+            return None
+        return None if view.outcome not in ("", "interrupted") and not trial.outside else trial
 
     # drawing ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +206,9 @@ class JobScreen(ShellScreen):
         self.refresh_bindings()
 
     def _status(self, view: JobView) -> str:
+        trial = self._open_trial
+        if trial is not None and trial.standing == "reverting":
+            return "running"
         if view.outcome:
             return view.outcome
         if view.wait is not None:
@@ -166,7 +237,36 @@ class JobScreen(ShellScreen):
             second.append(Cell("  " + _("{n} of {count} checks proven").format(n=proven, count=len(plan.checks))))
         if view.started:
             second.append(Cell("  " + show.span(end - view.started), "quiet"))
-        self.query_one("#summary", Panel).set_lines([first, second, self._third(view)])
+        self.query_one("#summary", Panel).set_lines([first, second, *self._rest(view)])
+
+    def _rest(self, view: JobView) -> list[Line]:
+        """What the job does, waits for or came to, in a line or a few."""
+        trial, width = self._open_trial, self.size.width
+        if trial is not None and (trial.outside or not view.outcome):
+            if not trial.can_be_confirmed and trial.standing == "armed" and not view.outcome:
+                return [self._third(view), probation.banner(trial, glyphs(self), here=False)]
+            here = not self.shell.read_only
+            first = probation.banner(trial, glyphs(self), here=here)
+            return [first, *probation.about(trial, self.shell.seat, self.shell.who, width)]
+        if self._for_reboot:
+            return self._reboot_lines()
+        if view.reverted is not None and view.outcome:
+            said = words.taken_back(view.outcome, view.reverted.because)
+            return [[Cell(line, "warn")] for line in textwrap.wrap(said, width - 2)]
+        third = self._third(view)
+        if view.confirmed is not None and view.outcome:
+            third = [*third, Cell("  " + words.confirmed(view.confirmed.by), "quiet")]
+        return [third]
+
+    def _reboot_lines(self) -> list[Line]:
+        signs = glyphs(self)
+        line = [Cell(f"{signs.warning} {words.wait('reboot', self._reboot_at)}", "warn")]
+        if self._reboot_at == "now":
+            return [[Cell(f"{signs.warning} " + _("the machine reboots now; the job goes on by itself"), "warn")]]
+        keys = [Cell("a", "key"), Cell(" " + _("reboots now")), Cell("  t", "key"), Cell(" " + _("at a time"))]
+        if self.shell.read_only:
+            return [line, [Cell("  " + _("The job goes on by itself after it."))]]
+        return [line, [Cell("  "), *keys, Cell("  " + _("The job goes on by itself after it."))]]
 
     def _third(self, view: JobView) -> Line:
         if view.outcome == "stale" and view.stale is not None:
@@ -206,11 +306,12 @@ class JobScreen(ShellScreen):
         signs = glyphs(self)
         rows = [Row(_OUTPUT, (Cell(""), Cell(_("Output of all steps"))))]
         rows.append(heading(_("Steps"), show.steps_of(view.done_steps, len(plan.flat))))
+        inner = {each.id for trial in plan.trials for each in trial.steps}
         for step in plan.flat:
-            state = view.steps.get(step.id)
-            code = state.status if state else ("skipped" if view.outcome else "todo")
+            code = self._code(step, view)
             sign, tone = show.sign(code, signs)
-            rows.append(Row(f"step:{step.id}", (Cell(f"{sign} {show.step_status(code)}", tone), Cell(step.describe()))))
+            title = ("  " if step.id in inner else "") + step.describe()
+            rows.append(Row(f"step:{step.id}", (Cell(f"{sign} {show.step_status(code)}", tone), Cell(title))))
         if plan.checks:
             rows.append(heading(_("Checks")))
         for check in plan.checks:
@@ -223,6 +324,18 @@ class JobScreen(ShellScreen):
                 word = words.check_status(found.status) if found.status else _("looking")
             rows.append(Row(f"check:{check.id}", (Cell(f"{sign} {word}", tone), Cell(check.describe()))))
         self.query_one("#steps", Rows).set_rows(rows)
+
+    def _code(self, step: Step, view: JobView) -> str:
+        """A step's status. One that waits for somebody changes nothing by itself."""
+        state = view.steps.get(step.id)
+        if state is None:
+            return "skipped" if view.outcome else "todo"
+        if step.kind == "probation" and state.status in ("nothing", "running"):
+            waits = view.wait is not None and view.wait.what == "confirmation"
+            return "confirmed" if state.status == "nothing" else "waiting" if waits else "running"
+        if step.kind == "reboot" and state.status in ("nothing", "running"):
+            return "done" if state.status == "nothing" else "waiting" if self._for_reboot else "running"
+        return state.status
 
     def _draw_detail(self, *, again: bool) -> None:
         row = self.query_one("#steps", Rows).row
@@ -273,17 +386,22 @@ class JobScreen(ShellScreen):
     def _draw_step(self, name: str, view: JobView, pane: TextPane) -> None:
         state = view.steps.get(name)
         lines: list[TextLine] = [Cell(self._step_title(name), "strong")]
-        if state is not None and state.ended and state.started:
+        step = next((each for each in self._plan.flat if each.id == name), None) if self._plan else None
+        if step is not None and state is not None and state.ended and state.started:
             lines.append(
                 Cell(
                     _("{status}, from {start}, {span}").format(
-                        status=show.step_status(state.status),
+                        status=show.step_status(self._code(step, view)),
                         start=show.clock(state.started),
                         span=show.span(state.ended - state.started),
                     ),
                     "quiet",
                 )
             )
+        if view.confirmed is not None and view.confirmed.step == name:
+            lines += [Cell(""), Prose(words.confirmed(view.confirmed.by), "good")]
+        if view.reverted is not None and view.outcome and name in (view.reverted.step, *view.reverted.steps):
+            lines += [Cell(""), Prose(words.taken_back(view.outcome, view.reverted.because), "warn")]
         failure = view.failure
         if failure is not None and failure.step == name:
             lines += [Cell(""), Prose(words.failure(failure.reason, failure.values), "bad")]
@@ -310,8 +428,19 @@ class JobScreen(ShellScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self._watch.view if self._watch else None
         over = view is not None and bool(view.outcome)
+        trial = self._open_trial
+        if self.shell.read_only and action in ("confirm", "reboot", "reboot_at", "leave"):
+            return False
         match action:
+            case "confirm":
+                return trial is not None and trial.can_be_confirmed
+            case "reboot" | "reboot_at":
+                return self._for_reboot and self._reboot_at != "now"
+            case "leave":
+                return view is not None and view.outcome == "interrupted" and not self._left
             case "cancel":
+                if trial is not None and trial.standing == "reverting":
+                    return False
                 return view is not None and not over and not view.cancel_requested and not self.shell.read_only
             case "undo":
                 return over and self._summary is not None and can_undo(self._summary)
@@ -333,17 +462,45 @@ class JobScreen(ShellScreen):
         target = Text if self.has_class("-larger") else Rows
         self.query(target).first().focus()
 
+    def action_confirm(self) -> None:
+        if self._trial is not None:
+            probation.confirm(self, self._trial)
+
+    def action_reboot(self) -> None:
+        self.shell.agree_reboot(self._job)
+
+    def action_reboot_at(self) -> None:
+        from pi_installer_tui.screens.when import AskTime
+
+        self.app.push_screen(AskTime(_("Reboot when the machine's clock shows:")), self._reboot_when)
+
+    def _reboot_when(self, when: str | None) -> None:
+        if when:
+            self.shell.agree_reboot(self._job, when)
+
+    def action_leave(self) -> None:
+        self._left = True
+        self.refresh_bindings()
+        self.shell.leave_job(self._job)
+
     def action_cancel(self) -> None:
-        self.app.push_screen(
-            Ask(
-                _("Stop this job?"),
-                [
-                    _("What runs is ended, apt in a safe way. What was done before stays, and can be undone."),
-                    _("No: the job goes on."),
-                ],
-            ),
-            self._cancel,
-        )
+        question = _("Stop this job?")
+        meaning = _("What runs is ended, apt in a safe way. What was done before stays, and can be undone.")
+        otherwise = _("No: the job goes on.")
+        if self._watch is not None and self._watch.view.on_probation:
+            question = _("Take the change back now?")
+            meaning = _(
+                "What is on probation goes back at once, and the job ends. What was done before it stays, and can be "
+                "undone."
+            )
+            otherwise = _("No: the job goes on, and the change can still be confirmed.")
+        elif self._for_reboot:
+            meaning = _(
+                "The machine isn't rebooted, and what comes after the reboot isn't done. What was done before stays, "
+                "and can be undone."
+            )
+            otherwise = _("No: the job waits on.")
+        self.app.push_screen(Ask(question, [meaning, otherwise]), self._cancel)
 
     def _cancel(self, yes: bool | None) -> None:
         if yes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.plan import Plan
     from pi_installer_tui.tasks.review import Refused, Reviewed
     from pi_installer_tui.tasks.steps import Preview, Risk, Step
+    from pi_installer_tui.tasks.steps.probation import Confirmation
 
 #: the word at a step for the gravest of its risks, gravest first
 _FLAGS: dict[Risk, str] = {
@@ -38,6 +40,9 @@ _FLAGS: dict[Risk, str] = {
     "service-restart": N_("restart"),
     "download": N_("download"),
 }
+
+#: seconds to confirm in, from which `t` chooses
+_SECONDS = (60, 120, 300, 600)
 
 
 class ReviewScreen(ShellScreen):
@@ -50,7 +55,9 @@ class ReviewScreen(ShellScreen):
         "The list has what to know beforehand, the steps in the order they run, and the checks that will prove the "
         "result. The other part shows the line under the cursor: a difference, an exact command, packages with their "
         "sizes. What is shown is what runs: if the machine changes meanwhile, the job stops before its first step.\n"
-        "Agree runs the plan as a job of its own, which goes on when this program is closed."
+        "Agree runs the plan as a job of its own, which goes on when this program is closed.\n"
+        "What could cut you off is on probation: it goes back by itself unless you confirm it in time. The steps that "
+        "touch your own connection are marked. At the machine itself you can go without."
     )
     CSS = """
     ReviewScreen #summary { padding: 0; }
@@ -72,6 +79,8 @@ class ReviewScreen(ShellScreen):
         self._previews: tuple[Preview, ...] = reviewed.previews
         self._refused: tuple[Refused, ...] = reviewed.refused
         self._agreed = False
+        #: the plan with its probation, while it is shown without
+        self._with: Plan | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Panel(self._summary(), id="summary")
@@ -131,8 +140,10 @@ class ReviewScreen(ShellScreen):
                 rows.append(Row(f"know:{n}", (Cell(signs.warning, "warn"), Cell(f"{title}: {text}"))))
         if plan.steps:
             rows.append(heading(_("Steps")))
+        inner = {each.id for trial in plan.trials for each in trial.steps}
         for n, step in enumerate(plan.flat):
-            rows.append(Row(f"step:{n}", (Cell(f"{n + 1:2}", "quiet"), Cell(step.describe()), self._flag(step))))
+            title = ("  " if step.id in inner else "") + step.describe()
+            rows.append(Row(f"step:{n}", (Cell(f"{n + 1:2}", "quiet"), Cell(title), self._flag(step))))
         if plan.checks:
             rows.append(heading(_("Proven by")))
         for n, check in enumerate(plan.checks):
@@ -140,10 +151,40 @@ class ReviewScreen(ShellScreen):
         return rows
 
     def _flag(self, step: Step) -> Cell:
+        if self._cuts_me(step):
+            return Cell(f"{glyphs(self).warning} {_('your line')}", "warn")
         for risk, word in _FLAGS.items():
             if risk in step.risks:
                 return Cell(f"{glyphs(self).warning} {_(word)}", "warn")
         return Cell("")
+
+    def _cuts_me(self, step: Step) -> bool:
+        """Whether a step touches the person's own connection."""
+        seat = self.shell.seat
+        return seat is not None and seat.cut_by(step.cuts)
+
+    def _on_connections(self) -> list[tuple[str, str, str]]:
+        """What is on probation, and what becomes of the connection that the person is on."""
+        plan, seat = self._plan, self.shell.seat
+        found = []
+        for trial in plan.trials:
+            said = _("{seconds} s to confirm, or {count} steps go back by themselves")
+            found.append((_("on probation"), said.format(seconds=trial.seconds, count=len(trial.steps)), "plain"))
+            if seat is not None and seat.at_the_machine:
+                said = _("no network change can strand you here; w goes without probation")
+                found.append((_("at the machine"), said, "plain"))
+        if self._with is not None:
+            said = _("what is changed stays, even where it cuts off the network; w puts it on probation again")
+            found.append((_("not on probation"), said, "warn"))
+        if seat is not None and seat.kind == "ssh" and (plan.trials or any(map(self._cuts_me, plan.flat))):
+            client = f"[{seat.client}]" if ":" in seat.client else seat.client
+            own = _("{client}:{port} to {server}").format(client=client, port=seat.client_port, server=seat.server)
+            if seat.interface:
+                own += _(" on {interface}").format(interface=seat.interface)
+            if not any(map(self._cuts_me, plan.flat)):
+                own += _("; no step is known to touch it")
+            found.append((_("your connection"), own, "warn"))
+        return found
 
     def _warnings(self) -> list[tuple[str, str, str]]:
         from pi_installer_tui.tasks.risks import sentences
@@ -154,15 +195,19 @@ class ReviewScreen(ShellScreen):
         ]
         found += [(_("can't be planned"), f"{b.setting}: {b.why}", "bad") for b in self._plan.blocked]
         found += [(_("risk"), r, "warn") for r in sentences(risk for step in self._plan.flat for risk in step.risks)]
+        found += self._on_connections()
         found += [(_("know"), n.text, "plain") for n in self._plan.notices]
         return found
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
+        self._show(message.row)
+
+    def _show(self, row: Row | None) -> None:
         pane = self.query_one("#detail", TextPane)
-        if message.row is None:
+        if row is None:
             pane.set("", [])
             return
-        kind, _colon, number = message.row.id.partition(":")
+        kind, _colon, number = row.id.partition(":")
         n = int(number)
         if kind == "step":
             pane.set(*self._step(self._plan.flat[n], self._previews[n]))
@@ -215,8 +260,15 @@ class ReviewScreen(ShellScreen):
     # keys ---------------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "agree":
-            return not self._plan.empty and not self._agreed and not self._refused
+        seat = self.shell.seat
+        match action:
+            case "agree":
+                return not self._plan.empty and not self._agreed and not self._refused
+            case "seconds":
+                return bool(self._plan.trials)
+            case "without":
+                here = seat is not None and seat.at_the_machine
+                return self._with is not None or (here and bool(self._plan.trials))
         return True
 
     def on_rows_opened(self) -> None:
@@ -226,6 +278,41 @@ class ReviewScreen(ShellScreen):
         self.toggle_class("-larger")
         target = Text if self.has_class("-larger") else Rows
         self.query(target).first().focus()
+
+    def action_seconds(self) -> None:
+        from pi_installer_tui.tasks.steps.probation import Confirmation
+
+        now = self._plan.trials[0]
+        seconds = next((each for each in _SECONDS if each > now.seconds), _SECONDS[0])
+        self._again(self._plan, Confirmation(by=now.confirm, seconds=seconds, peers=now.peers))
+
+    def action_without(self) -> None:
+        from pi_installer_tui.tasks.steps.probation import Confirmation
+
+        if self._with is not None:
+            plan, self._with = self._with, None
+            self._again(plan)
+        else:
+            self._with = self._plan
+            self._again(self._plan, Confirmation(by="none"))
+
+    @work(exclusive=True, group="again")
+    async def _again(self, plan: Plan, how: Confirmation | None = None) -> None:
+        """Reviews the plan anew, to be confirmed in another way."""
+        from pi_installer_tui.tasks.review import review
+
+        self._agreed = True  # what isn't shown yet can't be agreed to
+        self.refresh_bindings()
+        try:
+            found = await review(plan if how is None else plan.to_be_confirmed(how), self.shell.host)
+        finally:
+            self._agreed = False
+        self._plan, self._previews, self._refused = found.plan, found.previews, found.refused
+        self.query_one("#summary", Panel).set_lines(self._summary())
+        rows = self.query_one("#steps", Rows)
+        rows.set_rows(self._rows())
+        self._show(rows.row)
+        self.refresh_bindings()
 
     def action_agree(self) -> None:
         if self.shell.read_only:

@@ -39,7 +39,7 @@ def clock(at: float) -> str:
 def sign(code: str, signs: Glyphs) -> tuple[str, Tone]:
     """The sign and the tone of a job's, a step's or a check's status."""
     match code:
-        case "done" | "ok":
+        case "done" | "ok" | "confirmed":
             return signs.ok, "good"
         case "nothing":
             return signs.ok, "quiet"
@@ -49,7 +49,7 @@ def sign(code: str, signs: Glyphs) -> tuple[str, Tone]:
             return signs.running, "key"
         case "waiting" | "queued":
             return signs.waiting, "warn"
-        case "interrupted" | "stale" | "cancelled":
+        case "interrupted" | "stale" | "cancelled" | "reverted":
             return signs.warning, "warn"
         case "unknown":
             return signs.unknown, "warn"
@@ -66,6 +66,8 @@ def step_status(code: str) -> str:
         "nothing": _("was so"),
         "failed": _("failed"),
         "skipped": _("not run"),
+        "reverted": _("taken back"),
+        "confirmed": _("confirmed"),
     }.get(code, code)
 
 

@@ -22,12 +22,13 @@ BEAT = 0.1
 #: seconds that a key's answer has for itself; as long as BEAT output comes in between two such rests
 ANSWER = 0.06
 
-StepStatus = Literal["todo", "running", "done", "nothing", "failed", "skipped"]
+StepStatus = Literal["todo", "running", "done", "nothing", "failed", "skipped", "reverted"]
 
 
 @dataclass
 class StepView:
-    """How a step is. `nothing`: there was nothing to do. started, ended: seconds since 1970, 0 for not yet."""
+    """How a step is. `nothing`: there was nothing to do. `reverted`: it was done and taken back. started, ended:
+    seconds since 1970, 0 for not yet."""
 
     status: StepStatus = "todo"
     fraction: float | None = None
@@ -72,12 +73,20 @@ class JobView:
     reason: str = ""
     failure: events.StepFailed | None = None
     stale: events.Stale | None = None
+    armed: events.Armed | None = None
+    confirmed: events.Confirmed | None = None
+    reverted: events.Reverted | None = None
     cancel_requested: bool = False
 
     @property
     def done_steps(self) -> int:
         """Steps that are done."""
         return sum(1 for s in self.steps.values() if s.status in {"done", "nothing"})
+
+    @property
+    def on_probation(self) -> bool:
+        """Steps are neither confirmed nor taken back."""
+        return self.armed is not None and self.confirmed is None and self.reverted is None
 
     def step(self, step: str) -> StepView:
         """A step's view; a new one where no event named it yet."""
@@ -118,6 +127,14 @@ class JobView:
             case events.StepSkipped():
                 view = self.step(event.step)
                 view.status, view.because = "skipped", event.because
+            case events.Armed():
+                self.armed, self.confirmed, self.reverted = event, None, None
+            case events.Confirmed():
+                self.confirmed = event
+            case events.Reverted():
+                self.reverted, self.wait = event, None
+                for step in (event.step, *event.steps):
+                    self._take_back(step, event)
             case events.CheckStarted():
                 self.checks[event.check] = CheckView()
             case events.CheckDone():
@@ -130,6 +147,13 @@ class JobView:
                 self.outcome, self.reason, self.ended, self.wait = event.outcome, event.reason, event.at, None
             case _:
                 pass
+
+    def _take_back(self, step: str, event: events.Reverted) -> None:
+        view = self.step(step)
+        if view.status == "todo":
+            view.status, view.because = "skipped", event.step
+        elif view.status != "failed":
+            view.status, view.ended = "reverted", event.at
 
 
 class Watch:

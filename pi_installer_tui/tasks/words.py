@@ -92,6 +92,28 @@ def not_confirmed(reason: str) -> str:
     return _("there is no change to be confirmed")
 
 
+def taken_back(outcome: str, because: str) -> str:
+    """How a job ended whose change on probation was taken back, in a sentence or two."""
+    match because:
+        case "not-confirmed":
+            said = _("{status}: nobody confirmed the change in time, so it was taken back.")
+        case "cancelled":
+            said = _("{status}: what was on probation was taken back. What was done before it stays.")
+        case _:
+            said = _(
+                "{status}: a step failed, and what was on probation was taken back. What was done before it stays."
+            )
+    word = status(outcome)
+    return said.format(status=word[:1].upper() + word[1:])
+
+
+def confirmed(by: str) -> str:
+    """Who said that a change stays."""
+    if by == "auto":
+        return _("Confirmed, since gateway and peers answered: the change stays.")
+    return _("Confirmed by {who}: the change stays.").format(who=by or "?")
+
+
 def connect(user: str, address: str) -> str:
     """The command that connects to an address, where it is known by now."""
     return f"ssh {user}@{address}" if address else ""

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from pi_installer_tui.app import Opened, PiInstallerApp
 from pi_installer_tui.console import SSH, Profile
 from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.plan import Plan
@@ -21,6 +22,9 @@ from pi_installer_tui.tasks.review import review
 from pi_installer_tui.tasks.steps import Step
 from pi_installer_tui.tasks.store import Store
 from tests.screens import golden
+
+#: where whoever runs the tests sits is nobody's business
+NOWHERE = Seat("unknown")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,13 +100,18 @@ def start(machine: Opened) -> object:
 
     @asynccontextmanager
     async def begin(
-        size: tuple[int, int] = (80, 24), *, read_only: str = "", demo: bool = True, profile: Profile = SSH
+        size: tuple[int, int] = (80, 24),
+        *,
+        read_only: str = "",
+        demo: bool = True,
+        profile: Profile = SSH,
+        seat: Seat = NOWHERE,
     ) -> AsyncIterator[Program]:
         async def opening() -> Opened:
             return machine
 
         app = PiInstallerApp(opening, read_only=read_only, demo=demo, profile=profile)
-        app.who = "maria"
+        app.who, app.seat = "maria", seat
         async with app.run_test(size=size) as pilot:
             yield Program(app, pilot, machine)
 

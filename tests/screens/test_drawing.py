@@ -18,6 +18,12 @@ from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.signs import sign
+from pi_installer_tui.system.seat import Seat
+from pi_installer_tui.tasks import jobs
+from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.review import review
+from pi_installer_tui.tasks.steps import Probation, Reboot
+from pi_installer_tui.tasks.steps.probation import Place
 from tests.screens.conftest import Program
 from tests.screens.test_form import go
 from tests.screens.test_keys import ours
@@ -25,7 +31,19 @@ from tests.screens.test_way import CHECK, MOTD, command, to_review
 
 Start = Callable[..., AbstractAsyncContextManager[Program]]
 
-STATES = ("queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted", "nothing", "todo")
+STATES = (
+    "queued",
+    "running",
+    "waiting",
+    "done",
+    "failed",
+    "cancelled",
+    "stale",
+    "interrupted",
+    "nothing",
+    "todo",
+    "reverted",
+)
 
 
 async def every_screen(program: Program) -> AsyncIterator[str]:
@@ -76,6 +94,47 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     program.app.push_screen(Problem("It could not be done.", "Nothing was changed."))
     await program.until("Nothing was changed.")
     yield "message"
+    await program.press("q", "q")
+    async for where in every_wait(program):
+        yield where
+
+
+async def every_wait(program: Program) -> AsyncIterator[str]:
+    """Goes through what waits for somebody's word."""
+    new, old = Place(interface="eth0", address="192.168.1.10/24"), Place(interface="eth0", address="192.168.1.23/24")
+    program.app.seat = Seat("ssh", "192.168.1.50", 51234, old.host, 22, "eth0")
+    trial = Probation(id="trial", setting="system.motd", steps=(MOTD,), reaches=(new,), leaves=(old,))
+    trial = trial.model_copy(update={"cuts": ("interface:eth0",)})
+    reviewed = await review(Plan(steps=(trial,)), program.host)
+    program.app.push_screen(ReviewScreen(reviewed))
+    await program.until("your line")
+    yield "review of a change on probation"
+    await program.press("q")
+    job = await program.ran(trial, settle=False)
+    await program.until("A change waits")
+    await program.until("to be confirmed")
+    yield "home with a change that waits"
+    program.app.show_job(job)
+    await program.until("ssh maria@192.168.1.10")
+    yield "job on probation"
+    if not program.app.read_only:
+        await program.press("y")
+        await program.until("Confirm from a connection")
+        yield "question"
+        await program.press("n")
+    await jobs.cancel(program.store, job, "maria", program.host)
+    await program.until("was taken back")
+    yield "job taken back"
+    job = await program.ran(Reboot(id="reboot", setting="system.motd"), settle=False)
+    program.app.show_job(job)
+    await program.until("your agreement to the reboot")
+    await program.until("by itself after it")
+    yield "job that waits for a reboot"
+    if not program.app.read_only:
+        await program.press("t")
+        await program.until("HH:MM")
+        yield "question"
+        await program.press("escape")
 
 
 def screens() -> set[type[Screen[Any]]]:
@@ -114,6 +173,8 @@ async def test_nothing_is_drawn_outside_the_screen(start: Start, size: tuple[int
             keys = lines[-1]
             if isinstance(program.app.screen, ReviewScreen):
                 assert "y agree and run" in keys
+            if where in {"job on probation", "home with a change that waits"}:
+                assert "y confirm" in keys
 
 
 async def test_the_modes_are_in_the_title_of_every_screen(start: Start) -> None:

@@ -196,7 +196,7 @@ async def test_an_interrupted_job_is_offered_and_goes_on(start: Start) -> None:
         pid = int((program.store.folder(job) / "worker.lock").read_text())
         await program.until(lambda: program.store.progress(job).in_flight == "command")
         os.kill(pid, signal.SIGKILL)
-        await program.until("Interrupted: continue or undo", 30)
+        await program.until("Interrupted: continue, undo or leave", 30)
         await program.until("NetworkManager")
         await program.until("up 4 h")
         await program.until("of 30.9 GB")

@@ -196,7 +196,7 @@ class Probation(StepBase):
         return self.steps
 
     def describe(self) -> str:
-        return _("wait {seconds} s for a confirmation, or take the next steps back").format(seconds=self.seconds)
+        return _("wait {seconds} s for a confirmation, else go back").format(seconds=self.seconds)
 
     def paths(self) -> tuple[str, ...]:
         return ()
