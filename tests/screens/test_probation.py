@@ -275,6 +275,8 @@ async def test_a_way_back_that_is_at_work_outside_says_so_until_it_is_over(start
         folder = program.store.folder(job) / "probation"
         pid = int((program.store.folder(job) / "worker.lock").read_text())
         os.kill(pid, signal.SIGSTOP)
+        about = (folder / "armed").read_text().replace('"outside": false', '"outside": true')
+        (folder / "armed").write_text(about)
         (folder / "armed").rename(folder / "reverting")  # as the script does that the timer starts
         os.kill(pid, signal.SIGKILL)
         await program.until("A change is being taken back now.")
