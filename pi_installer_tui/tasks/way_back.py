@@ -260,6 +260,7 @@ _UNIT = """\
 [Unit]
 Description=Take back an unconfirmed change of pi-installer-tui
 DefaultDependencies=no
+ConditionPathExists={script}
 RequiresMountsFor={state}
 After=local-fs.target systemd-remount-fs.service
 Before=network-pre.target NetworkManager.service systemd-networkd.service networking.service dhcpcd.service
