@@ -36,6 +36,20 @@ def ours() -> Iterator[type[DOMNode]]:
                     yield value
 
 
+def test_no_widget_shows_its_state_by_colour_alone_or_moves_by_itself() -> None:
+    stock = {"Checkbox", "RadioButton", "RadioSet", "Switch", "ProgressBar", "LoadingIndicator", "SelectionList"}
+    used = {base.__name__ for cls in ours() for base in cls.__mro__ if base.__module__.startswith("textual.widgets")}
+    imported = {
+        value.__name__
+        for package in (pi_installer_tui.screens, pi_installer_tui.widgets)
+        for found in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+        for value in vars(importlib.import_module(found.name)).values()
+        if isinstance(value, type) and value.__module__.startswith("textual.widgets")
+    }
+    assert "Input" in imported, "the test sees what is imported"
+    assert not (used | imported) & stock
+
+
 def test_docs_keys_is_what_the_registry_says() -> None:
     assert (DOCS / "keys.md").read_text() == table()
 

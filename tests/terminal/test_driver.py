@@ -258,6 +258,26 @@ def test_both_backspaces_delete(key: str, tmp_path: Path) -> None:
         line.until(lambda _: line.screen.display[2].strip().endswith("ab"), 3.0)
 
 
+def test_delete_takes_the_letter_under_the_cursor(tmp_path: Path) -> None:
+    with start("serial", tmp_path) as line:
+        line.until("Quit")
+        line.send("f")
+        line.until("A form")
+        line.settle()
+        line.send("\x1b[Fabc\x1b[D\x1b[D\x1b[3~")
+        line.until(lambda _: line.screen.display[2].strip().endswith("ac"), 3.0)
+
+
+@pytest.mark.parametrize("key", ["\x1b[B", "\x1bOB"])
+def test_both_cursor_key_modes_move_the_cursor(key: str, tmp_path: Path) -> None:
+    with start("serial", tmp_path) as line:
+        line.until("Quit")
+        line.settle()
+        before = highlighted(line)
+        line.send(key)
+        line.until(lambda _: highlighted(line) != before, 3.0)
+
+
 def test_esc_and_a_key_right_after_it_are_two_keys(tmp_path: Path) -> None:
     with start("serial", tmp_path) as line:
         line.until("Quit")
