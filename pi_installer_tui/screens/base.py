@@ -112,6 +112,8 @@ class ShellScreen(Screen[None], inherit_bindings=False):
 
     place: ClassVar[str] = ""
     where: ClassVar[str] = ""
+    #: ids of the widgets that its workers draw on
+    PARTS: ClassVar[tuple[str, ...]] = ()
     about: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = []
 
@@ -119,6 +121,11 @@ class ShellScreen(Screen[None], inherit_bindings=False):
     def shell(self) -> Shell:
         """What outlives this screen."""
         return cast(Shell, self.app)
+
+    @property
+    def closing(self) -> bool:
+        """Its widgets are being taken away: what a worker still brings has nowhere to go."""
+        return any(not self.query(f"#{part}") for part in self.PARTS)
 
     def compose(self) -> ComposeResult:
         bar = TitleBar(id="title")

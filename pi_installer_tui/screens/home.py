@@ -47,6 +47,7 @@ class HomeScreen(ShellScreen):
     """The first screen."""
 
     place = "home"
+    PARTS = ("machine", "waits", "list")
     where = N_("Home")
     about = N_(
         "The machine at a glance, then what can be managed on it, with what was found there, then jobs "
@@ -189,7 +190,8 @@ class HomeScreen(ShellScreen):
         return Row(f"job:{job.id}", (Cell(f"{sign} {words.status(job.status)}", tone), Cell(said)))
 
     def _draw(self) -> None:
-        self.query_one(Rows).set_rows(self._rows())
+        if not self.closing:
+            self.query_one(Rows).set_rows(self._rows())
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         kind, _colon, name = (message.row.id if message.row else "").partition(":")
@@ -253,6 +255,8 @@ class HomeScreen(ShellScreen):
         """The line above the list while a change waits, with its countdown."""
         from pi_installer_tui.screens.trial import banner, stands
 
+        if self.closing:
+            return
         trial = self._trial
         if trial is None:
             self.query_one("#waits", Panel).set_lines([])
@@ -356,7 +360,7 @@ class HomeScreen(ShellScreen):
             self._draw_machine()
 
     def _draw_machine(self) -> None:
-        if self._machine is not None:
+        if self._machine is not None and not self.closing:
             from pi_installer_tui.screens.glance import lines
 
             panel = self.query_one("#machine", Panel)

@@ -57,6 +57,7 @@ class JobScreen(ShellScreen):
         "with `pi-installer-tui confirm`. If its address changes, log in at the new one before you confirm. A job that "
         "waits for a reboot goes on by itself at the next boot."
     )
+    PARTS = ("summary", "steps", "detail")
     CSS = """
     JobScreen #parts { height: 1fr; layout: vertical; }
     JobScreen #steps { height: 9; }
@@ -102,7 +103,8 @@ class JobScreen(ShellScreen):
         try:
             self._plan = await asyncio.to_thread(self.shell.store.plan, self._job)
         except (KeyError, OSError, ValueError):
-            self.query_one("#summary", Panel).set_lines([[Cell(_("This job can't be read."), "bad")], [], []])
+            if not self.closing:
+                self.query_one("#summary", Panel).set_lines([[Cell(_("This job can't be read."), "bad")], [], []])
             return
         self._watch = self.shell.follow_job(self._job)
         self._read_summary()
@@ -194,7 +196,7 @@ class JobScreen(ShellScreen):
     # drawing ------------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
-        if self._watch is None or self._plan is None:
+        if self._watch is None or self._plan is None or self.closing:
             return
         view = self._watch.view
         self._draw_summary()
@@ -216,7 +218,7 @@ class JobScreen(ShellScreen):
         return "running" if view.started else "queued"
 
     def _draw_summary(self) -> None:
-        if self._watch is None or self._plan is None:
+        if self._watch is None or self._plan is None or self.closing:
             return
         view, plan, signs = self._watch.view, self._plan, glyphs(self)
         status = self._status(view)
@@ -338,6 +340,8 @@ class JobScreen(ShellScreen):
         return state.status
 
     def _draw_detail(self, *, again: bool) -> None:
+        if self.closing:
+            return
         row = self.query_one("#steps", Rows).row
         if self._watch is None or row is None:
             return
