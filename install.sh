@@ -9,7 +9,7 @@ PREFIX=/opt/$NAME
 LINK=/usr/local/bin/$NAME
 STATE=/var/lib/$NAME
 SETTINGS=/etc/$NAME
-UNITS=/usr/local/lib/systemd/system
+UNITS=/etc/systemd/system
 BOOT=$NAME-boot.service
 
 usage() {
@@ -196,7 +196,6 @@ UNIT
 
 remove_boot_unit() {
   rm -f "$UNITS/multi-user.target.wants/$BOOT" "$UNITS/$BOOT" "/run/motd.d/50-$NAME"
-  rmdir "$UNITS/multi-user.target.wants" "$UNITS" "${UNITS%/*}" 2>/dev/null || true
 }
 
 # -- the two verbs -----------------------------------------------------------------------------------------------------

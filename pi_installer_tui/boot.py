@@ -25,9 +25,10 @@ async def main() -> int:
         try:
             settle(store, job)
             summary = store.summary(job)
-            if not summary.open:
-                (store.folder(job) / news.OPEN).unlink()
-                news.keep(store, job)
+            if not summary.open or summary.undone_by:
+                (store.folder(job) / news.OPEN).unlink(missing_ok=True)
+                if not summary.undone_by:
+                    news.keep(store, job)
             elif summary.status == "interrupted":
                 news.keep(store, job)
                 if jobs.rebooting(store, job):

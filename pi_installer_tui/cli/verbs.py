@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import termios
 from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -330,6 +331,7 @@ class _Answer:
 
     def listen(self) -> None:
         self._listening = True
+        termios.tcflush(0, termios.TCIFLUSH)  # what was typed before anybody could look counts for nothing
         asyncio.get_running_loop().add_reader(0, self._read)
 
     def _read(self) -> None:

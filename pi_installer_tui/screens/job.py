@@ -445,7 +445,9 @@ class JobScreen(ShellScreen):
             case "cancel":
                 if trial is not None and trial.standing == "reverting":
                     return False
-                return view is not None and not over and not view.cancel_requested and not self.shell.read_only
+                armed = trial is not None and trial.standing == "armed"
+                asked = view is not None and view.cancel_requested
+                return view is not None and (not over or armed) and not asked and not self.shell.read_only
             case "undo":
                 return over and self._summary is not None and can_undo(self._summary)
             case "resume":

@@ -54,9 +54,12 @@ class Seat:
 
 def find(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Seat:
     """The seat of this process."""
+    above = list(_ancestors(os.getpid() if pid is None else pid))
+    if any(_multiplexer(parent) for parent in above):
+        return Seat("unknown")
     if (seat := _ssh(environ.get("SSH_CONNECTION", ""))) is not None:
         return seat
-    for parent in _ancestors(os.getpid() if pid is None else pid):
+    for parent in above:
         with contextlib.suppress(OSError):
             for entry in Path(f"/proc/{parent}/environ").read_bytes().split(b"\0"):
                 name, _equals, value = entry.partition(b"=")
@@ -101,6 +104,13 @@ def _ancestors(pid: int) -> Iterator[int]:
             pid = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             return
+
+
+def _multiplexer(pid: int) -> bool:
+    """Whether a process is the server of tmux or screen: it knows where it was started from, and not who looks now."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text("latin-1").strip().lower() in ("tmux: server", "screen")
+    return False
 
 
 def _terminal(pid: int) -> Literal["console", "serial"] | None:

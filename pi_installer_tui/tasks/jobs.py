@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound
-from pi_installer_tui.tasks.events import CancelRequested, JobEnded, StepFailed, StepSkipped
+from pi_installer_tui.tasks.events import (
+    CancelRequested,
+    Confirmed,
+    JobEnded,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+)
 from pi_installer_tui.tasks.journal import Journal, Reader, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.points import CRASH
-from pi_installer_tui.tasks.probation import disarm, give_back, look, outside, settle
+from pi_installer_tui.tasks.probation import confirmed_by, disarm, give_back, look, outside, settle
 from pi_installer_tui.tasks.store import PROBATION
 
 if TYPE_CHECKING:
@@ -84,8 +91,8 @@ async def resume(store: Store, job: str, host: Host, *, at_boot: bool = False) -
     """Lets an interrupted job go on where it was: what is done isn't repeated. at_boot: it is begun once the network is
     there, and nobody waits for it. Raises KeyError, JobError."""
     summary = store.summary(job)
-    if summary.status != "interrupted":
-        raise JobError("running" if summary.open else "ended", summary.status)
+    if summary.status != "interrupted" or summary.undone_by:
+        raise JobError("running" if summary.open and not summary.undone_by else "ended", summary.status)
     until = time.monotonic() + LEAVES
     while store.alive(job):  # a worker that was stopped has told so, and is about to leave
         if time.monotonic() > until:
@@ -103,8 +110,13 @@ async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> N
     if not summary.open:
         raise JobError("ended", summary.status)
     trial = look(store, job) if summary.probation else None
-    if trial is not None and trial.open and trial.outside and host is not None and not store.alive(job):
-        await give_back(store, job, host)
+    if trial is not None and trial.open and host is not None and not store.alive(job):
+        write_file(store.folder(job) / CANCEL, json.dumps({"by": by, "at": time.time()}).encode())
+        if trial.outside:
+            _note_cancel(store, job, by)
+            await give_back(store, job, host)
+        else:  # a worker that finds itself cancelled takes it back
+            await _start(store, job, host, resume=True)
         return
     if host is not None and (store.folder(job) / PROBATION).exists() and not store.alive(job) and await outside(host):
         await disarm(job, host)  # cut off while it was being armed
@@ -116,6 +128,10 @@ async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> N
     with lock, contextlib.closing(Journal(store.journal(job))) as journal:
         progress = store.progress(job)
         if progress.ended is None or progress.ended.outcome == "interrupted":
+            if trial is not None and trial.standing == "confirmed":
+                journal.last_words(Confirmed(step=trial.step, by=confirmed_by(store, job)))
+                journal.last_words(StepDone(step=trial.step, changed=False))
+                progress = store.progress(job)
             journal.last_words(CancelRequested(by=by))
             if progress.in_flight:
                 journal.last_words(StepFailed(step=progress.in_flight, reason="cancelled", partly=True))
@@ -124,6 +140,15 @@ async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> N
                 if step not in begun:
                     journal.last_words(StepSkipped(step=step, because="cancelled"))
             journal.last_words(JobEnded(outcome="cancelled"))
+            (store.folder(job) / "open").unlink(missing_ok=True)
+
+
+def _note_cancel(store: Store, job: str, by: str) -> None:
+    """Writes into the journal of a job without a worker that somebody wants it cancelled."""
+    lock = Lock(store.folder(job) / "worker.lock")
+    if lock.take(""):
+        with lock, contextlib.closing(Journal(store.journal(job))) as journal:
+            journal.last_words(CancelRequested(by=by))
 
 
 async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[Event]]:

@@ -165,10 +165,11 @@ def confirmed_by(store: Store, job: str) -> str:
 
 
 async def disarm(job: str, host: Host) -> None:
-    """Takes the timer and the boot-time unit away. What is gone already is fine."""
-    for path in (WANTED_BY, UNIT):
-        with contextlib.suppress(FileNotFoundError):
-            await host.remove(path)
+    """Takes the timer and the boot-time unit away, if it is this job's. What is gone already is fine."""
+    if f"/{job}/" in (await host.text(UNIT) or ""):
+        for path in (WANTED_BY, UNIT):
+            with contextlib.suppress(FileNotFoundError):
+                await host.remove(path)
     name = way_back.unit_name(job)
     await host.run(["systemctl", "stop", f"{name}.timer"])
 
@@ -225,8 +226,8 @@ class Guard:
         trial = self.trial
         if trial is None or trial.standing == "reverted":  # cut off before it said so, and taken back meanwhile
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            for name in (*STANDINGS, ASKING, LOG, "by"):
-                (self._folder / name).unlink(missing_ok=True)
+            for old in self._folder.iterdir():
+                old.unlink()
             if self.outside:
                 await self._write_way_back()
             trial = Trial(
@@ -266,6 +267,9 @@ class Guard:
             done=_("pi-installer-tui: nobody confirmed the change of job {job}, so it was taken back.").format(
                 job=self._job
             ),
+            restart=_(
+                "pi-installer-tui: the change of job {job} was taken back; restart the machine: not all took effect."
+            ).format(job=self._job),
             failed=_(
                 "pi-installer-tui: the change of job {job} could NOT be taken back whole; it is tried again.\n"
                 "  what happened: {log}   by hand: sudo sh {script}"
@@ -334,7 +338,7 @@ def settle(store: Store, job: str) -> bool:
         return False
     with lock, contextlib.closing(Journal(store.journal(job))) as journal:
         so_far = store.written(job)
-        if not so_far.probation or (so_far.ended is not None and so_far.ended.outcome != "interrupted"):
+        if not so_far.probation:
             return False
         with contextlib.suppress(OSError):
             log = clean((reverted.with_name(LOG)).read_bytes()[-64 * 1024 :])
@@ -347,4 +351,5 @@ def settle(store: Store, job: str) -> bool:
             if step not in begun:
                 journal.last_words(StepSkipped(step=step, because=so_far.probation))
         journal.last_words(ended)
+    (store.folder(job) / "open").unlink(missing_ok=True)
     return True

@@ -17,10 +17,11 @@ FILE = "reboot.json"
 
 
 class Agreement:
-    """When a job may reboot the machine. planned: what its step says (steps.Reboot.when); what was agreed to later
-    counts instead."""
+    """When a job may reboot the machine at `step` ("": whichever it is at). planned: what that step says
+    (steps.Reboot.when); what was agreed to later counts instead."""
 
-    def __init__(self, folder: Path, planned: str) -> None:
+    def __init__(self, folder: Path, planned: str, step: str = "") -> None:
+        self._step = step
         self._path = folder / FILE
         self._planned = planned
         self._since = time.time()
@@ -28,7 +29,9 @@ class Agreement:
     def when(self) -> str:
         """now, HH:MM, or "" while nobody has agreed."""
         with contextlib.suppress(OSError, ValueError, KeyError):
-            return str(json.loads(self._path.read_bytes())["when"])
+            said = json.loads(self._path.read_bytes())
+            if self._step in ("", said["step"]):
+                return str(said["when"])
         return "" if self._planned == "ask" else self._planned
 
     def due(self) -> bool:
@@ -53,5 +56,6 @@ def next_time(clock: str, after: float) -> float:
 
 
 def agree(store: Store, job: str, when: str = "now") -> None:
-    """Lets a job reboot the machine: now, or at the next HH:MM. Raises KeyError, OSError."""
-    write_file(store.folder(job) / FILE, json.dumps({"when": when}).encode())
+    """Lets a job reboot the machine at the step it is at: now, or at the next HH:MM. Raises KeyError, OSError."""
+    said = {"when": when, "step": store.progress(job).in_flight}
+    write_file(store.folder(job) / FILE, json.dumps(said).encode())

@@ -41,7 +41,7 @@ from pi_installer_tui.tasks.journal import FULL, Journal
 from pi_installer_tui.tasks.lock import Lock, Queue, holder, is_held
 from pi_installer_tui.tasks.output import Output
 from pi_installer_tui.tasks.points import Points
-from pi_installer_tui.tasks.probation import ConfirmError, Guard, boot_id, confirm, confirmed_by, open_trial
+from pi_installer_tui.tasks.probation import ConfirmError, Guard, boot_id, confirm, confirmed_by, look, open_trial
 from pi_installer_tui.tasks.reboot import Agreement
 from pi_installer_tui.tasks.steadiness import network_is_well
 from pi_installer_tui.tasks.steps import Probation, Reboot, Step, StepContext, StepError
@@ -143,7 +143,9 @@ class Runner:
         self._journal.last_words(JobStarted(pid=os.getpid(), boot=boot_id(), resumed=resume))
         self._points.reached("job-started")
         try:
-            outcome = await self._run(plan, so_far)
+            outcome = await self._run(plan, so_far, resume)
+            if outcome.outcome != "interrupted":
+                outcome = await self._decided(plan, outcome)
         except Exception as error:
             reason, values, _ = failure(error)
             if (step := self._store.progress(self._job).in_flight) != "":
@@ -161,10 +163,33 @@ class Runner:
         self._points.reached("job-ending")
         return self._journal.last_words(ended)
 
-    async def _run(self, plan: Plan, so_far: Progress) -> JobEnded:
+    async def _decided(self, plan: Plan, outcome: JobEnded) -> JobEnded:
+        """No job ends while its change is neither confirmed nor taken back: what is open then goes back."""
+        trial = look(self._store, self._job)
+        probation = next(
+            (each for each in plan.trials if trial is not None and trial.open and each.id == trial.step), None
+        )
+        if probation is None:
+            return outcome
+        guard = Guard(self._store, self._job, probation, self._host, self._points.reached)
+        guard.outside = trial is not None and trial.outside
+        so_far = self._store.progress(self._job)
+        begun = [step for step in probation.steps if step.id in (*so_far.done, so_far.in_flight, so_far.failed)]
+        why = "cancelled" if outcome.outcome == "cancelled" else "not-confirmed"
+        await self._give_back(probation, guard, begun, StepFailed(step=probation.id, reason=why))
+        return outcome
+
+    async def _run(self, plan: Plan, so_far: Progress, resumed: bool) -> JobEnded:
         if self._store.about(self._job).lane == "change" and not await self._take_lock():
             return self._halted_before(plan.flat)
         self._points.reached("locked")
+        if resumed:  # its way back may have run while it waited
+            so_far = self._store.written(self._job)
+            trial = look(self._store, self._job)
+            if so_far.probation and trial is not None and trial.standing == "reverted":
+                back, ended = so_far.taken_back(0.0)
+                self._journal.last_words(back)
+                return ended
         await self._sweep(plan)
         todo: list[Step] = [step for step in plan.steps if step.id not in so_far.done]
         stale = await self._compare(self._remaining(plan, so_far), self._host)
@@ -231,14 +256,16 @@ class Runner:
     async def _take_lock(self) -> bool:
         """Waits for the lock, behind those who came before. False: the job was halted meanwhile."""
         path = self._store.root / LOCK
+        trial = open_trial(self._store)
+        own = trial is not None and trial.job == self._job  # the others wait for this one, and it for nobody
         queue = Queue(self._store.root / QUEUE, self._store.alive)
         queue.enter(self._job)
         told: str | None = None
         try:
-            while not self._halt:
+            while own or not self._halt:
                 trial = open_trial(self._store)
                 other = trial.job if trial is not None and trial.job != self._job else ""
-                ahead = queue.ahead()
+                ahead = "" if own else queue.ahead()
                 if not ahead and not other and self._lock.take(self._job):
                     if told is not None:
                         self._journal.append(WaitOver(what="job-lock"))
@@ -351,42 +378,53 @@ class Runner:
                 inner = tuple(step.id for step in probation.steps)
                 self._journal.append(Armed(step=probation.id, steps=inner, seconds=probation.seconds))
         except (Exception, asyncio.CancelledError) as error:
-            return await self._not_armed(probation, guard, error)
-        if guard.trial is not None and guard.trial.standing == "reverting":
+            if so_far.probation != probation.id:
+                return await self._not_armed(probation, guard, error)
+            failed: StepFailed | None = StepFailed(step=probation.id, reason=failure(error)[0])
             begun = [step for step in probation.steps if step.id in (*so_far.done, so_far.in_flight)]
-            return await self._give_back(probation, guard, begun, StepFailed(step=probation.id, reason="not-confirmed"))
-        for step in probation.steps:
-            if self._halt == "stopped":
-                return StepFailed(step=probation.id, reason="stopped")
-            if self._halt == "cancelled":
-                return await self._give_back(probation, guard, begun, StepFailed(step=probation.id, reason="cancelled"))
-            begun.append(step)
-            if step.id in so_far.done:
-                continue
-            failed = await self._step(step, kept=step.id != so_far.in_flight)
-            if failed is not None:
-                if failed.reason == "stopped":
-                    return failed
-                return await self._give_back(probation, guard, begun, failed)
-        self._points.step = probation.id
-        guard.ask()
-        self._points.reached("probation:asking")
-        self._journal.append(Waiting(what="confirmation", holder="", step=probation.id))
-        self._tell()
-        failed = await self._confirmation(probation, guard)
+        else:
+            failed = await self._change(probation, so_far, guard, begun)
+        if failed is not None and failed.reason != "stopped":
+            failed = await self._give_back(probation, guard, begun, failed)
         if failed is not None:
-            return failed if failed.reason == "stopped" else await self._give_back(probation, guard, begun, failed)
+            return failed
         self._points.reached("probation:confirmed")
         await guard.disarm()
         for step in probation.steps:
             with contextlib.suppress(StepError, HostError, OSError):  # what it leaves goes by itself
                 await step.confirmed(self._context(step, self._before(step), Output(lambda text: None)))
-        self._journal.append(WaitOver(what="confirmation", step=probation.id))
-        self._journal.append(Confirmed(step=probation.id, by=confirmed_by(self._store, self._job)))
+        self._journal.last_words(WaitOver(what="confirmation", step=probation.id))
+        self._journal.last_words(Confirmed(step=probation.id, by=confirmed_by(self._store, self._job)))
         self._tell()
         await self._host.announce(_("pi-installer-tui: the change is confirmed and stays."))
         self._done(probation, changed=False, after={})
         return None
+
+    async def _change(
+        self, probation: Probation, so_far: Progress, guard: Guard, begun: list[Step]
+    ) -> StepFailed | None:
+        """Runs the steps on probation, noted in `begun`, and waits; None: somebody has confirmed them."""
+        if guard.trial is not None and guard.trial.standing == "reverting":
+            begun += [step for step in probation.steps if step.id in (*so_far.done, so_far.in_flight)]
+            return StepFailed(step=probation.id, reason="not-confirmed")
+        for step in probation.steps:
+            if self._halt:
+                return StepFailed(step=probation.id, reason=self._halt)
+            begun.append(step)
+            if step.id not in so_far.done:
+                failed = await self._step(step, kept=step.id != so_far.in_flight)
+                if failed is not None:
+                    return failed
+        self._points.step = probation.id
+        try:
+            guard.ask()
+            self._points.reached("probation:asking")
+            self._journal.append(Waiting(what="confirmation", holder="", step=probation.id))
+        except OSError as error:
+            reason, values, _tail = failure(error)
+            return StepFailed(step=probation.id, reason=reason, values=values)
+        self._tell()
+        return await self._confirmation(probation, guard)
 
     async def _keep(self, step: Step) -> None:
         """Keeps what a step replaces, before any of the steps on probation changes its first byte."""
@@ -410,7 +448,9 @@ class Runner:
         told = probation.seconds + 1.0
         well: asyncio.Task[None] | None = None
         if probation.confirm == "auto":
-            well = asyncio.create_task(network_is_well(self._host, probation.peers, probation.steady))
+            well = asyncio.create_task(
+                network_is_well(self._host, probation.interfaces, probation.peers, probation.steady)
+            )
         try:
             while True:
                 trial = guard.trial
@@ -446,18 +486,26 @@ class Runner:
 
     async def _give_back(
         self, probation: Probation, guard: Guard, begun: Sequence[Step], failed: StepFailed
-    ) -> StepFailed:
-        """Takes back what is on probation: from outside, which ends this process, or here."""
+    ) -> StepFailed | None:
+        """Takes back what is on probation: from outside, which ends this process, or here. None: somebody confirmed it
+        in this moment, and it stays."""
         because = failed.reason if failed.reason in ("not-confirmed", "cancelled") else "step-failed"
         self._points.step = probation.id
         if guard.outside:
             self._points.reached("probation:giving-back")
-            while True:
+            while (trial := guard.trial) is not None and trial.open:
+                if self._halt == "stopped":
+                    return StepFailed(step=probation.id, reason="stopped")
                 with contextlib.suppress(HostError):
-                    if guard.trial is not None and guard.trial.standing == "armed":
-                        await guard.give_back()
-                await asyncio.sleep(OUTSIDE)
-        guard.take()
+                    await guard.give_back()
+                await self._until_decided(guard)
+            if trial is not None and trial.standing == "confirmed":
+                return None
+            inner = tuple(step.id for step in probation.steps)
+            self._journal.last_words(Reverted(step=probation.id, steps=inner, because=because))
+            return StepFailed(step=probation.id, reason=because if because != "step-failed" else failed.reason)
+        if not guard.take():
+            return None
         try:
             for step in reversed(begun):
                 self._points.step = step.id
@@ -476,6 +524,15 @@ class Runner:
         self._journal.last_words(Reverted(step=probation.id, steps=inner, because=because))
         return StepFailed(step=probation.id, reason=because if because != "step-failed" else failed.reason)
 
+    async def _until_decided(self, guard: Guard) -> None:
+        """A while, or until the change is confirmed or taken back."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + OUTSIDE
+        while loop.time() < until and self._halt != "stopped":
+            await asyncio.sleep(LOOK)
+            if (trial := guard.trial) is None or not trial.open:
+                return
+
     async def _reboot(self, step: Reboot) -> StepFailed | None:
         """Waits until somebody agrees, reboots, and is ended by that. Run again after it, it is done. `reason` "reboot"
         stands for a step that is left in flight."""
@@ -488,7 +545,7 @@ class Runner:
                 await step.capture(self._context(step, before, Output(lambda text: None)))
                 before.finish()
             self._points.reached("reboot:kept")
-            agreement = Agreement(self._store.folder(self._job), step.when)
+            agreement = Agreement(self._store.folder(self._job), step.when, step.id)
             told = False
             asked = False
             while await self._boot() == before.get("boot"):

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 PAUSE = 1.0
 
 
-async def network_is_well(host: Host, peers: Sequence[str], steady: float) -> None:
-    """Returns when the gateways (of the default routes there are) and every peer have answered each look for `steady`
-    seconds. Where there is neither a gateway nor a peer nothing can tell, and it never returns."""
+async def network_is_well(host: Host, interfaces: Sequence[str], peers: Sequence[str], steady: float) -> None:
+    """Returns when the gateways and every peer have answered each look for `steady` seconds. Asked are the gateways of
+    the default routes over each of `interfaces` (those that were changed; none: over any), through that interface, for
+    another one may lead to the same router. An interface without a gateway can only be told of by peers; where there is
+    neither nothing can tell, and it never returns."""
     loop = asyncio.get_running_loop()
     since: float | None = None
     while True:
         gateways = await _gateways(host)
-        asked = [*gateways, *peers]
-        answers = await asyncio.gather(*(_answers(host, each) for each in asked))
-        if not asked or not all(answers):
+        if interfaces:
+            gateways = [(gateway, dev) for gateway, dev in gateways if dev in interfaces]
+        lacks = set(interfaces) - {dev for _gateway, dev in gateways} if not peers else set()
+        asked = [*gateways, *((peer, "") for peer in peers)]
+        answers = await asyncio.gather(*(_answers(host, *each) for each in asked))
+        if not asked or lacks or not all(answers):
             since = None
         elif since is None:
             since = loop.time()
@@ -34,20 +39,23 @@ async def network_is_well(host: Host, peers: Sequence[str], steady: float) -> No
         await asyncio.sleep(PAUSE)
 
 
-async def _gateways(host: Host) -> list[str]:
-    """The gateways of the default routes (ip-route(8))."""
+async def _gateways(host: Host) -> list[tuple[str, str]]:
+    """The gateways of the default routes, each with its interface (ip-route(8))."""
     routes = await _json(host, "ip", "-json", "-4", "route", "show", "default")
-    return list(dict.fromkeys(str(route["gateway"]) for route in routes if "gateway" in route))
+    found = ((str(route["gateway"]), str(route.get("dev", ""))) for route in routes if "gateway" in route)
+    return list(dict.fromkeys(found))
 
 
-async def _answers(host: Host, peer: str) -> bool:
+async def _answers(host: Host, peer: str, interface: str) -> bool:
     """By ICMP; a router that drops that still answers ARP, which the kernel then knows it by (ip-neighbour(8))."""
     try:
-        if (await host.run(["ping", "-n", "-c", "1", "-W", "2", peer])).ok:
+        through = ["-I", interface] if interface else []
+        if (await host.run(["ping", "-n", "-c", "1", "-W", "2", *through, peer])).ok:
             return True
     except CommandNotFound:
         await host.run(["python3", "-I", "-c", _POKE, peer])
-    neighbours = await _json(host, "ip", "-json", "neighbour", "show", peer)
+    device = ["dev", interface] if interface else []
+    neighbours = await _json(host, "ip", "-json", "neighbour", "show", peer, *device)
     return any("REACHABLE" in neighbour.get("state", ()) for neighbour in neighbours)
 
 

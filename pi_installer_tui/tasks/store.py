@@ -20,6 +20,7 @@ from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
     Armed,
     CancelRequested,
+    Confirmed,
     JobEnded,
     JobStarted,
     Reverted,
@@ -159,6 +160,8 @@ class Progress:
                     failed=self.failed or step,
                     reason=self.reason or because,
                 )
+            case Confirmed():
+                return replace(self, probation="")
             case CancelRequested():
                 return replace(self, cancelling=True)
             case StepDone(step=step, changed=changed):
@@ -392,7 +395,7 @@ class Store:
     def progress(self, job: str) -> Progress:
         """Where the job is: what the journal says, and what its way back did, which ran outside of it."""
         progress = self.written(job)
-        if progress.probation and (progress.ended is None or progress.ended.outcome == "interrupted"):
+        if progress.probation:
             with contextlib.suppress(FileNotFoundError):
                 reverted, ended = progress.taken_back((self.folder(job) / PROBATION / "reverted").stat().st_mtime)
                 progress = progress.after(reverted).after(ended)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: seconds that one command of the way back may take: what hangs must not keep the rest from coming back
 COMMAND = 90
+#: tries after which what is back on the disk counts as back although a command still fails (its interface is gone)
+TRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,14 @@ def script(
     backs: Iterable[Back],
     activations: Sequence[Run],
     done: str,
+    restart: str,
     failed: str,
     motd: str,
 ) -> bytes:
     """The script. folder: the probation's; lock: the jobs' lock file; unit, wanted_by: the boot-time unit and the link
-    that enables it; done, failed: what the login message says afterwards."""
-    actions = [_line(back) for back in backs]
-    actions += [_line(run) for run in activations]
+    that enables it; done, restart, failed: what the login message says afterwards: all is back; the files are, and a
+    restart makes them take effect; something isn't, and it is tried again."""
+    actions = [_line(number, back) for number, back in enumerate((*backs, *activations))]
     text = _SCRIPT.format(
         job=job,
         path=PATH,
@@ -121,6 +124,8 @@ def script(
         timer=f"{unit_name(job)}.timer",
         motd=shlex.quote(motd),
         done=shlex.quote(done),
+        restart=shlex.quote(restart),
+        tries=TRIES,
         failed=shlex.quote(failed),
         actions="\n".join(actions) or ":",
         command=COMMAND,
@@ -140,7 +145,7 @@ def boot_unit(script_path: Path, state: Path) -> str:
     return _UNIT.format(script=path, state=str(state).replace("%", "%%"))
 
 
-def _line(back: Back) -> str:
+def _line(number: int, back: Back) -> str:
     quote = shlex.quote
     match back:
         case PutFile():
@@ -153,7 +158,7 @@ def _line(back: Back) -> str:
             return f"take_away {quote(back.path)}"
         case Run():
             name = "run_anytime" if back.offline else "run"
-            return f"{name} {'must' if back.wanted else 'may'} {shlex.join(back.argv)}"
+            return f"{name} {number} {'must' if back.wanted else 'may'} {shlex.join(back.argv)}"
 
 
 _SCRIPT = """\
@@ -168,6 +173,7 @@ export PATH LC_ALL
 umask 077
 cd {folder} || exit 1
 failed=
+not_in_effect=
 boot=
 if [ "${{1:-}}" = boot ] && ! systemctl --quiet is-active network-pre.target; then boot=yes; fi
 
@@ -175,9 +181,11 @@ say() {{ printf '%s\\n' "$*" >>log; printf '%s\\n' "$*"; }} 2>/dev/null
 wrong() {{ say "$*"; failed=yes; }}
 motd() {{ mkdir -p -m 755 "$(dirname {motd})" && (umask 022; printf '%s\\n' "$1" >{motd}); }} 2>/dev/null
 
-disarm() {{
-  rm -f {wanted_by} {unit}
-  sync {wanted_by} {unit} "$(dirname {unit})" "$(dirname {wanted_by})" 2>/dev/null
+disarm() {{ # the unit may be a later job's by now
+  if grep -qsF -- {folder}/way-back {unit}; then
+    rm -f {wanted_by} {unit}
+    sync "$(dirname {unit})" "$(dirname {wanted_by})" 2>/dev/null
+  fi
   if [ -z "$boot" ]; then systemctl --quiet stop {timer} 2>/dev/null; fi
 }}
 
@@ -197,11 +205,11 @@ put_file() {{ # COPY SHA256 MODE OWNER PATH
 }}
 
 put_link() {{ # TARGET PATH
-  if [ "$(readlink "$2")" = "$1" ]; then return; fi
+  if [ "$(readlink -- "$2")" = "$1" ]; then return; fi
   clear_way "$2"
   new=$(hidden "$2")
   rm -f "$new"
-  if ln -s "$1" "$new" && mv -Tf "$new" "$2" && sync "${{2%/*}}/"
+  if ln -s -- "$1" "$new" && mv -Tf "$new" "$2" && sync "${{2%/*}}/"
   then say "put back: $2"; else wrong "could not be put back: $2"; fi
 }}
 
@@ -216,13 +224,21 @@ take_away() {{ # PATH
   if rm -f "$1" && sync "${{1%/*}}/"; then say "taken away: $1"; else wrong "could not be taken away: $1"; fi
 }}
 
-run_anytime() {{ # must|may COMMAND...
-  must=$1
-  shift
+run_anytime() {{ # NUMBER must|may COMMAND...: what was done once isn't done again by the next try
+  done=ran.$1
+  must=$2
+  shift 2
+  if [ -e "$done" ]; then return; fi
   if [ -n "$boot" ] && [ "$1" = systemctl ]; then shift; set -- systemctl --no-block "$@"; fi
   say "$ $*"
-  timeout -k 10 {command} "$@" </dev/null >>log 2>&1 9>&- && return
-  if [ "$must" = must ]; then wrong "failed: $*"; else say "failed, which does no harm: $*"; fi
+  if timeout -k 10 {command} "$@" </dev/null >>log 2>&1 9>&-; then
+    if [ -z "$boot" ]; then : >"$done"; fi
+  elif [ "$must" = must ]; then
+    say "failed: $*"
+    not_in_effect=yes
+  else
+    say "failed, which does no harm: $*"
+  fi
 }}
 
 run() {{ # what needs running services, which are not there yet when the machine boots
@@ -243,14 +259,20 @@ else
 {actions}
 fi
 
+tries=$(cat tries 2>/dev/null)
+tries=$((${{tries:-0}} + 1))
+printf '%s\n' $tries >tries
+if [ -n "$not_in_effect" ] && [ $tries -lt {tries} ]; then failed=yes; fi
 if [ -n "$failed" ]; then
   motd {failed}
+  if [ "$(wc -c <log)" -gt 262144 ]; then tail -c 65536 log >log.new && mv log.new log; fi
+  if [ -z "$boot" ] && [ $tries -gt 3 ]; then sleep $((tries < 30 ? tries * 5 : 150)); fi
   exit 1
 fi
 mv -T reverting reverted
 : >../unseen
 sync . ..
-motd {done}
+if [ -n "$not_in_effect" ]; then motd {restart}; else motd {done}; fi
 disarm
 exit 0
 """

@@ -18,6 +18,7 @@ from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks import probation, way_back
 from pi_installer_tui.tasks.before import Before
 from pi_installer_tui.tasks.events import Armed, Confirmed, JobEnded, Reverted, StepDone, Waiting
+from pi_installer_tui.tasks.jobs import cancel
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.probation import ConfirmError, confirm, look
 from pi_installer_tui.tasks.reboot import Agreement, agree, next_time
@@ -211,13 +212,14 @@ class Script:
             backs=backs,
             activations=self.commands,
             done="back it is",
+            restart="restart it",
             failed="did not work",
             motd=str(self.tmp / "motd.d/50"),
         )
         (self.folder / "way-back").write_bytes(text)
         (self.folder / "armed").write_text("{}")
         for name in ("unit", "wants"):
-            (self.tmp / name).write_text("")
+            (self.tmp / name).write_text(f"ExecStart=/bin/sh {self.folder}/way-back boot\n")
 
     def run(self) -> int:
         return subprocess.run(["sh", str(self.folder / "way-back")], capture_output=True, check=False).returncode
@@ -286,6 +288,13 @@ async def test_the_script_does_nothing_once_the_change_is_confirmed(tmp_path: Pa
     assert not (tmp_path / "unit").exists(), "what a power cut left of it is taken away"
 
 
+async def test_a_script_leaves_the_unit_of_another_job_alone(tmp_path: Path) -> None:
+    script = await made(tmp_path)
+    (tmp_path / "unit").write_text("ExecStart=/bin/sh /another/job/way-back boot\n")
+    assert script.run() == 0
+    assert (tmp_path / "unit").exists() and (tmp_path / "wants").exists()
+
+
 async def test_a_script_that_was_cut_off_begins_again(tmp_path: Path) -> None:
     script = await made(tmp_path)
     before = listing(script.host)
@@ -328,20 +337,25 @@ async def test_of_a_confirmation_and_the_way_back_at_the_same_moment_one_wins(tm
         store = Store(tmp_path / str(number) / "state")
         host = make_machine(tmp_path / str(number))
         script = await made_for(store, host, tmp_path / str(number))
+        said = await decided(store, host, script, number) if number == 0 else ""
         process = await asyncio.create_subprocess_exec("sh", str(script / "way-back"), stdout=subprocess.DEVNULL)
         if number == 11:
             await until(lambda script=script: not (script / "armed").exists())  # type: ignore[misc]
-        await asyncio.sleep(0.002 * number)
-        job = script.parent.name
-        try:
-            await confirm(store, job, "pi", host)
-            said = "confirmed"
-        except ConfirmError:
-            said = "reverted"
+        said = said or await decided(store, host, script, number)
         await process.wait()
         assert [name for name in probation.STANDINGS if (script / name).exists()] == [said]
         winners.add(said)
     assert winners == {"reverted", "confirmed"}, "each of them in some of the cases"
+
+
+async def decided(store: Store, host: Host, script: Path, number: int) -> str:
+    """How it stands once somebody has tried to confirm it, `number` times two milliseconds from now."""
+    await asyncio.sleep(0.002 * number)
+    try:
+        await confirm(store, script.parent.name, "pi", host)
+    except ConfirmError:
+        return "reverted"
+    return "confirmed"
 
 
 async def made_for(store: Store, host: Host, tmp_path: Path) -> Path:
@@ -351,7 +365,7 @@ async def made_for(store: Store, host: Host, tmp_path: Path) -> Path:
     folder.mkdir()
     text = way_back.script(
         job=job, folder=folder, lock=store.root / "lock.change", unit=tmp_path / "unit", wanted_by=tmp_path / "wants",
-        backs=(), activations=(), done="", failed="", motd=str(tmp_path / "motd"),
+        backs=(), activations=(), done="", restart="", failed="", motd=str(tmp_path / "motd"),
     )  # fmt: skip
     (folder / "way-back").write_bytes(text)
     trial = probation.Trial("trial", (), 60, 1e12, probation.boot_id(), "wait", outside=False)
@@ -410,6 +424,57 @@ async def test_a_worker_that_died_while_it_waited_goes_on_waiting(store: Store, 
     assert sum(isinstance(event, Armed) for event in store.events(run.id)) == 1
 
 
+async def died(store: Store, host: Host, plan: Plan) -> str:
+    """A job whose change waits, and whose worker is gone."""
+    run, task = await begun(store, host, plan)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return run.id
+
+
+async def test_a_confirmation_that_comes_before_the_cancellation_counts(store: Store, host: Host) -> None:
+    run, task = await begun(store, host, on_probation())
+    (store.folder(run.id) / "probation/armed").rename(store.folder(run.id) / "probation/confirmed")
+    run.runner.cancel("pi")
+    assert (await task).outcome == "cancelled"
+    assert (Path(host.address) / "etc/hostname").read_text() == "attic\n", (
+        "it stays, and what came after it is left out"
+    )
+    assert not store.summary(run.id).probation
+    assert not (Path(host.address) / "etc/last").exists()
+
+
+async def test_no_job_ends_while_its_change_is_undecided(store: Store, host: Host) -> None:
+    before = listing(host)
+    job = await died(store, host, on_probation())
+    again = Run(store, store.plan(job), host, job=job)
+    again.runner.cancel("pi")
+    assert (await again.run(resume=True)).outcome == "cancelled"
+    assert {path for path, seen in listing(host).items() if before.get(path) != seen} == {"/etc/hosts"}
+    assert probation.open_trial(store) is None
+
+
+async def test_a_change_that_is_continued_does_not_wait_for_jobs_that_wait_for_it(store: Store, host: Host) -> None:
+    job = await died(store, host, on_probation())
+    other = Run(store, (await review(Plan(steps=(write("other"),)), host)).plan, host)
+    waiting = asyncio.create_task(other.run())
+    await until(lambda: store.progress(other.id).waits_what == "probation")
+    again = Run(store, store.plan(job), host, job=job)
+    going = asyncio.create_task(again.run(resume=True))
+    await until(lambda: sum(isinstance(event, Waiting) for event in store.events(job)) == 2)
+    await confirm(store, job, "pi", host)
+    assert (await going).outcome == (await waiting).outcome == "done"
+
+
+async def test_a_change_that_was_confirmed_without_its_worker_can_be_undone(store: Store, host: Host) -> None:
+    job = await died(store, host, on_probation())
+    await confirm(store, job, "pi", host)
+    await cancel(store, job, "pi", host)
+    assert store.summary(job).status == "cancelled" and not store.summary(job).probation
+    undo = await plan_undo(store, job, host)
+    assert undo.trials and not undo.blocked
+
+
 # reboots -------------------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +488,7 @@ def test_an_agreement_is_for_now_or_for_the_next_time_the_clock_says_so(store: S
     assert agreement.due(), "agreed to long ago"
     agree(store, job)
     assert agreement.due()
+    assert not Agreement(store.folder(job), "ask", "another").due(), "it counts for the step that the job is at"
 
 
 def test_a_time_of_day_is_the_next_one() -> None:

@@ -192,6 +192,11 @@ class Probation(StepBase):
                 raise ValueError(f"{step.id}: a reboot can't be on probation")
         return self
 
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The interfaces that it changes."""
+        return tuple(cut.partition(":")[2] for cut in self.cuts if cut.startswith("interface:"))
+
     def inner(self) -> tuple[StepBase, ...]:
         return self.steps
 
