@@ -16,6 +16,8 @@ from .machine import LEFT_OUT, Machine
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
 STATE = "/var/lib/pi-installer-tui"
+#: a terminal that isn't sent REP (ECMA-48), which the emulator of the tests doesn't know
+TERM = "screen-256color"
 
 #: starts, continues, cancels and undoes jobs as the program does
 SCRIPT = """\
@@ -232,10 +234,10 @@ def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_
 ) -> None:
     machine, jobs = installed, Jobs(installed, takes="until test -e /root/go; do sleep 0.1; done")
     job = jobs.call("start")
-    screen = machine.ssh_tty(["sudo", "pi-installer-tui"])
+    screen = machine.ssh_tty(["sudo", "pi-installer-tui"], term=TERM)
     screen.wait_for("Running")
     screen.type("g\r")
-    screen.wait_for("install slow-package")
+    screen.wait_for("install the package slow-package")
     jobs.until_dpkg_works(job)
     machine.run(["pkill", "-KILL", "-f", "bin/pi-installer-tui"])
     screen.close()
@@ -249,7 +251,7 @@ def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_
         said = follower.communicate(timeout=60)[0].decode()
         assert follower.returncode == 0
         assert [line[6:] for line in said.splitlines() if line.startswith("    | ")] == printed
-    with machine.ssh_tty(["sudo", "pi-installer-tui"]) as again:
+    with machine.ssh_tty(["sudo", "pi-installer-tui"], term=TERM) as again:
         again.wait_for("Last changes")
         again.type("h")
         again.wait_for("History")
