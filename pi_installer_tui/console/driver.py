@@ -52,6 +52,8 @@ _SETTLE_MOST: Final = 0.03
 _AHEAD: Final = 48
 #: how long a key that was typed ahead waits for what the one before started (seconds, in each queue)
 _KEY_DONE: Final = 1.0
+#: in which time a screen has heard of a new size (seconds)
+_HEARD: Final = 0.5
 #: how long the last frame may take when the program ends (seconds)
 _LAST_FRAME: Final = 1.0
 
@@ -237,6 +239,18 @@ class CellDriver(LinuxDriver):
             self._wake.notify()
         size = Size(self._canvas.width, self._canvas.height)
         self._post(events.Resize(size, size))
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._loop.call_later, _HEARD, self._tell_again, size)
+
+    def _tell_again(self, size: Size) -> None:
+        """A screen that was just being put up may not have heard of a new size: it is told until it has."""
+        if self._stopping or size != (self._canvas.width, self._canvas.height) or not self._app.screen_stack:
+            return
+        screen = self._app.screen
+        if screen.size != size:
+            self._post(events.Resize(size, size))
+            screen.post_message(events.Resize(size, size))
+            self._loop.call_later(_HEARD, self._tell_again, size)
 
     def _post(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed

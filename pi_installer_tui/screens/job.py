@@ -449,7 +449,8 @@ class JobScreen(ShellScreen):
                 asked = view is not None and view.cancel_requested
                 return view is not None and (not over or armed) and not asked and not self.shell.read_only
             case "undo":
-                return over and self._summary is not None and can_undo(self._summary)
+                armed = trial is not None and trial.standing == "armed"  # cancelling takes that back
+                return over and not armed and self._summary is not None and can_undo(self._summary)
             case "resume":
                 return view is not None and view.outcome == "interrupted" and not self.shell.read_only
             case "replan":

@@ -165,7 +165,7 @@ class Runner:
 
     async def _decided(self, plan: Plan, outcome: JobEnded) -> JobEnded:
         """No job ends while its change is neither confirmed nor taken back: what is open then goes back."""
-        trial = look(self._store, self._job)
+        trial = look(self._store, self._job) if outcome.reason != "way-back-failed" else None
         probation = next(
             (each for each in plan.trials if trial is not None and trial.open and each.id == trial.step), None
         )

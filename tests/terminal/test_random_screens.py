@@ -93,9 +93,11 @@ def assert_same(line: Line, target: Path, pressed: int, what: str) -> None:
         number, want = drawn(line, target)
         quiet = line.settle(0.15) == 0 and number == pressed and drawn(line, target) == (number, want)
         have = shown(line)
+        quiet = quiet and [len(row) for row in want] == [len(row) for row in have]  # it has heard of its size
         if quiet or time.monotonic() > end:
             break
-    assert quiet, f"{what}: it never came to rest, {number} of {pressed} keys"
+    sizes = f"{len(want[0])}x{len(want)} on {len(have[0])}x{len(have)}"
+    assert quiet, f"{what}: it never came to rest, {number} of {pressed} keys, {sizes}"
     assert len(want) == len(have), what
     for y, (row, other) in enumerate(zip(want, have, strict=True)):
         assert len(row) == len(other), f"{what}, row {y}: {''.join(cell[0] for cell in row)!r}"
