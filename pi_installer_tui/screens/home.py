@@ -18,7 +18,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.tasks import news, words
+from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
@@ -223,6 +223,7 @@ class HomeScreen(ShellScreen):
 
     def _look_up(self) -> list[JobSummary]:
         """The jobs and what belongs to them. Raises PermissionError."""
+        from pi_installer_tui.tasks import news
         from pi_installer_tui.tasks.probation import open_trial
         from pi_installer_tui.tasks.reboot import Agreement
 
