@@ -28,7 +28,7 @@ from pi_installer_tui.tasks.journal import Journal, Reader, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.points import CRASH
 from pi_installer_tui.tasks.probation import confirmed_by, disarm, give_back, look, outside, settle
-from pi_installer_tui.tasks.store import PROBATION
+from pi_installer_tui.tasks.store import MARK, PROBATION
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
@@ -140,7 +140,7 @@ async def cancel(store: Store, job: str, by: str, host: Host | None = None) -> N
                 if step not in begun:
                     journal.last_words(StepSkipped(step=step, because="cancelled"))
             journal.last_words(JobEnded(outcome="cancelled"))
-            (store.folder(job) / "open").unlink(missing_ok=True)
+            (store.folder(job) / MARK).unlink(missing_ok=True)
 
 
 def _note_cancel(store: Store, job: str, by: str) -> None:

@@ -15,12 +15,13 @@ from pi_installer_tui.system.paths import MOTD
 from pi_installer_tui.tasks import words
 from pi_installer_tui.tasks.journal import write_file
 from pi_installer_tui.tasks.probation import open_trial
+from pi_installer_tui.tasks.store import MARK
 
 if TYPE_CHECKING:
     from pi_installer_tui.tasks.store import JobSummary, Store
 
 #: files in a job's folder: it has begun and has no end; nobody has seen its end; somebody left it as it is
-OPEN, UNSEEN, LEFT = "open", "unseen", "left"
+OPEN, UNSEEN, LEFT = MARK, "unseen", "left"
 #: the state directory of the machine's own jobs: only those are told of at a login
 _STATE = Path("/var/lib/pi-installer-tui")
 _PROGRAM = "pi-installer-tui"

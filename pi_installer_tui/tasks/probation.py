@@ -26,7 +26,7 @@ from pi_installer_tui.tasks.events import Output, StepSkipped
 from pi_installer_tui.tasks.journal import Journal, sync_folder, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.output import clean
-from pi_installer_tui.tasks.store import PROBATION
+from pi_installer_tui.tasks.store import MARK, PROBATION
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
@@ -351,5 +351,5 @@ def settle(store: Store, job: str) -> bool:
             if step not in begun:
                 journal.last_words(StepSkipped(step=step, because=so_far.probation))
         journal.last_words(ended)
-    (store.folder(job) / "open").unlink(missing_ok=True)
+    (store.folder(job) / MARK).unlink(missing_ok=True)
     return True

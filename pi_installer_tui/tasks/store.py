@@ -49,6 +49,8 @@ KEEP_BYTES = 200 * 1000 * 1000
 LAUNCH = 60
 #: the folder of a job's probation (tasks/probation.py)
 PROBATION = "probation"
+#: the file in a job's folder that says that it has begun and has no end
+MARK = "open"
 
 Lane = Literal["change", "work", "look"]
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted"]
