@@ -52,8 +52,6 @@ _SETTLE_MOST: Final = 0.03
 _AHEAD: Final = 48
 #: how long a key that was typed ahead waits for what the one before started (seconds, in each queue)
 _KEY_DONE: Final = 1.0
-#: in which time a screen has heard of a new size (seconds)
-_HEARD: Final = 0.5
 #: how long the last frame may take when the program ends (seconds)
 _LAST_FRAME: Final = 1.0
 
@@ -239,18 +237,6 @@ class CellDriver(LinuxDriver):
             self._wake.notify()
         size = Size(self._canvas.width, self._canvas.height)
         self._post(events.Resize(size, size))
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._loop.call_later, _HEARD, self._tell_again, size)
-
-    def _tell_again(self, size: Size) -> None:
-        """A screen that was just being put up may not have heard of a new size: it is told until it has."""
-        if self._stopping or size != (self._canvas.width, self._canvas.height) or not self._app.screen_stack:
-            return
-        screen = self._app.screen
-        if screen.size != size:
-            self._post(events.Resize(size, size))
-            screen.post_message(events.Resize(size, size))
-            self._loop.call_later(_HEARD, self._tell_again, size)
 
     def _post(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -271,7 +257,7 @@ class CellDriver(LinuxDriver):
             raw[6][termios.VMIN] = 1
             raw[6][termios.VTIME] = 0
             termios.tcsetattr(self.fileno, termios.TCSANOW, raw)
-        signal.signal(signal.SIGWINCH, lambda *_signal: self._window_changed())
+        self._loop.add_signal_handler(signal.SIGWINCH, self._window_changed)
         for number in (signal.SIGHUP, signal.SIGTERM):
             self._loop.add_signal_handler(number, self._end, number)
         width, height = self._get_terminal_size()
@@ -314,9 +300,10 @@ class CellDriver(LinuxDriver):
         return b"".join(parts)
 
     def _window_changed(self) -> None:
+        # Called by the loop, not within the signal: amid the first a second one would be overtaken by the older size.
         if size := self._kernel_size():  # a terminal that tells of a change knows its size
             self.profile = replace(self.profile, size=None)
-            self._loop.call_soon_threadsafe(self._resized, *size)
+            self._resized(*size)
 
     def _end(self, number: int) -> None:
         """The line is gone, or somebody ends the program: leave at once, quietly."""
@@ -331,8 +318,7 @@ class CellDriver(LinuxDriver):
             self._typist.cancel()
         if self._key_thread is not None and self._key_thread is not threading.current_thread():
             self._key_thread.join(1.0)
-        signal.signal(signal.SIGWINCH, signal.SIG_DFL)
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGWINCH):
             with contextlib.suppress(ValueError, RuntimeError):
                 self._loop.remove_signal_handler(number)
         if not self._lost:
