@@ -5,7 +5,8 @@ the change stands. Whoever renames `armed` decides, so that a confirmation and t
       └─────► reverting ──► reverted     nobody did: a timer, or the unit that runs at boot, runs the script
 
 While `asking` is there beside `armed`, the change is made and can be confirmed. Where there is no systemd (a demo, a
-container) there is no timer and no unit; the worker takes the change back by itself.
+container) there is no timer and no unit; the worker takes the change back by itself, once: what it could not take back
+whole is `failed`, and an undo is the way to try again.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.steps import Probation
     from pi_installer_tui.tasks.store import Store
 
-Standing = Literal["armed", "confirmed", "reverting", "reverted"]
-STANDINGS: tuple[Standing, ...] = ("armed", "confirmed", "reverting", "reverted")
+Standing = Literal["armed", "confirmed", "reverting", "reverted", "failed"]
+STANDINGS: tuple[Standing, ...] = ("armed", "confirmed", "reverting", "reverted", "failed")
 ASKING = "asking"
 SCRIPT = "way-back"
 LOG = "log"
@@ -220,8 +221,9 @@ class Guard:
         return trial if trial is not None and trial.step == self._probation.id else None
 
     async def arm(self) -> None:
-        """The way back is on disk and its timer runs when this returns. Armed already, before a crash, it goes on as it
-        was. Raises OSError, HostError."""
+        """The way back is on disk and its timer runs when this returns. The timer is first, so that what is armed goes
+        back whenever this process ends. Armed already, before a crash, it goes on as it was. Raises OSError,
+        HostError."""
         self.outside = await outside(self._host)
         trial = self.trial
         if trial is None or trial.standing == "reverted":  # cut off before it said so, and taken back meanwhile
@@ -241,15 +243,20 @@ class Guard:
                 leaves=tuple(place.host for place in self._probation.leaves),
                 outside=self.outside,
             )
+            await self._start_timer(trial)
+            self._reached("probation:timer")
             about = {k: v for k, v in asdict(trial).items() if k not in ("job", "standing", "asking")}
             write_file(self._folder / "armed", json.dumps(about).encode())
             self._reached("probation:armed")
-        if self.outside and trial.open:
-            timer = f"{way_back.unit_name(self._job)}.timer"
-            if not (await self._host.run(["systemctl", "is-active", timer])).ok:
-                when = (f"--on-active={max(1.0, trial.left):.1f}", "--timer-property=AccuracySec=100ms")
-                await _start(self._store, self._job, self._host, when)
-        self._reached("probation:timer")
+        await self._start_timer(trial)  # after a crash; or it ran out before there was something to take back
+
+    async def _start_timer(self, trial: Trial) -> None:
+        if not self.outside or not trial.open:
+            return
+        timer = f"{way_back.unit_name(self._job)}.timer"
+        if not (await self._host.run(["systemctl", "is-active", timer])).ok:
+            when = (f"--on-active={max(1.0, trial.left):.1f}", "--timer-property=AccuracySec=100ms")
+            await _start(self._store, self._job, self._host, when)
 
     async def _write_way_back(self) -> None:
         text = way_back.script(
@@ -298,9 +305,9 @@ class Guard:
             return (self._folder / "reverting").exists()
         return True
 
-    def taken_back(self) -> None:
-        """The worker has taken the change back."""
-        (self._folder / "reverting").rename(self._folder / "reverted")
+    def taken_back(self, *, whole: bool = True) -> None:
+        """The worker has taken the change back, or as much of it as it could."""
+        (self._folder / "reverting").rename(self._folder / ("reverted" if whole else "failed"))
         sync_folder(self._folder)
 
     async def disarm(self) -> None:

@@ -165,7 +165,7 @@ class Runner:
 
     async def _decided(self, plan: Plan, outcome: JobEnded) -> JobEnded:
         """No job ends while its change is neither confirmed nor taken back: what is open then goes back."""
-        trial = look(self._store, self._job) if outcome.reason != "way-back-failed" else None
+        trial = look(self._store, self._job)
         probation = next(
             (each for each in plan.trials if trial is not None and trial.open and each.id == trial.step), None
         )
@@ -454,7 +454,7 @@ class Runner:
         try:
             while True:
                 trial = guard.trial
-                if trial is None or trial.standing in ("reverting", "reverted"):
+                if trial is None or trial.standing in ("reverting", "reverted", "failed"):
                     return StepFailed(step=probation.id, reason="not-confirmed")
                 if trial.standing == "confirmed":
                     return None
@@ -518,6 +518,7 @@ class Runner:
             reason, values, tail = failure(error)
             told = StepFailed(step=probation.id, reason=reason, values=values, tail=tail, partly=True)
             self._journal.last_words(told)
+            guard.taken_back(whole=False)
             return StepFailed(step=probation.id, reason="way-back-failed")
         guard.taken_back()
         inner = tuple(step.id for step in probation.steps)

@@ -191,7 +191,14 @@ disarm() {{ # the unit may be a later job's by now
 
 hidden() {{ printf '%s/.%s.pi-installer-tui-0000ba4c' "${{1%/*}}" "${{1##*/}}"; }}
 
+sweep() {{ # PATH: what was never put in its place, beside it or beside what it leads to
+  for each in "$1" "$(readlink -m -- "$1")"; do
+    rm -f -- "${{each%/*}}/.${{each##*/}}.pi-installer-tui-"????????
+  done
+}}
+
 clear_way() {{ # PATH: no folder is in the way of a file or a link, and the folder above is there
+  sweep "$1"
   if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1"; fi
   [ -d "${{1%/*}}/" ] || (umask 022; mkdir -p "${{1%/*}}")
 }}
@@ -205,6 +212,7 @@ put_file() {{ # COPY SHA256 MODE OWNER PATH
 }}
 
 put_link() {{ # TARGET PATH
+  sweep "$2"
   if [ "$(readlink -- "$2")" = "$1" ]; then return; fi
   clear_way "$2"
   new=$(hidden "$2")
@@ -219,6 +227,7 @@ put_folder() {{ # MODE OWNER PATH
 }}
 
 take_away() {{ # PATH
+  sweep "$1"
   if [ -d "$1" ] && [ ! -L "$1" ]; then rmdir "$1" 2>/dev/null; return; fi
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
   if rm -f "$1" && sync "${{1%/*}}/"; then say "taken away: $1"; else wrong "could not be taken away: $1"; fi

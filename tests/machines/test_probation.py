@@ -267,7 +267,7 @@ _INNER["keep-1"] = ("started", "applied", "done")
 POINTS = [
     "-:locked",
     "-:compared",
-    *(f"system.network.probation:probation:{at}" for at in ("script", "unit", "armed", "timer", "asking")),
+    *(f"system.network.probation:probation:{at}" for at in ("script", "unit", "timer", "armed", "asking")),
     *(f"system.network.eth0.{step}:{point}" for step, points in _INNER.items() for point in points),
 ]
 #: seconds after the change is made, within a deadline of 4 s: while it waits, and while it goes back

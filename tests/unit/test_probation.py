@@ -128,6 +128,19 @@ async def test_a_step_that_fails_on_probation_takes_the_others_back(store: Store
     assert not store.summary(run.id).changed
 
 
+async def test_what_cannot_be_taken_back_whole_ends_the_job_and_holds_no_other_up(store: Store, host: Host) -> None:
+    run, task = await begun(store, host, on_probation())
+    (blob,) = (store.folder(run.id) / "before/hostname/blobs").iterdir()
+    blob.write_text("damaged\n")
+    run.runner.cancel("pi")
+    ended = await task
+    assert (ended.outcome, ended.reason) == ("cancelled", "way-back-failed")
+    assert probation.open_trial(store) is None
+    again = Run(store, (await review(Plan(steps=(write("next"),)), host)).plan, host)
+    async with asyncio.timeout(10):
+        assert (await again.run()).outcome == "done"
+
+
 async def test_a_change_cannot_be_confirmed_before_it_is_made(store: Store, host: Host) -> None:
     run, task = await begun(store, host, on_probation(3))
     (store.folder(run.id) / "probation/asking").unlink()
@@ -301,6 +314,16 @@ async def test_a_script_that_was_cut_off_begins_again(tmp_path: Path) -> None:
     spoil(script)
     (script.folder / "armed").rename(script.folder / "reverting")
     (script.etc / ".hostname.pi-installer-tui-0000ba4c").write_text("half")
+    assert script.run() == 0
+    assert listing(script.host) == before
+
+
+@pytest.mark.parametrize("name", ["hostname", "nothing here", "localtime"])
+async def test_the_script_removes_what_was_never_put_in_its_place(tmp_path: Path, name: str) -> None:
+    script = await made(tmp_path)
+    before = listing(script.host)
+    spoil(script)
+    (script.etc / f".{name}.pi-installer-tui-1a2b3c4d").write_text("half")
     assert script.run() == 0
     assert listing(script.host) == before
 
