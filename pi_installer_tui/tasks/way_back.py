@@ -294,10 +294,10 @@ if [ -n "$failed" ]; then
   if [ -z "$boot" ] && [ $tries -gt 3 ]; then sleep $((tries < 30 ? tries * 5 : 150)); fi
   exit 1
 fi
-mv -T reverting reverted
 : >../unseen
-sync . ..
 if [ -n "$not_in_effect" ]; then motd {restart}; else motd {done}; fi
+mv -T reverting reverted # who watches sees it from now on, and takes the message away
+sync . ..
 disarm
 exit 0
 """
