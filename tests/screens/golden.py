@@ -3,6 +3,8 @@ changed in the diff."""
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import re
 from pathlib import Path
 
@@ -38,11 +40,17 @@ def steady(text: str) -> str:
     return text
 
 
-def check(app: App[None], name: str) -> None:
-    """The screen is as its picture, which has the size in its name."""
+async def check(app: App[None], name: str, seconds: float = 10.0) -> None:
+    """The screen is as its picture, which has the size in its name, or comes to be: what it waits for may be drawn a
+    moment after what else is on it."""
     path = FOLDER / f"{name}-{app.size.width}x{app.size.height}.txt"
-    now = steady(picture(app))
+    loop = asyncio.get_running_loop()
     if update:
+        await asyncio.sleep(0.5)
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(now, encoding="utf-8")
-    assert now == path.read_text(encoding="utf-8"), f"{path.name} differs; if that is right, run pytest with --update"
+        path.write_text(steady(picture(app)), encoding="utf-8")
+    wanted, end = path.read_text(encoding="utf-8"), loop.time() + seconds
+    while (now := steady(picture(app))) != wanted and loop.time() < end:  # noqa: ASYNC110  (a screen comes to be so)
+        await asyncio.sleep(0.05)
+    differing = "\n".join(difflib.unified_diff(wanted.splitlines(), now.splitlines(), lineterm="", n=0))
+    assert not differing, f"{path.name} differs; if that is right, run pytest with --update\n{differing}"

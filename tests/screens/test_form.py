@@ -290,11 +290,11 @@ async def test_it_looks_as_in_its_picture(size: tuple[int, int]) -> None:
     app = ExampleApp()
     async with app.run_test(size=size) as pilot:
         await shows(pilot, size[1] - 3, "The machine's name")
-        golden.check(app, "form")
+        await golden.check(app, "form")
         await keys(pilot, "down", "enter", "berl")
-        golden.check(app, "form-choice")
+        await golden.check(app, "form-choice")
         await keys(pilot, "enter", "down", "space", "down", "enter", "9", "escape")
-        golden.check(app, "form-changed")
+        await golden.check(app, "form-changed")
 
 
 async def test_control_characters_never_reach_the_screen() -> None:

@@ -75,7 +75,7 @@ async def test_a_change_that_waits_says_so_and_is_confirmed_from_its_screen(
         await program.until("ssh maria@192.168.1.10")
         await program.until("y confirm  c cancel")
         assert "or it goes back by itself" in program.text
-        golden.check(program.app, "job-probation")
+        await golden.check(program.app, "job-probation")
         await program.press("y")
         await program.until("Done.")
         await program.until("Confirmed by maria")
@@ -83,7 +83,7 @@ async def test_a_change_that_waits_says_so_and_is_confirmed_from_its_screen(
         assert await program.host.read("/etc/motd") == b"Welcome\n"
         assert await settled(program, job) == "done"
         await program.until("u undo")
-        golden.check(program.app, "job-confirmed")
+        await golden.check(program.app, "job-confirmed")
         await program.press("down")
         await program.until("confirmed, from ")
 
@@ -117,7 +117,7 @@ async def test_any_other_session_sees_it_at_home_and_confirms_it(start: Start, s
         await other.until("to be confirmed: system.motd")
         await other.until("y confirm")
         assert isinstance(other.app.screen, HomeScreen)
-        golden.check(other.app, "home-probation")
+        await golden.check(other.app, "home-probation")
         await other.press("y")
         assert await settled(program, job) == "done"
         await other.until(lambda: "A change waits" not in other.text)
@@ -144,7 +144,7 @@ async def test_nobody_confirms_and_it_is_shown_as_taken_back(start: Start) -> No
         assert listing(program.host) == before
         assert await settled(program, job) == "failed"
         await program.until(lambda: "u undo" not in program.text and "y confirm " not in program.text)
-        golden.check(program.app, "job-taken-back")
+        await golden.check(program.app, "job-taken-back")
 
 
 async def test_cancelling_takes_it_back_now_and_says_so_before(start: Start) -> None:
@@ -176,7 +176,7 @@ async def test_from_a_connection_that_ends_with_it_it_asks_first(start: Start, w
         await program.until(lambda: isinstance(program.app.screen, Ask))
         assert "Log in at the new address first" in program.text
         assert "ssh maria@192.168.1.10" in program.text
-        golden.check(program.app, f"ask-confirm-{where}")
+        await golden.check(program.app, f"ask-confirm-{where}")
         await program.press("n")
         assert look(program.store, job).can_be_confirmed  # type: ignore[union-attr]
         await program.press("y", "y")
@@ -201,7 +201,7 @@ async def test_a_job_that_waits_for_a_reboot_says_so_and_takes_a_time_and_a_canc
         await program.press("home", "enter")
         await program.until("a reboot now")
         await program.until("waiting for your agreement to the reboot")
-        golden.check(program.app, "job-reboot")
+        await golden.check(program.app, "job-reboot")
         await program.press("t")
         await program.until(lambda: isinstance(program.app.screen, AskTime))
         await program.type("25:00")
@@ -209,7 +209,7 @@ async def test_a_job_that_waits_for_a_reboot_says_so_and_takes_a_time_and_a_canc
         await program.until("That is no time")
         await program.press(*("backspace",) * 5)
         await program.type("3:30")
-        golden.check(program.app, "ask-time")
+        await golden.check(program.app, "ask-time")
         await program.press("enter")
         await program.until("waiting for the reboot at 03:30")
         assert Agreement(program.store.folder(job), "ask").when() == "03:30"

@@ -46,7 +46,7 @@ async def test_the_review_marks_what_touches_the_person_s_own_connection(start: 
         assert said["on probation"] == "120 s to confirm, or 4 steps go back by themselves"
         assert "your connection: 192.168.1.50:51234" in program.text
         assert "w without" not in program.text
-        golden.check(program.app, "review-probation")
+        await golden.check(program.app, "review-probation")
         rows = program.app.screen.query_one("#steps", Rows).rows
         marked = [row.cells[1].text for row in rows if row.id.startswith("step:") and "your line" in row.cells[2].text]
         assert any("wait 120 s" in title for title in marked)

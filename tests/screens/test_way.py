@@ -60,7 +60,7 @@ async def test_home_shows_the_machine_and_its_modules(start: Start, size: tuple[
         await program.until("up 4 h")
         await program.until("was under-voltage")
         await program.until(" arm64")
-        golden.check(program.app, "home")
+        await golden.check(program.app, "home")
 
 
 @SIZES
@@ -68,7 +68,7 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
     async with start(size) as program:
         before = await program.host.read("/etc/hostname"), await program.host.read("/etc/hosts")
         await to_review(program)
-        golden.check(program.app, "review")
+        await golden.check(program.app, "review")
         assert await program.host.read("/etc/hostname") == before[0]
 
         await program.press("y")
@@ -77,18 +77,18 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
         await program.until(" attic [DEMO]")
         await program.until("u undo")
         assert await program.host.read("/etc/hostname") == b"attic\n"
-        golden.check(program.app, "job-done")
+        await golden.check(program.app, "job-done")
         await program.press("down")
         await program.until("+attic")
-        golden.check(program.app, "job-step")
+        await golden.check(program.app, "job-step")
         await program.press("end")
         await program.until("Evidence")
-        golden.check(program.app, "job-evidence")
+        await golden.check(program.app, "job-evidence")
 
         await program.press("u")
         await program.until("undo of")
         await program.until("-127.0.1.1")
-        golden.check(program.app, "review-undo")
+        await golden.check(program.app, "review-undo")
         await program.press("y")
         await program.until(lambda: [job.status for job in program.store.jobs()] == ["done", "done"])
         await program.until("Done.")
@@ -98,10 +98,10 @@ async def test_a_setting_is_changed_seen_proven_and_undone(start: Start, size: t
         await program.until("(undone)")
         await program.until(" raspberrypi [DEMO]")
         await program.until("raspberrypi, Europe/London, NetworkManager")
-        golden.check(program.app, "home-after")
+        await golden.check(program.app, "home-after")
         await program.press("h")
         await program.until("History: 2 jobs")
-        golden.check(program.app, "history")
+        await golden.check(program.app, "history")
 
 
 async def test_read_only_reads_and_plans_and_changes_nothing(start: Start) -> None:
@@ -111,7 +111,7 @@ async def test_read_only_reads_and_plans_and_changes_nothing(start: Start) -> No
         assert "It can't be run: that takes root." in program.text
         await program.press("y")
         await program.until(lambda: isinstance(program.app.screen, Problem))
-        golden.check(program.app, "read-only")
+        await golden.check(program.app, "read-only")
         assert program.store.jobs() == []
         assert await program.host.read("/etc/hostname") == b"raspberrypi\n"
 
@@ -140,7 +140,7 @@ async def test_a_failed_step_says_what_happened_what_stayed_and_what_next(start:
         assert "No such file or directory" in program.text
         assert "The steps before it stay" in program.text
         assert "u undo" in program.text
-        golden.check(program.app, "job-failed")
+        await golden.check(program.app, "job-failed")
         await program.press("u")
         await program.until("undo of")
         assert isinstance(program.app.screen, ReviewScreen)
@@ -155,7 +155,7 @@ async def test_a_running_job_is_left_and_found_again_and_cancelled(start: Start)
         await program.until("1 of 2 steps")
         await program.until("c cancel")
         await program.until("» running      run sleep 60")
-        golden.check(program.app, "job-running")
+        await golden.check(program.app, "job-running")
         await program.press("q")
         await program.until(lambda: isinstance(program.app.screen, HomeScreen))
         assert program.store.alive(job)
@@ -164,7 +164,7 @@ async def test_a_running_job_is_left_and_found_again_and_cancelled(start: Start)
         await program.until("1 of 2 steps")
         await program.press("c")
         await program.until("Stop this job?")
-        golden.check(program.app, "ask-cancel")
+        await golden.check(program.app, "ask-cancel")
         await program.press("n")
         assert program.store.alive(job)
         await program.press("c", "y")
@@ -202,7 +202,7 @@ async def test_an_interrupted_job_is_offered_and_goes_on(start: Start) -> None:
         await program.until("of 30.9 GB")
         await program.until("was under-voltage")
         await program.until(" arm64")
-        golden.check(program.app, "home-interrupted")
+        await golden.check(program.app, "home-interrupted")
         await program.press("home", "enter")
         await program.until("r continue")
         assert "u undo" in program.text
@@ -281,7 +281,7 @@ async def test_output_is_searched(start: Start) -> None:
         assert "line 12 of many" in program.text
         await program.press("n")
         await program.until("found in line 120 of 300")
-        golden.check(program.app, "job-search")
+        await golden.check(program.app, "job-search")
         await program.press("N")
         await program.until("found in line 12 of 300")
         await program.press("slash")
@@ -296,7 +296,7 @@ async def test_help_explains_the_screen_and_its_keys(start: Start, size: tuple[i
     async with start(size) as program:
         await program.press("question_mark")
         await program.until("The machine at a glance")
-        golden.check(program.app, "help")
+        await golden.check(program.app, "help")
         await program.press("q")
         assert isinstance(program.app.screen, HomeScreen)
 
@@ -307,7 +307,7 @@ async def test_the_palette_finds_modules_and_what_is_valid_now(start: Start, siz
         await program.until("NetworkManager")
         await program.press("colon")
         await program.until("history")
-        golden.check(program.app, "palette")
+        await golden.check(program.app, "palette")
         assert "agree" not in program.text
         await program.type("keyb")
         await program.until(lambda: len(program.app.screen.query_one(Rows).rows) == 1)
