@@ -8,15 +8,21 @@ directory, root's and 0600, for as long as it is needed:
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from pi_installer_tui.tasks.journal import sync_folder, write_file
 
-SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")]
+SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+SecretName = Annotated[str, Field(pattern=rf"^{SECRET.pattern}$")]
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.plan import Plan
 
 #: letters and digits that nobody takes for another one when it is read from a screen
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -74,3 +80,29 @@ class Secrets:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
             sync_folder(path.parent)
+
+
+def names(plan: Plan) -> tuple[str, ...]:
+    """The secrets that a plan's steps use."""
+    return tuple(dict.fromkeys(name for step in plan.flat if (name := getattr(step, "password", None)) is not None))
+
+
+def give(state: Path, plan: Plan, values: Mapping[str, str]) -> None:
+    """Keeps those of the values that a plan's steps use, until they do. Raises OSError."""
+    for name in names(plan):
+        if name in values:
+            Secrets(state).give(name, values[name])
+
+
+def forget(state: Path, plan: Plan) -> None:
+    """A job that is over needs no value that was given any more. Raises OSError."""
+    for name in names(plan):
+        Secrets(state).used(name)
+
+
+def made(state: Path, plan: Plan) -> Iterator[tuple[str, str]]:
+    """The secrets that a plan's steps have made and nobody has seen, each with its name, for the only time. Raises
+    OSError."""
+    for name in names(plan):
+        if (value := Secrets(state).show(name)) is not None:
+            yield name, value
