@@ -230,7 +230,8 @@ class Runner:
         else is making any, for we have the lock."""
         paths = {path for step in plan.flat for path in step.paths()}
         paths |= {await self._host.realpath(path) for path in paths}
-        for folder in sorted({path.rpartition("/")[0] or "/" for path in paths}):
+        folders = {path.rpartition("/")[0] or "/" for path in paths}
+        for folder in sorted(folders.union(*(step.folders() for step in plan.flat))):
             with contextlib.suppress(OSError):
                 for name in await self._host.listdir(folder):
                     if LEFTOVER.fullmatch(name):

@@ -339,7 +339,7 @@ def _rule(state: State, part: Part, name: str, one: Person | None, account: Acco
 
 
 def remove(state: State, name: str, account: Account, part: Part) -> Part:
-    """An account goes, with our drop-in for sudo first."""
+    """An account goes, and our drop-in for sudo with it."""
     assert not isinstance(state.people, Unknown)
     one = state.people.get(name)
     if one is None:
@@ -347,13 +347,10 @@ def remove(state: State, name: str, account: Account, part: Part) -> Part:
     if isinstance(one.password, Unknown):
         return part.block(one.password.reason)
     base, then = step_id(name), account.home or "keep"
-    if isinstance(one.rule, Known):
-        part.steps.append(RemoveFile(id=f"{base}.sudo", setting=part.setting, path=rule_path(name)))
     part.steps.append(
         AccountStep(
             id=base,
             setting=part.setting,
-            needs=part.ids(),
             risks=("irreversible",) if then == "remove" else (),
             name=name,
             absent=True,
@@ -362,6 +359,8 @@ def remove(state: State, name: str, account: Account, part: Part) -> Part:
             archive=_archive(state, one) if then == "archive" else None,
         )
     )
+    if isinstance(one.rule, Known):
+        part.steps.append(RemoveFile(id=f"{base}.sudo", setting=part.setting, needs=(base,), path=rule_path(name)))
     part.checks += checks.gone(base, part.setting, name)
     if then == "keep":
         text = _("{home} stays, and belongs to nobody but the number {uid}")

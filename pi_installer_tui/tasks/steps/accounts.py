@@ -21,7 +21,7 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.system import accounts
 from pi_installer_tui.system.accounts import FILES, GROUP, LISTS, LOCKED, NEVER, PASSWD
 from pi_installer_tui.system.files import LEFTOVER
-from pi_installer_tui.system.host import Host, HostError
+from pi_installer_tui.system.host import CommandNotFound, Host, HostError
 from pi_installer_tui.tasks.secrets import SecretName
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
@@ -46,6 +46,7 @@ Days = Annotated[int, Field(ge=-1, le=99999)]
 _HASHED = re.compile(r"\$(?:y|gy|7|2[abxy]|6|5|1)\$[A-Za-z0-9./$=,]{8,200}")
 SKEL = "/etc/skel"
 CRONTABS = "/var/spool/cron/crontabs"
+_REMOVE = ("rm", "--recursive", "--force", "--one-file-system", "--")
 _ARGUMENTS = ["--acls", "--xattrs", "--numeric-owner"]
 
 
@@ -105,6 +106,9 @@ class Account(StepBase):
 
     def paths(self) -> tuple[str, ...]:
         return (f"{CRONTABS}/{self.name}",) if self.absent else ()
+
+    def folders(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("/etc", *super().folders())))
 
     # what is to be done -------------------------------------------------------------------------------------------
 
@@ -252,30 +256,33 @@ class Account(StepBase):
         context.reached("account:ended")
 
     async def _make_home(self, context: StepContext) -> None:
-        """The home, as useradd(8) makes it out of /etc/skel, but nobody else's to read."""
+        """The home, as useradd(8) makes it out of /etc/skel, but nobody else's to read. It is made beside its place and
+        moved there: it is never there in part."""
         now = await self._now(context.host)
         assert now is not None
-        host = context.host
+        host, beside = context.host, _beside(now.home)
+        if await host.stat(now.home) is not None:
+            return
         context.reached("account:home")
-        with contextlib.suppress(FileExistsError):
-            await host.mkdir(now.home, mode=0o700, uid=now.uid, gid=now.gid)
+        await run(context, (*_REMOVE, beside))
+        await host.mkdir(beside, mode=0o700, uid=now.uid, gid=now.gid)
         todo = [SKEL]
         while todo:
             folder = todo.pop()
             for name in await host.listdir(folder):
                 source = f"{folder}/{name}"
-                target = now.home + source.removeprefix(SKEL)
+                target = beside + source.removeprefix(SKEL)
                 found = await host.stat(source)
-                if found is None or (await host.stat(target) is not None and found.kind != "directory"):
+                if found is None:
                     continue
                 if found.kind == "directory":
-                    with contextlib.suppress(FileExistsError):
-                        await host.mkdir(target, mode=found.mode, uid=now.uid, gid=now.gid)
+                    await host.mkdir(target, mode=found.mode, uid=now.uid, gid=now.gid)
                     todo.append(source)
                 elif found.kind == "link":
                     await host.symlink(target, found.target or "")
                 elif found.kind == "file":
                     await host.replace(target, await host.read(source), mode=found.mode, uid=now.uid, gid=now.gid)
+        await run(context, ("mv", "--no-target-directory", beside, now.home))
 
     async def _set_password(self, context: StepContext, name: str) -> None:
         secrets = context.secrets
@@ -306,7 +313,7 @@ class Account(StepBase):
             await run(context, argv)
         if there:
             context.reached("account:home")
-            await run(context, ("rm", "--recursive", "--force", "--one-file-system", "--", home))
+            await run(context, (*_REMOVE, home))
         for path in self.paths():
             with contextlib.suppress(FileNotFoundError):
                 await host.remove(path)
@@ -370,21 +377,21 @@ class Account(StepBase):
             context.reached("account:giving-back")
             data = text.encode("utf-8", "surrogateescape")
             await host.replace(path, data, mode=mode, uid=uid, gid=gid)
-        if made and not keeps and await host.stat(str(self.home)) is not None:
+        if made and not keeps:
             context.reached("account:home")
-            await run(context, ("rm", "--recursive", "--force", "--one-file-system", "--", str(self.home)))
+            await run(context, (*_REMOVE, str(self.home), _beside(str(self.home))))
         await super().undo(context, before)
 
     async def _unpack(self, context: StepContext) -> None:
         """Unpacks the home beside its place and moves it there: it is never there in part."""
         host, home, archive = context.host, str(self.home), str(self.archive)
-        folder, name = posixpath.split(home)
-        beside = f"{folder}/.pi-installer-tui-{name}"
+        name = posixpath.basename(home)
+        beside = _beside(home)
         if await host.stat(archive) is None:
             return
         if await host.stat(home) is None:
             context.reached("account:unpacking")
-            await run(context, ("rm", "--recursive", "--force", "--one-file-system", "--", beside))
+            await run(context, (*_REMOVE, beside))
             await host.mkdir(beside, mode=0o700, uid=0, gid=0)
             extract = ("tar", "--extract", "--gzip", "--same-permissions", "--same-owner", *_ARGUMENTS)
             await run(context, (*extract, f"--file={archive}", f"--directory={beside}"))
@@ -393,7 +400,7 @@ class Account(StepBase):
         elif await host.stat(beside) is None:
             raise StepError("file-changed", path=home)
         context.reached("account:home")
-        await run(context, ("rm", "--recursive", "--force", "--one-file-system", "--", beside))
+        await run(context, (*_REMOVE, beside))
         await host.remove(archive)
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
@@ -487,15 +494,37 @@ def _shown(path: str, line: str) -> str:
     return ":".join(fields)
 
 
+def _beside(home: str) -> str:
+    """Where a home is made, to be moved to its place when it is whole."""
+    folder, name = posixpath.split(home)
+    return f"{folder}/.pi-installer-tui-{name}"
+
+
 async def _unused(host: Host, name: str, uid: int) -> None:
-    """Refuses where processes of the account run: StepError `account-in-use`."""
+    """Refuses where processes of the account run: StepError `account-in-use`. Its service manager, which stays for a
+    while after the last logout (logind.conf(5), UserStopDelaySec), is stopped."""
+    if await _processes(host, uid) and await _logged_out(host, name):
+        await host.run(["systemctl", "stop", f"user@{uid}.service"])
+    if count := await _processes(host, uid):
+        raise StepError("account-in-use", name=name, count=str(count))
+
+
+async def _processes(host: Host, uid: int) -> int:
     count = 0
     for each in await host.listdir("/proc"):
         if each.isdecimal():
             found = await host.stat(f"/proc/{each}")
             count += found is not None and found.uid == uid
-    if count:
-        raise StepError("account-in-use", name=name, count=str(count))
+    return count
+
+
+async def _logged_out(host: Host, name: str) -> bool:
+    """Whether it has no session, and no services that are to run without one (loginctl(1), enable-linger)."""
+    try:
+        done = await host.run(["loginctl", "show-user", "--property=State", "--value", name])
+    except CommandNotFound:
+        return False
+    return done.ok and done.stdout.strip() == "closing"
 
 
 async def _really_its_home(host: Host, home: str, uid: int) -> None:

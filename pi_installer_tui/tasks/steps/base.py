@@ -188,6 +188,10 @@ class StepBase(Frozen):
     def paths(self) -> tuple[str, ...]:
         """Every path it may change. They are kept by `capture`, compared by undo and restored."""
 
+    def folders(self) -> tuple[str, ...]:
+        """The folders in which it puts files in their place: what a crash leaves there is swept out."""
+        return tuple(dict.fromkeys(path.rpartition("/")[0] or "/" for path in self.paths()))
+
     @abstractmethod
     async def fingerprint(self, host: Host) -> Mapping[str, str]:
         """What it expects to replace: a fingerprint for each path, and for what isn't a file under a key without a

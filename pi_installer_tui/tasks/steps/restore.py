@@ -96,6 +96,12 @@ class Restore(StepBase):
     def paths(self) -> tuple[str, ...]:
         return self.files
 
+    def folders(self) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys((*super().folders(), *self.first().folders())))
+        except StepError:
+            return super().folders()
+
     async def fingerprint(self, host: Host) -> Mapping[str, str]:
         found = {key: value for key, value in (await self.first().fingerprint(host)).items() if key[:1] != "/"}
         for path in self.files:
