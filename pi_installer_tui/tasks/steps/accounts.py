@@ -426,6 +426,7 @@ class Account(StepBase):
         was: dict[str, list[list[str]]] = before.get("lines") or {}
         left: dict[str, list[list[str]]] = before.get("lines-after") or _lines(texts, self.name)
         new = {}
+        self._same_account(texts, was)
         for path, text in texts.items():
             old, after = was.get(path, []), left.get(path, [])
             present = accounts.own(text, self.name)
@@ -434,8 +435,6 @@ class Account(StepBase):
             elif not old:
                 new[path] = accounts.without_own(text, self.name)
             elif not after:
-                if present and [line for line, _name in present] != [line for line, _name in old]:
-                    raise StepError("file-changed", path=path)
                 for line, name in [] if present else old:
                     text = accounts.with_own(text, line, name)
                 new[path] = text
@@ -451,6 +450,12 @@ class Account(StepBase):
                 if group not in since.get(path, {}):
                     new[path] = accounts.with_member(new[path], group, self.name, at)
         return new
+
+    def _same_account(self, texts: Mapping[str, str], was: Mapping[str, list[list[str]]]) -> None:
+        """Refuses where another account has the name by now: StepError `file-changed`."""
+        present = accounts.own(texts[PASSWD], self.name)
+        if present and was.get(PASSWD) and present[0][0].split(":")[2:4] != was[PASSWD][0][0].split(":")[2:4]:
+            raise StepError("file-changed", path=PASSWD)
 
 
 def day(number: int) -> str:
