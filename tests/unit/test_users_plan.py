@@ -104,7 +104,7 @@ def test_a_password_is_set_when_one_is_given_or_none_is_there() -> None:
     assert given.password == "p" and given.sensitive
     missing = made(found, bob={"password": "p"})
     assert the_step(missing).password == "p"
-    assert any("shown once" in notice.text for notice in missing.notices)
+    assert any("shows it, once" in notice.text for notice in missing.notices)
 
 
 def test_locking_and_unlocking_are_planned_until_they_are_whole() -> None:

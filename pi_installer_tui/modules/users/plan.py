@@ -270,8 +270,8 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def _tell_secret(part: Part, name: str, account: Account, others: Others) -> None:
     if account.password is not None and account.password not in others.secrets:
-        text = _("no password was given for {name}: one is made, and shown once when the job is done")
-        part.notice(text.format(name=name))
+        text = _("no password was given for {name}: one is made; `pi-installer-tui secret {secret}` shows it, once")
+        part.notice(text.format(name=name, secret=account.password))
 
 
 def _warn_of_groups(part: Part, name: str, groups: Iterable[str]) -> None:
