@@ -8,7 +8,7 @@ import gc
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -205,14 +205,16 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         await self.push_screen(ReviewScreen(planned.reviewed))
 
     @work(group="jobs")
-    async def start_job(self, plan: Plan) -> None:
+    async def start_job(self, plan: Plan, secrets: Mapping[str, str] | None = None) -> None:
         from pi_installer_tui.tasks.jobs import launch
+        from pi_installer_tui.tasks.secrets import give
 
         host, store = self.host, self.store
         create = partial(store.create, plan, who=self.who, host_kind=host.kind, host_address=host.address)
         try:
             with self._doing(_("starting ...")):
                 job = await asyncio.to_thread(create)
+                await asyncio.to_thread(give, store.root, plan, secrets or {})
                 await launch(store, job, host)
         except expected() as error:
             self._problem(_("The job could not be started: {error}"), error, _("Nothing was changed."))

@@ -7,7 +7,7 @@ settings as a setup file. Screens and the command line ask here; nothing here ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,10 +132,10 @@ async def read(host: Host, names: Sequence[str]) -> dict[str, Any]:
     return dict(zip(names, states, strict=True))
 
 
-async def plan(host: Host, setup: Setup, how: Confirmation | None = None) -> Planned:
+async def plan(host: Host, setup: Setup, how: Confirmation | None = None, *, secrets: Iterable[str] = ()) -> Planned:
     """From what is wanted to a plan that can be shown: reads the machine, looks for mistakes that only the machine
     shows, asks the outside, plans, merges and reviews. Changes nothing. how: how what is on probation is confirmed;
-    None: as its module says."""
+    None: as its module says. secrets: the names of those that were given."""
     states = await read(host, tuple(setup.settings))
     loaded = {name: modules.load(name) for name in setup.settings}
     wrong = [m for name, s in setup.settings.items() for m in loaded[name].validate(states[name], s)]
@@ -144,7 +144,7 @@ async def plan(host: Host, setup: Setup, how: Confirmation | None = None) -> Pla
         wrong = [mistake for found in probed for mistake in found]
     if wrong:
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
-    others = Others(modules=tuple(setup.settings))
+    others = Others(modules=tuple(setup.settings), secrets=frozenset(secrets))
     parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
     merged = merge(parts, setup.document)
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)

@@ -90,6 +90,9 @@ def _work(store: Store, job: str, resume: bool) -> int:
         with contextlib.suppress(OSError):
             if not store.summary(job).open:
                 mark.unlink(missing_ok=True)
+                from pi_installer_tui.tasks.secrets import forget
+
+                forget(store.root, store.plan(job))
             tell(store)
             store.prune()
     return 0

@@ -72,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
             "setup", nargs="+", metavar="SETUP.yaml", help=_("setup files, merged left to right; - is standard input")
         )
 
+    def secrets(to: argparse.ArgumentParser) -> None:
+        to.add_argument(
+            "--secrets",
+            metavar="FILE",
+            help=_("secrets by the names that the setup file has, as YAML (`name: value`); - is standard input"),
+        )
+
     def job(to: argparse.ArgumentParser) -> None:
         to.add_argument("job", metavar="ID", type=job_id, help=_("a job's id, as `jobs` lists it"))
 
@@ -100,9 +107,11 @@ def parser() -> argparse.ArgumentParser:
     json(status)
     plan = verb("plan", _("what would change: exit status 0 nothing, 2 something"))
     setup(plan)
+    secrets(plan)
     json(plan)
     apply = verb("apply", _("plan, ask, run, check"))
     setup(apply)
+    secrets(apply)
     apply.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
     json(apply)
     apply.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
@@ -126,6 +135,8 @@ def parser() -> argparse.ArgumentParser:
     reboot.add_argument("--at", metavar="HH:MM", type=clock, help=_("then, instead of now"))
     job(verb("cancel", _("stop a job that runs or waits; what is on probation goes back")))
     job(verb("continue", _("let an interrupted job go on where it was")))
+    secret = verb("secret", _("show a secret that a job has made, for the only time"))
+    secret.add_argument("name", metavar="NAME", type=secret_name, help=_("as the setup file names it"))
     undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
     job(undo)
     undo.add_argument(
@@ -148,7 +159,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 #: the verbs that start or stop something
-CHANGING = ("apply", "cancel", "confirm", "continue", "reboot", "undo")
+CHANGING = ("apply", "cancel", "confirm", "continue", "reboot", "secret", "undo")
 
 
 def seconds(text: str) -> int:
@@ -164,6 +175,13 @@ def peer(text: str) -> str:
     """A host's name or address; never an option of the program that asks it."""
     if not re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9:.%_-]{0,252}", text):
         raise argparse.ArgumentTypeError(_("that isn't a host's name or address"))
+    return text
+
+
+def secret_name(text: str) -> str:
+    """A secret's name; nothing else gets near the folder of secrets."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", text):
+        raise argparse.ArgumentTypeError(_("that isn't the name of a secret"))
     return text
 
 

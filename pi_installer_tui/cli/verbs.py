@@ -22,6 +22,7 @@ from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.mistakes import place
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -31,11 +32,15 @@ from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
+from pi_installer_tui.tasks.secrets import SECRET, Secrets, give, made
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
 #: mistakes in the input that are printed; --json has all
 _TOLD = 50
+
+#: characters of a secret: what a line for chpasswd(8) has room for
+_SECRET_MAX = 500
 
 _OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
 
@@ -109,6 +114,27 @@ def read_setup(names: list[str]) -> planning.Setup:
     return planning.combine([setup_file.read(_text(name), "-" if name == "-" else name) for name in names])
 
 
+def read_secrets(args: Namespace) -> dict[str, str]:
+    """The secrets that were given, by name. Raises SetupError; a value is never repeated."""
+    name = getattr(args, "secrets", None)
+    if name is None:
+        return {}
+    if name == "-" and "-" in args.setup:
+        raise SetupError(Mistake("-", _("standard input can be read once")))
+    found = setup_file.read(_text(name), "-" if name == "-" else name)
+    wrong = []
+    for key, value in found.items():
+        if not SECRET.fullmatch(key):
+            wrong.append(Mistake(place(key), _("isn't the name of a secret")))
+        elif not isinstance(value, str) or not value:
+            wrong.append(Mistake(place(key), _('must be text; put a number or true/false in quotes ("…")')))
+        elif len(value) > _SECRET_MAX or any(ord(character) < 32 or ord(character) == 127 for character in value):
+            wrong.append(Mistake(place(key), _("must be one line, up to {n} characters").format(n=_SECRET_MAX)))
+    if wrong:
+        raise SetupError(*wrong)
+    return found
+
+
 def _text(name: str) -> str:
     limit = setup_file.MAX_SIZE + 1
     try:
@@ -147,7 +173,8 @@ def _rebooting(args: Namespace, plan: Plan) -> Plan:
 
 
 async def _planned(args: Namespace, machine: Machine) -> Reviewed:
-    planned = await planning.plan(machine.host, read_setup(args.setup), _confirmation(args))
+    args.given = read_secrets(args)
+    planned = await planning.plan(machine.host, read_setup(args.setup), _confirmation(args), secrets=args.given)
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
     return planned.reviewed
@@ -224,6 +251,7 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
         pages.plan(Printer(), reviewed)
     with _Interrupts() as interrupts:
         job = machine.store.create(plan, who=caller(), host_kind=machine.host.kind, host_address=machine.host.address)
+        give(machine.store.root, plan, getattr(args, "given", {}))
         await jobs.launch(machine.store, job, machine.host)
         if not detach:
             return await _follow(machine, job, plan, interrupts, as_json=as_json, cancels=True)
@@ -284,6 +312,8 @@ async def _follow(
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
+        for name, value in made(machine.store.root, plan):
+            printer.line(_("{name}, shown this once: {value}").format(name=name, value=value), "bold")
         pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
@@ -455,6 +485,14 @@ async def _continue(args: Namespace, machine: Machine) -> int:
         return await _follow(machine, args.job, machine.store.plan(args.job), interrupts, cancels=True)
 
 
+async def _secret(args: Namespace, machine: Machine) -> int:
+    value = Secrets(machine.store.root).show(args.name)
+    if value is None:
+        raise Stop(Exit.INPUT, _("no secret {name} waits to be shown").format(name=args.name))
+    print(value)
+    return Exit.DONE
+
+
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "status": _status,
     "plan": _plan,
@@ -467,5 +505,6 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "confirm": _confirm,
     "continue": _continue,
     "reboot": _reboot,
+    "secret": _secret,
     "undo": _undo,
 }

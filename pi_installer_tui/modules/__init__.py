@@ -33,6 +33,13 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("hostname, time, locale, keyboard, network"),
     ),
+    Listed(
+        name="users",
+        title=N_("Users"),
+        group=N_("Base"),
+        summary=N_("accounts, passwords, SSH keys, groups, sudo"),
+        after=("system",),
+    ),
 )
 
 

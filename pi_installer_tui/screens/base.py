@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from textual.app import ComposeResult
@@ -90,7 +90,7 @@ class Shell(Protocol):
     def replan(self, job: str) -> object:
         """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
 
-    def start_job(self, plan: Plan) -> object:
+    def start_job(self, plan: Plan, secrets: Mapping[str, str] | None = None) -> object:
         """Runs a reviewed plan as a job and shows it."""
 
     def show_job(self, job: str) -> object:

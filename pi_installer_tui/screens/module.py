@@ -158,7 +158,8 @@ class ModuleScreen(ShellScreen):
         try:
             settings = self._form.settings()
             assert not isinstance(settings, Invalid)
-            planned = await planning.plan(self.shell.host, planning.of({self._module: settings}))
+            secrets = self._form.secrets
+            planned = await planning.plan(self.shell.host, planning.of({self._module: settings}), secrets=secrets)
         except planning.SetupError as error:
             self._planned()
             self._refuse(error.mistakes)
@@ -179,7 +180,8 @@ class ModuleScreen(ShellScreen):
                 self._review(planned, ReviewScreen)
 
     def _review(self, planned: Planned, screen: Any) -> None:
-        self.app.push_screen(screen(planned.reviewed))
+        assert self._form is not None
+        self.app.push_screen(screen(planned.reviewed, self._form.secrets))
 
     def _planned(self) -> None:
         """Planning is over, whatever came of it."""

@@ -3,7 +3,7 @@ risky, what can't be planned, and what will prove it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -73,8 +73,9 @@ class ReviewScreen(ShellScreen):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("review")]
 
-    def __init__(self, reviewed: Reviewed) -> None:
+    def __init__(self, reviewed: Reviewed, secrets: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._secrets = dict(secrets or {})
         self._plan: Plan = reviewed.plan
         self._previews: tuple[Preview, ...] = reviewed.previews
         self._refused: tuple[Refused, ...] = reviewed.refused
@@ -326,7 +327,7 @@ class ReviewScreen(ShellScreen):
             return
         self._agreed = True
         self.refresh_bindings()
-        self.shell.start_job(self._plan)
+        self.shell.start_job(self._plan, self._secrets)
 
     def on_screen_resume(self) -> None:
         self._agreed = False

@@ -146,6 +146,22 @@ class CommandSays(CheckBase):
         return Result("ok" if right else "failed", _evidence(answer))
 
 
+class NoAccount(CheckBase):
+    """The machine's name service knows no account of a name."""
+
+    kind: Literal["no-account"] = "no-account"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
+
+    def describe(self) -> str:
+        return _("there is no account {name}").format(name=self.name)
+
+    async def look(self, host: Host) -> Result:
+        answer = await host.run(["getent", "passwd", self.name])
+        # getent(1): 2 where a key isn't found
+        status: CheckStatus = "ok" if answer.status == 2 else "failed" if answer.ok else "unknown"
+        return Result(status, _evidence(answer))
+
+
 class UnitActive(CheckBase):
     """A unit is active and stays so for `seconds` without a restart (or is inactive, with active=False)."""
 
@@ -253,7 +269,7 @@ except OSError as error:
 
 
 Check: TypeAlias = Annotated[
-    FileValue | PathIs | CommandSays | UnitActive | AddressUp | Answers, Field(discriminator="kind")
+    FileValue | PathIs | CommandSays | NoAccount | UnitActive | AddressUp | Answers, Field(discriminator="kind")
 ]
 
 

@@ -120,3 +120,5 @@ class Others:
     field here when the first module has it."""
 
     modules: tuple[str, ...] = ()
+    #: the names of the secrets that were given with the run
+    secrets: frozenset[str] = frozenset()

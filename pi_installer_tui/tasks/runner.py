@@ -43,6 +43,7 @@ from pi_installer_tui.tasks.output import Output
 from pi_installer_tui.tasks.points import Points
 from pi_installer_tui.tasks.probation import ConfirmError, Guard, boot_id, confirm, confirmed_by, look, open_trial
 from pi_installer_tui.tasks.reboot import Agreement
+from pi_installer_tui.tasks.secrets import Secrets
 from pi_installer_tui.tasks.steadiness import network_is_well
 from pi_installer_tui.tasks.steps import Probation, Reboot, Step, StepContext, StepError
 from pi_installer_tui.tasks.steps.probation import MOST
@@ -72,7 +73,7 @@ OUTSIDE = 20.0
 #: bytes of a file that are kept as the step left it, to show later what somebody else changed
 AFTER_MAX = 256 * 1024
 
-_FILE_STEPS = ("write-file", "edit-file", "remove-file", "link", "directory")
+_FILE_STEPS = ("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory")
 
 
 class Runner:
@@ -229,7 +230,8 @@ class Runner:
         else is making any, for we have the lock."""
         paths = {path for step in plan.flat for path in step.paths()}
         paths |= {await self._host.realpath(path) for path in paths}
-        for folder in sorted({path.rpartition("/")[0] or "/" for path in paths}):
+        folders = {path.rpartition("/")[0] or "/" for path in paths}
+        for folder in sorted(folders.union(*(step.folders() for step in plan.flat))):
             with contextlib.suppress(OSError):
                 for name in await self._host.listdir(folder):
                     if LEFTOVER.fullmatch(name):
@@ -619,6 +621,7 @@ class Runner:
             progress=progress,
             waiting=waiting,
             reached=self._points.reached,
+            secrets=Secrets(self._store.root),
         )
 
     async def _after(self, step: Step, before: Before) -> dict[str, str]:

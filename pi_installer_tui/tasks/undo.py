@@ -14,6 +14,7 @@ from pi_installer_tui.tasks.events import StepDone, StepFailed
 from pi_installer_tui.tasks.fingerprints import MISSING, fingerprint
 from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
 from pi_installer_tui.tasks.steps import (
+    Account,
     InstallPackages,
     KeepAddress,
     Probation,
@@ -202,18 +203,26 @@ class _Undo:
     async def _with_data(self, restore: Restore, step: Step, given_back: Collection[str]) -> Restore:
         """The same, told what to do with the data that packages made since, which is named."""
         first = restore.first()
-        if not isinstance(first, InstallPackages) or not restore.takes_back():
+        if not isinstance(first, InstallPackages | Account) or not restore.takes_back():
             return restore
         found = await first.made_since(self._host, self._store.before(self._job, step.id), given_back)
         data = listed(each for each in found if not each.beside)
         beside = listed(each for each in found if each.beside)
-        packages = " ".join(first.packages)
+        packages = " ".join(first.packages) if isinstance(first, InstallPackages) else first.name
         told: list[str] = []
         if data and not self._delete_data:
             restore = restore.model_copy(update={"data": "keep"})
-            told.append(_("{packages}: removed, not purged, so that this stays: {data}"))
+            told.append(
+                _("{packages}: removed, not purged, so that this stays: {data}")
+                if isinstance(first, InstallPackages)
+                else _("{packages}: the account goes; this stays: {data}")
+            )
         elif data or beside:
-            told.append(_("{packages}: purged; that deletes for good {data}"))
+            told.append(
+                _("{packages}: purged; that deletes for good {data}")
+                if isinstance(first, InstallPackages)
+                else _("{packages}: the account goes; that deletes for good {data}")
+            )
             data = ", ".join(filter(None, (data, beside)))
         if data and self._delete_data:
             risks = (*restore.risks, *(() if "irreversible" in restore.risks else ("irreversible",)))

@@ -14,7 +14,7 @@ import re
 import signal
 from collections.abc import Awaitable, Callable
 
-from pi_installer_tui.system import machine
+from pi_installer_tui.system import accounts, machine
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Completed, Host
 from pi_installer_tui.system.reading import Known, known
 
@@ -117,6 +117,95 @@ async def files_are_found_with_their_size_and_target(host: Host) -> None:
     for name in ("a file", "link"):
         await host.remove(f"/etc/contract/{name}")
     await host.remove("/etc/contract")
+
+
+# accounts -----------------------------------------------------------------------------------------------------
+
+
+@case
+async def accounts_are_made_changed_locked_and_removed_by_debians_tools(host: Host) -> None:
+    before = await accounts.read_files(host)
+    made = ["--no-create-home", "--user-group", "--uid", "1234", "--home-dir", "/home/contract"]
+    await said(host, "useradd", *made, "--shell", "/bin/bash", "--comment", "A B", "contract")
+    assert await said(host, "getent", "passwd", "contract") == "contract:x:1234:1234:A B:/home/contract:/bin/bash\n"
+    after = await accounts.read_files(host)
+    for path, old in before.items():
+        # each has one line more, at its end: what an undo relies on
+        assert after[path].startswith(old) and after[path][len(old) :].startswith("contract:"), path
+        assert accounts.without_own(after[path], "contract") == old
+    assert (await refused(host, "useradd", *made, "contract")).status == 9
+    assert (await host.run(["passwd", "-S", "contract"])).stdout.startswith("contract L ")
+    await said(host, "usermod", "--comment", "C", "--shell", "/bin/sh", "contract")
+    await said(host, "usermod", "--groups", "audio,video", "contract")
+    assert (await said(host, "id", "-nG", "contract")).split() == ["contract", "audio", "video"]
+    await said(host, "usermod", "--groups", "video", "contract")
+    assert (await said(host, "id", "-nG", "contract")).split() == ["contract", "video"]
+    await said(host, "chage", "--maxdays", "90", "--warndays", "14", "contract")
+    given = await host.run(["chpasswd"], input="contract:s' \"$(id);é\n".encode())
+    assert given.ok and (await host.run(["passwd", "-S", "contract"])).stdout.split()[1] == "P"
+    found = accounts.accounts(await accounts.read_files(host))["contract"]
+    assert (found.comment, found.shell, found.password) == ("C", "/bin/sh", "set")
+    assert (found.max_days, found.warn_days, found.expires) == (90, 14, accounts.NEVER)
+    await said(host, "usermod", "--lock", "--expiredate", "1", "contract")
+    found = accounts.accounts(await accounts.read_files(host))["contract"]
+    assert (found.password, found.expires, found.locked) == ("locked", accounts.LOCKED, True)
+    assert "Account expires\t\t\t\t\t\t: Jan 02, 1970\n" in await said(host, "chage", "-l", "contract")
+    await said(host, "usermod", "--unlock", "--expiredate", "", "contract")
+    assert "Account expires\t\t\t\t\t\t: never\n" in await said(host, "chage", "-l", "contract")
+    await said(host, "usermod", "--expiredate", "2031-12-09", "contract")
+    assert "Account expires\t\t\t\t\t\t: Dec 09, 2031\n" in await said(host, "chage", "-l", "contract")
+    hashed = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"
+    assert (await host.run(["chpasswd", "--encrypted"], input=f"contract:{hashed}\n".encode())).ok
+    assert f"contract:{hashed}:" in (await accounts.read_files(host))[accounts.SHADOW]
+    await said(host, "userdel", "contract")
+    assert (await refused(host, "getent", "passwd", "contract")).status == 2
+    assert await accounts.read_files(host) == before
+
+
+@case
+async def keys_and_rules_are_judged_by_their_own_programs(host: Host) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPYveCnZuwn36KJsgrkuzDKkWVBeZgF4muKyWgV56EEB"
+    fingerprint = "SHA256:0hs8xshl/kOtVAQDmeXODVbbQHic7UN0MAdM63Xt/rE"
+    for given, told in (
+        (f"{key} me@x y\n", [f"256 {fingerprint} me@x y (ED25519)"]),
+        (f"{key}\n", [f"256 {fingerprint} no comment (ED25519)"]),
+        (f'# x\n\nno-pty,command="a b" {key} c\n', [f"256 {fingerprint} c (ED25519)"]),
+        ("ssh-ed25519 AAAA\n", []),
+        (f"{key.replace('ssh-ed25519', 'ssh-rsa')}\n", []),
+    ):
+        done = await host.run(["ssh-keygen", "-l", "-f", "-"], input=given.encode())
+        assert done.stdout.splitlines() == told and done.ok == bool(told), (given, done)
+    for rule, sound in (("pi ALL=(ALL:ALL) NOPASSWD: ALL\n", True), ("pi ALL=((\n", False)):
+        assert (await host.run(["visudo", "--check", "--file=-"], input=rule.encode())).ok is sound
+    assert (await host.run(["visudo", "--check"])).ok
+    may = await said(host, "sudo", "-n", "-l", "-U", "pi")
+    assert "User pi may run the following commands on " in may
+    assert may.splitlines()[-2:] == ["    (ALL : ALL) ALL", "    (ALL) NOPASSWD: ALL"]
+    assert "User daemon is not allowed to run sudo on " in await said(host, "sudo", "-n", "-l", "-U", "daemon")
+
+
+@case
+async def a_folder_is_packed_compared_and_unpacked(host: Host) -> None:
+    await host.mkdir("/home/contract", mode=0o700, uid=1234, gid=1234)
+    await host.replace("/home/contract/file", b"x\0y", mode=0o640, uid=1234, gid=1)
+    await host.symlink("/home/contract/link", "file")
+    archive = "/var/backups/contract.tar.gz"
+    await said(host, "install", "--mode=600", "/dev/null", archive)
+    options = ("--gzip", "--acls", "--xattrs", "--numeric-owner", f"--file={archive}")
+    await said(host, "tar", "--create", *options, "--directory=/home", "contract")
+    await said(host, "tar", "--compare", "--gzip", f"--file={archive}", "--directory=/home")
+    await said(host, "rm", "--recursive", "--force", "--one-file-system", "--", "/home/contract", "/home/nothing")
+    assert await host.stat("/home/contract") is None
+    await host.mkdir("/home/beside", mode=0o700, uid=0, gid=0)
+    await said(host, "tar", "--extract", "--same-permissions", "--same-owner", *options, "--directory=/home/beside")
+    await said(host, "mv", "--no-target-directory", "/home/beside/contract", "/home/contract")
+    folder, file = await host.stat("/home/contract"), await host.stat("/home/contract/file")
+    assert folder is not None and (folder.mode, folder.uid, folder.gid) == (0o700, 1234, 1234)
+    assert file is not None and (file.mode, file.uid, file.gid) == (0o640, 1234, 1)
+    assert await host.read("/home/contract/link") == b"x\0y"
+    packed = await host.stat(archive)
+    assert packed is not None and packed.mode == 0o600
+    await said(host, "rm", "--recursive", "--force", "--", "/home/contract", "/home/beside", archive)
 
 
 # commands -----------------------------------------------------------------------------------------------------

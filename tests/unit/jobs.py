@@ -36,9 +36,10 @@ def make_machine(folder: Path) -> LocalHost:
     return LocalHost(str(folder / "root"))
 
 
-def listing(host: Host) -> dict[str, tuple[str, int, int, int, bytes]]:
-    """All below a machine's / (a demo's /etc): kind, mode, owner, content. They are equal when the machines are."""
-    root = Path(host.address) if host.kind == "local" else Path(host.address, "root/etc")
+def listing(host: Host, folder: str = "etc") -> dict[str, tuple[str, int, int, int, bytes]]:
+    """All below a machine's / (a demo's /etc, or another folder of it): kind, mode, owner, content. They are equal when
+    the machines are."""
+    root = Path(host.address) if host.kind == "local" else Path(host.address, "root", folder)
     found = {}
     for where, folders, files in os.walk(root):
         for name in (*folders, *files):

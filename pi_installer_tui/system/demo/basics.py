@@ -391,7 +391,7 @@ async def cat(call: Call) -> int:
 @player("find")
 async def find(call: Call) -> int:
     """Everything in the folders, printed as -printf says (%y %s %T@ %l %p)."""
-    words = [word for word in call.argv[1:] if word != "-H"]
+    words = [word for word in call.argv[1:] if word not in ("-H", "-xdev")]
     if words[-2:-1] != ["-printf"] or any(word.startswith("-") for word in words[:-2]):
         raise Refused(f"find: unknown predicate `{' '.join(words)}'")
     files, result = call.machine.files, 0

@@ -13,7 +13,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from pi_installer_tui.system.demo import basics, network, packages, units  # noqa: F401  (they register the players)
+from pi_installer_tui.system.demo import (  # they register the players
+    accounts,  # noqa: F401
+    basics,  # noqa: F401
+    network,  # noqa: F401
+    packages,
+    units,  # noqa: F401
+)
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused
 from pi_installer_tui.system.demo.tree import Machine, create
 from pi_installer_tui.system.files import HostWithFiles

@@ -109,6 +109,10 @@ class DemoFiles(Files):
         super().remove(path)
         self._note(path, 0, 0)
 
+    def rename(self, path: str, to: str) -> None:
+        """Moves what is there, with all that is in it; its owners have to be noted anew."""
+        os.rename(self.at(path), self.at(to))  # noqa: PTH104
+
     def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         super().chmod(path, mode=mode, uid=os.geteuid(), gid=os.getegid())
         self._note(path, uid, gid)
@@ -199,6 +203,10 @@ class Machine:
         from pi_installer_tui.system.demo import basics, network
 
         basics.save_keymap(self)
+        for path in ("/home/pi", "/home/pi/.ssh", "/home/pi/.ssh/authorized_keys"):
+            found = self.files.stat(path)
+            if found is not None:
+                self.files.chmod(path, mode=found.mode & ~0o077, uid=1000, gid=1000)
 
         self.write("/proc/sys/kernel/hostname", (self.text("/etc/hostname") or "localhost").strip() + "\n")
         network.start_up(self)

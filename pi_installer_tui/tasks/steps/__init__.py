@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from pi_installer_tui.tasks.steps.accounts import Account
 from pi_installer_tui.tasks.steps.base import (
     Before,
     Overlay,
@@ -18,7 +19,7 @@ from pi_installer_tui.tasks.steps.base import (
     StepId,
 )
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
-from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, WriteFile
+from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackages
 from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
 from pi_installer_tui.tasks.steps.reboot import Reboot
@@ -34,6 +35,8 @@ Step: TypeAlias = Annotated[
     | RemovePackages
     | RunCommand
     | Unit
+    | Account
+    | SudoersFile
     | KeepAddress
     | Probation
     | Reboot
@@ -42,6 +45,7 @@ Step: TypeAlias = Annotated[
 ]
 
 __all__ = [
+    "Account",
     "Before",
     "Directory",
     "Edit",
@@ -65,6 +69,7 @@ __all__ = [
     "StepContext",
     "StepError",
     "StepId",
+    "SudoersFile",
     "Unit",
     "WriteFile",
 ]

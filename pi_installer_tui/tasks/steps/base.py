@@ -27,6 +27,7 @@ from pi_installer_tui.tasks.way_back import Back, paths_back
 
 if TYPE_CHECKING:
     from pi_installer_tui.tasks.before import Before as Kept
+    from pi_installer_tui.tasks.secrets import Secrets
 
 
 def _normal(path: str) -> str:
@@ -74,6 +75,7 @@ class StepContext:
 
     reached: called with a point's name just before the step goes past it (`file:written`, `apt:unpacking`): the
              crash tests' seam, and where a cancellation may take hold.
+    secrets: the values behind the names that steps hold; None where there are none (a step on its own).
     """
 
     host: Host
@@ -82,6 +84,7 @@ class StepContext:
     progress: Callable[..., None]  # (fraction: float | None, phase: str = "", detail: str = "")
     waiting: Callable[[str, str], None]  # (what, holder); holder "" when the wait is over
     reached: Callable[[str], None]
+    secrets: Secrets | None = None
 
 
 class StepError(Exception):
@@ -184,6 +187,10 @@ class StepBase(Frozen):
     @abstractmethod
     def paths(self) -> tuple[str, ...]:
         """Every path it may change. They are kept by `capture`, compared by undo and restored."""
+
+    def folders(self) -> tuple[str, ...]:
+        """The folders in which it puts files in their place: what a crash leaves there is swept out."""
+        return tuple(dict.fromkeys(path.rpartition("/")[0] or "/" for path in self.paths()))
 
     @abstractmethod
     async def fingerprint(self, host: Host) -> Mapping[str, str]:

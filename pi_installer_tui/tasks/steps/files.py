@@ -18,7 +18,7 @@ from pydantic import Field
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.formats import FormatError, FormatName
 from pi_installer_tui.system.formats import edit as edit_text
-from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.host import Completed, Host
 from pi_installer_tui.tasks.fingerprints import fingerprint
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.steps.base import (
@@ -33,7 +33,18 @@ from pi_installer_tui.tasks.steps.base import (
 )
 from pi_installer_tui.tasks.steps.diff import clipped, unified
 
-__all__ = ["Directory", "Edit", "EditFile", "Link", "RemoveFile", "WriteFile", "destination", "fingerprint", "look"]
+__all__ = [
+    "Directory",
+    "Edit",
+    "EditFile",
+    "Link",
+    "RemoveFile",
+    "SudoersFile",
+    "WriteFile",
+    "destination",
+    "fingerprint",
+    "look",
+]
 
 Mode = Annotated[int, Field(ge=0, le=0o7777)]
 
@@ -199,6 +210,41 @@ class WriteFile(_Content):
             uid if self.owner is None else await _number(host, "/etc/passwd", self.owner),
             gid if self.group is None else await _number(host, "/etc/group", self.group),
         )
+
+
+class SudoersFile(WriteFile):
+    """A drop-in of sudoers(5), root's and 0440. It is only put there when visudo(8) has found nothing wrong with it, by
+    itself and among all others; else everything stays as it was, and StepError `not-valid` says why."""
+
+    kind: Literal["sudoers-file"] = "sudoers-file"  # type: ignore[assignment]
+    path: Annotated[AbsolutePath, Field(pattern=r"^/etc/sudoers\.d/[A-Za-z0-9_-]+$")]
+    mode: Literal[0o440] = 0o440
+
+    async def preview(self, host: Host, overlay: Overlay) -> Preview:
+        await self._sound(host)
+        return await super().preview(host, overlay)
+
+    async def apply(self, context: StepContext) -> None:
+        await self._sound(context.host)
+        old = await look(context.host, None, self.path)
+        await super().apply(context)
+        done = await context.host.run(["visudo", "--check"])
+        if not done.ok:
+            if old.kind == "file":
+                await context.host.replace(self.path, old.content, mode=old.mode, uid=old.uid, gid=old.gid)
+            else:
+                await context.host.remove(self.path)
+            raise StepError("not-valid", path=self.path, error=_last(done))
+
+    async def _sound(self, host: Host) -> None:
+        done = await host.run(["visudo", "--check", "--file=-"], input=self.content.encode())
+        if not done.ok:
+            raise StepError("not-valid", path=self.path, error=_last(done))
+
+
+def _last(done: Completed) -> str:
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[0] if lines else str(done.status)
 
 
 class Edit(Frozen):

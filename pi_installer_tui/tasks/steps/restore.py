@@ -13,6 +13,7 @@ from pydantic import Field
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.fingerprints import fingerprint
+from pi_installer_tui.tasks.steps.accounts import Account
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
     Before,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 JobId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$")]
 
 #: steps that change their paths and nothing else
-FILE_STEPS = frozenset(("write-file", "edit-file", "remove-file", "link", "directory"))
+FILE_STEPS = frozenset(("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory"))
 
 
 class Restore(StepBase):
@@ -95,6 +96,12 @@ class Restore(StepBase):
     def paths(self) -> tuple[str, ...]:
         return self.files
 
+    def folders(self) -> tuple[str, ...]:
+        try:
+            return tuple(dict.fromkeys((*super().folders(), *self.first().folders())))
+        except StepError:
+            return super().folders()
+
     async def fingerprint(self, host: Host) -> Mapping[str, str]:
         found = {key: value for key, value in (await self.first().fingerprint(host)).items() if key[:1] != "/"}
         for path in self.files:
@@ -150,7 +157,11 @@ class Restore(StepBase):
 
     def _told(self, step: StepBase) -> StepBase:
         """A step that knows what to do with data when it is taken back."""
-        return step.model_copy(update={"data": self.data}) if isinstance(step, Restore | InstallPackages) else step
+        return (
+            step.model_copy(update={"data": self.data})
+            if isinstance(step, Restore | InstallPackages | Account)
+            else step
+        )
 
     def way_back(self, before: Kept) -> tuple[Back, ...]:
         first = self.first()

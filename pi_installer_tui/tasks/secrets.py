@@ -1,0 +1,108 @@
+"""The values behind the names of secrets. Settings and plans hold only a name; the value lies below the state
+directory, root's and 0600, for as long as it is needed:
+
+    secrets/given/NAME   given by a form or a file; a step uses it up
+    secrets/made/NAME    made by a step where none was given; shown once, then gone
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from pi_installer_tui.tasks.journal import sync_folder, write_file
+
+SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+SecretName = Annotated[str, Field(pattern=rf"^{SECRET.pattern}$")]
+
+if TYPE_CHECKING:
+    from pi_installer_tui.tasks.plan import Plan
+
+#: letters and digits that nobody takes for another one when it is read from a screen
+_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LENGTH = 20
+
+
+class Secrets:
+    """The secrets below a state directory. Names are `SecretName`s."""
+
+    def __init__(self, state: Path) -> None:
+        self._root = state / "secrets"
+
+    def give(self, name: str, value: str) -> None:
+        """Keeps a value until a step uses it. Raises OSError."""
+        self._put("given", name, value)
+
+    def given(self, name: str) -> str | None:
+        """A value that waits to be used. Raises OSError."""
+        return self._get("given", name)
+
+    def used(self, name: str) -> None:
+        """The value isn't needed any more. Raises OSError."""
+        self._forget("given", name)
+
+    def make(self, name: str) -> str:
+        """A new random value of 20 letters and digits (116 bits); the same one until it was shown, so that a step that
+        runs again after a crash finds it. Raises OSError."""
+        found = self._get("made", name)
+        if found is None:
+            found = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+            self._put("made", name, found)
+        return found
+
+    def show(self, name: str) -> str | None:
+        """A value that was made, for the only time: it is gone afterwards. Raises OSError."""
+        found = self._get("made", name)
+        self._forget("made", name)
+        return found
+
+    def _put(self, kind: str, name: str, value: str) -> None:
+        for folder in (self._root.parent, self._root, self._root / kind):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                sync_folder(folder.parent)
+        write_file(self._root / kind / name, value.encode())
+
+    def _get(self, kind: str, name: str) -> str | None:
+        try:
+            return (self._root / kind / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def _forget(self, kind: str, name: str) -> None:
+        path = self._root / kind / name
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            sync_folder(path.parent)
+
+
+def names(plan: Plan) -> tuple[str, ...]:
+    """The secrets that a plan's steps use."""
+    return tuple(dict.fromkeys(name for step in plan.flat if (name := getattr(step, "password", None)) is not None))
+
+
+def give(state: Path, plan: Plan, values: Mapping[str, str]) -> None:
+    """Keeps those of the values that a plan's steps use, until they do. Raises OSError."""
+    for name in names(plan):
+        if name in values:
+            Secrets(state).give(name, values[name])
+
+
+def forget(state: Path, plan: Plan) -> None:
+    """A job that is over needs no value that was given any more. Raises OSError."""
+    for name in names(plan):
+        Secrets(state).used(name)
+
+
+def made(state: Path, plan: Plan) -> Iterator[tuple[str, str]]:
+    """The secrets that a plan's steps have made and nobody has seen, each with its name, for the only time. Raises
+    OSError."""
+    for name in names(plan):
+        if (value := Secrets(state).show(name)) is not None:
+            yield name, value

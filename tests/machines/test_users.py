@@ -1,0 +1,279 @@
+"""Accounts on real machines: made, logged in to by SSH with key and with password, sudo tried, locked, expired,
+removed, and everything taken back to the byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_installer_tui.system.host import Completed
+
+from .machine import Machine
+from .program import LEFT_OUT, newest_job, says, tui, undo
+
+
+def setup_of(accounts: dict[str, Any]) -> str:
+    return json.dumps({"version": 1, "users": {"accounts": accounts}})
+
+
+def apply(machine: Machine, accounts: dict[str, Any], **secrets: str) -> str:
+    """Applies a setup, and says which job did it."""
+    argv = ["apply", "-", "--yes", "--json"]
+    if secrets:
+        machine.write("/root/secrets.yaml", json.dumps(secrets), 0o600)
+        argv.append("--secrets=/root/secrets.yaml")
+    done = json.loads(tui(machine, *argv, setup=setup_of(accounts)).stdout)
+    assert done["changed"] and not done["failed"], done
+    assert_settled(machine, accounts)
+    return newest_job(machine)
+
+
+def assert_settled(machine: Machine, accounts: dict[str, Any]) -> None:
+    plan = json.loads(tui(machine, "plan", "-", "--json", setup=setup_of(accounts)).stdout)
+    assert plan["changed"] is False, plan
+
+
+def refused(machine: Machine, accounts: dict[str, Any]) -> dict[str, str]:
+    """The mistakes of a setup that nothing is done of, by their places."""
+    done = json.loads(tui(machine, "apply", "-", "--yes", "--json", setup=setup_of(accounts), status=3).stdout)
+    return {mistake["place"]: mistake["message"] for mistake in done["mistakes"]}
+
+
+def whole(machine: Machine) -> dict[str, str]:
+    """/etc and /home, with contents, modes, owners and links."""
+    found = machine.listing("/etc", "/home", "/var/backups", "/var/spool/cron")
+    return {path: entry for path, entry in found.items() if not LEFT_OUT.fullmatch(path)}
+
+
+class Person:
+    """Somebody at another computer, with a key and a password."""
+
+    def __init__(self, folder: Path, machine: Machine, name: str) -> None:
+        self.machine, self.name, self.folder = machine, name, folder
+        self.key = folder / f"{name}.key"
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@laptop", "-f", str(self.key)], check=True
+        )
+
+    @property
+    def public(self) -> str:
+        return self.key.with_suffix(".key.pub").read_text().strip()
+
+    @property
+    def fingerprint(self) -> str:
+        done = subprocess.run(["ssh-keygen", "-l", "-f", str(self.key)], check=True, capture_output=True, text=True)
+        return done.stdout.split()[1]
+
+    def _ssh(self, options: list[str], argv: list[str], env: dict[str, str] | None = None) -> Completed:
+        command = ["ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        command += ["-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10", *options, f"{self.name}@{self.machine.addr}"]
+        done = subprocess.run([*command, *argv], capture_output=True, text=True, timeout=60, env=env, check=False)
+        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+    def by_key(self, *argv: str) -> Completed:
+        """Logs in with the key alone."""
+        options = ["-i", str(self.key), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "IdentityAgent=none"]
+        return self._ssh(options, list(argv))
+
+    def by_password(self, password: str, *argv: str) -> Completed:
+        """Logs in with a password alone."""
+        answer = self.folder / f"{self.name}.sh"
+        answer.write_text('#!/bin/sh\nprintf "%s\\n" "$ANSWER"\n')
+        answer.chmod(0o700)
+        env = {**os.environ, "SSH_ASKPASS": str(answer), "SSH_ASKPASS_REQUIRE": "force", "ANSWER": password}
+        options = ["-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1"]
+        options += ["-o", "PreferredAuthentications=password,keyboard-interactive"]
+        return self._ssh(options, list(argv), env)
+
+
+@pytest.fixture
+def ada(tmp_path: Path, installed: Machine) -> Person:
+    return Person(tmp_path, installed, "ada")
+
+
+PASSWORD = "Kein 'Würfel' $(id); # \\ \"x\""
+
+
+def test_an_account_is_made_used_locked_expired_removed_and_all_of_it_taken_back(
+    installed: Machine, ada: Person
+) -> None:
+    installed.run(["sh", "-c", "printf '# mine\\n' >> /etc/group; sed -i '$d' /etc/group"])
+    before = whole(installed)
+
+    # made, with a password and a key
+    account = {
+        "comment": "Ada Lovelace, née Byron",
+        "role": "administrator",
+        "password": "users.ada",
+        "keys": [ada.public],
+    }
+    made = apply(installed, {"ada": account}, **{"users.ada": PASSWORD})
+    assert says(installed, "getent", "passwd", "ada") == "ada:x:1001:1001:Ada Lovelace, née Byron:/home/ada:/bin/bash"
+    assert ada.by_key("id", "-un").stdout.strip() == "ada"
+    assert ada.by_password(PASSWORD, "id", "-un").stdout.strip() == "ada"
+    assert ada.by_password("wrong", "true").status == 255
+    assert "sudo" in ada.by_key("id", "-nG").stdout.split()
+    # sudo asks for the password, and takes it
+    assert ada.by_key("sudo", "-n", "id", "-un").status == 1
+    asked = subprocess.run(
+        [
+            *("ssh", "-F", "none", "-i", str(ada.key), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no"),
+            *("-o", "UserKnownHostsFile=/dev/null", f"ada@{installed.addr}", "sudo", "-S", "-p", "''", "id", "-un"),
+        ],
+        input=f"{PASSWORD}\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert asked.stdout.strip() == "root", asked
+    # nothing of the secret is left anywhere but as a hash
+    assert not installed.run(["grep", "-rlF", "Würfel", "/var/lib/pi-installer-tui", "/etc"], check=False).stdout
+
+    # who can log in and how
+    status = json.loads(tui(installed, "status", "users", "--json").stdout)["modules"]["users"]["accounts"]["ada"]
+    assert (status["password"], status["can_log_in"], status["role"]) == ("set", True, "administrator")
+    (key,) = status["keys"]
+    assert (key["type"], key["bits"], key["fingerprint"], key["comment"]) == (
+        "ED25519", 256, ada.fingerprint, "ada@laptop",
+    )  # fmt: skip
+    assert key["last_used"] and status["last_login"]
+    assert status["sudo"] == ["(ALL : ALL) ALL"]
+
+    # sudo without password
+    rule = apply(installed, {"ada": {"sudo_without_password": True}})
+    assert ada.by_key("sudo", "-n", "id", "-un").stdout.strip() == "root"
+
+    # locked: neither key nor password
+    locked = apply(installed, {"ada": {"locked": True}})
+    assert ada.by_key("true").status == 255
+    assert ada.by_password(PASSWORD, "true").status == 255
+    unlocked = apply(installed, {"ada": {"locked": False}})
+    assert ada.by_key("true").ok
+    assert ada.by_password(PASSWORD, "true").ok
+
+    # expired
+    expired = apply(installed, {"ada": {"expires": "2001-02-03"}})
+    assert ada.by_key("true").status == 255
+    assert ada.by_password(PASSWORD, "true").status == 255
+    undo(installed, expired)
+    assert ada.by_key("true").ok
+
+    # another key, and the first one no more
+    other = Person(ada.folder, installed, "ada2")
+    installed.run(["sh", "-c", "printf '# by hand\\n\\n' >> /home/ada/.ssh/authorized_keys"])
+    keys = apply(
+        installed, {"ada": {"keys": [f'from="10.0.0.0/8",no-pty {other.public}'], "remove_keys": [ada.fingerprint]}}
+    )
+    assert ada.by_key("true").status == 255
+    assert b"# by hand\n\nfrom=" in installed.read("/home/ada/.ssh/authorized_keys")
+    undo(installed, keys)
+    assert ada.by_key("true").ok
+    installed.run(["sed", "-i", "2,$d", "/home/ada/.ssh/authorized_keys"])
+
+    # removed, the home packed
+    ada.by_key("sh", "-c", "'mkdir -p work; echo letter > work/letter; chmod 640 work/letter; ln -s work/letter link'")
+    installed.run(["sh", "-c", "echo '@daily true' | crontab -u ada -"])
+    with_work = whole(installed)
+    removed = apply(installed, {"ada": {"state": "absent", "home": "archive"}})
+    assert installed.run(["getent", "passwd", "ada"], check=False).status == 2
+    assert ada.by_key("true").status == 255
+    gone = whole(installed)
+    assert not [path for path in gone if path.startswith(("/home/ada", "/etc/sudoers.d/pi-")) or "crontabs/ada" in path]
+    archive = "/var/backups/home-ada-1001.tar.gz"
+    assert says(installed, "stat", "-c", "%a %U", archive) == "600 root"
+    undo(installed, removed)
+    assert whole(installed) == with_work
+    assert ada.by_key("cat", "link").stdout == "letter\n"
+
+    # everything back
+    installed.run(["sh", "-c", "crontab -u ada -r; rm -r /home/ada/work /home/ada/link"])
+    installed.run(["rm", "-rf", "/home/ada/.cache", "/home/ada/.sudo_as_admin_successful"])
+    for job in (unlocked, locked, rule, made):
+        undo(installed, job)
+    assert whole(installed) == before
+
+
+def test_a_password_that_nobody_gave_is_made_shown_once_and_works(installed: Machine, ada: Person) -> None:
+    accounts = {"ada": {"password": "ada", "role": "guest"}}
+    told = tui(installed, "apply", "-", "--yes", setup=setup_of(accounts)).stdout
+    (line,) = [line for line in told.splitlines() if "shown this once" in line]
+    password = line.rpartition(" ")[2]
+    assert ada.by_password(password, "id", "-un").stdout.strip() == "ada"
+    tui(installed, "secret", "ada", status=3)
+    again = apply(installed, {"bob": {"password": "bob"}})
+    shown = tui(installed, "secret", "bob").stdout.strip()
+    assert len(shown) == 20
+    tui(installed, "secret", "bob", status=3)
+    found = installed.run(["grep", "-rlF", "-e", password, "-e", shown, "/var/lib/pi-installer-tui"], check=False)
+    assert not found.stdout
+    undo(installed, again)
+
+
+def test_a_home_that_was_kept_is_found_again_by_its_owner(installed: Machine, ada: Person) -> None:
+    apply(installed, {"ada": {"keys": [ada.public]}, "bob": {"role": "user"}})
+    ada.by_key("touch", "mine")
+    apply(installed, {"ada": {"state": "absent"}})
+    assert says(installed, "stat", "-c", "%u", "/home/ada/mine") == "1001"
+    apply(installed, {"carl": {"role": "guest"}})
+    assert says(installed, "id", "-u", "carl") == "1003"
+    apply(installed, {"ada": {"comment": "back again"}})
+    assert says(installed, "stat", "-c", "%U", "/home/ada/mine") == "ada"
+    assert ada.by_key("ls", "mine").stdout == "mine\n"
+
+
+def test_nobody_is_locked_out(installed: Machine, ada: Person) -> None:
+    before = whole(installed)
+    for account in (
+        {"locked": True},
+        {"state": "absent"},
+        {"expires": "2001-01-01"},
+        {"shell": "/usr/sbin/nologin"},
+    ):
+        assert set(refused(installed, {"pi": account})) == {"users.accounts.pi"}, account
+    # by pi itself, even where there is another administrator
+    apply(installed, {"ada": {"role": "administrator", "keys": [ada.public]}})
+    setup = setup_of({"pi": {"locked": True}})
+    installed.write("/home/pi/setup.yaml", setup)
+    done = installed.ssh(["sudo", "pi-installer-tui", "apply", "setup.yaml", "--yes", "--json"], check=False)
+    assert done.status == 3 and "lock you out" in done.stdout
+    installed.run(["rm", "-f", "/home/pi/setup.yaml", "/home/pi/.sudo_as_admin_successful"])
+    # by root there is no such need
+    apply(installed, {"pi": {"locked": True}})
+    assert installed.ssh(["true"], check=False).status == 255
+    for job in json.loads(tui(installed, "jobs", "--json").stdout)["jobs"][:2]:
+        undo(installed, job["id"])
+    assert whole(installed) == before
+
+
+def test_names_and_rights_that_debian_refuses_are_refused_in_words(installed: Machine) -> None:
+    before = whole(installed)
+    for name in ("x; id", "--help", "-x", "a" * 33, "ädä", "a b", "$(id)", "a:b", "../x", "a\nb", "Ada"):
+        assert refused(installed, {name: {}}), name
+    for name in ("root", "daemon", "nobody", "sshd"):
+        assert "system" in refused(installed, {name: {"locked": True}})[f"users.accounts.{name}"]
+    assert "group" in refused(installed, {"sudo": {}})["users.accounts.sudo"]
+    assert whole(installed) == before
+
+
+def test_who_is_at_work_is_not_removed_and_nothing_is_half_done(installed: Machine, ada: Person) -> None:
+    apply(installed, {"ada": {"keys": [ada.public]}})
+    before = whole(installed)
+    work = installed.start_process(["sleep", "60"], user="ada")
+    setup = setup_of({"ada": {"state": "absent", "home": "remove"}})
+    done = json.loads(tui(installed, "apply", "-", "--yes", "--json", setup=setup, status=1).stdout)
+    assert done["failed"]
+    assert whole(installed) == before
+    work.kill()
+    work.wait()
+
+
+def test_what_is_exported_changes_nothing(installed: Machine, ada: Person) -> None:
+    apply(installed, {"ada": {"role": "developer", "keys": [ada.public], "password_days": 90, "expires": "2199-01-01"}})
+    installed.run(["useradd", "--badname", "-m", "-c", "x,y,,", "-s", "/bin/sh", "Odd.Name"], check=False)
+    installed.run(["passwd", "-l", "pi"])
+    exported = tui(installed, "export", "users").stdout
+    installed.write("/root/exported.yaml", exported)
+    plan = json.loads(tui(installed, "plan", "/root/exported.yaml", "--json").stdout)
+    assert plan["changed"] is False, plan
