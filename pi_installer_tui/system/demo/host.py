@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from pi_installer_tui.system.demo import basics, network, packages, units  # noqa: F401  (they register the players)
+from pi_installer_tui.system.demo import basics, listening, network, packages, units  # noqa: F401  (they register the players)
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused
 from pi_installer_tui.system.demo.tree import Machine, create
 from pi_installer_tui.system.files import HostWithFiles

@@ -14,7 +14,7 @@ from pi_installer_tui.modules.security.audit.base import Check, Evidence, Findin
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
 
-UPGRADE = ("apt-get", "--simulate", "--quiet=2", "--option=Debug::NoLocking=true", "dist-upgrade")
+UPGRADE = ("apt-get", "--simulate", "-qq", "--option=Debug::NoLocking=true", "dist-upgrade")
 POLICY = ("apt-cache", "policy")
 CONFIG = ("apt-config", "dump", "--no-empty")
 LISTS = "/var/lib/apt/lists"

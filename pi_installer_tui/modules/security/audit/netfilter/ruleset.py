@@ -50,6 +50,9 @@ async def read(host: Host) -> Ruleset:
         *(host.which(program) for program in PROGRAMS),
     )
     nothing = not any(programs)
+    there = {program for program, path in zip(PROGRAMS, programs, strict=True) if path}
+    if not there & {"nft", "firewalld"}:
+        listed = ""
     try:
         outside, inside, own = interfaces(addresses, routes4, routes6)
     except ValueError:
@@ -96,8 +99,8 @@ def combine(
     version: int, listed: str | Unknown, saved: str | Unknown, legacy: str | Unknown | None
 ) -> tuple[Table, ...] | Unknown:
     """The tables of one IP version. nft shows iptables' tables too, but not all of their matches, so those that
-    iptables-save knows are taken from there. Where neither program is installed there are no rules only if the
-    kernel's modules for them aren't there either, which can't be known."""
+    iptables-save knows are taken from there. listed: "" where nothing is installed that makes tables of nft's own;
+    where it is unknown, iptables' tables tell enough if they drop: whatever else there is can only drop more."""
     family: Literal["ip", "ip6"] = "ip" if version == 4 else "ip6"
     known: tuple[Table, ...] = ()
     if isinstance(saved, str):
@@ -108,9 +111,10 @@ def combine(
     elif isinstance(legacy, str) and legacy.strip():
         return saved
     if isinstance(listed, Unknown):
-        if isinstance(saved, Unknown) or "nf_tables" in saved or "is incompatible" in saved:
-            # iptables shows its own tables only: what else nftables has is hidden from it
-            return listed if isinstance(saved, Unknown) or not _dropping(known) else known
+        return listed if not _dropping(known) else known
+    if "use 'nft' tool" in (saved if isinstance(saved, str) else "") and not listed:
+        return Unknown(_("{program} is not installed").format(program="nft"))
+    if not listed:
         return known
     try:
         tables = nft.parse(listed)
@@ -121,7 +125,7 @@ def combine(
 
 
 def _dropping(tables: tuple[Table, ...]) -> bool:
-    """An iptables INPUT chain that drops by itself: whatever else nftables has, it can only drop more."""
+    """An iptables INPUT chain that drops by itself."""
     return any(t.name == "filter" and t.chains["INPUT"].policy == "drop" for t in tables if "INPUT" in t.chains)
 
 
