@@ -251,7 +251,9 @@ table inet mine {
     ip saddr @friends tcp dport 8003 accept
     counter reject
   }
-  chain web { accept }
+  chain web {
+    accept
+  }
 }
 """
 
@@ -302,9 +304,10 @@ def connects(machine: Machine, port: int) -> bool:
 @pytest.mark.parametrize("userland_proxy", [True, False])
 def test_what_docker_publishes_past_ufw_is_told(good: Machine, userland_proxy: bool) -> None:
     sh(good, "apt-get install -y -qq --no-install-recommends docker.io")
+    sh(good, "which docker || apt-get install -y -qq --no-install-recommends docker-cli")
     good.write("/etc/docker/daemon.json", json.dumps({"userland-proxy": userland_proxy}))
     sh(good, "systemctl restart docker")
-    sh(good, "tar -C / -c bin sbin lib lib64 usr/bin usr/lib usr/sbin etc | docker import - all")
+    sh(good, "tar -C / -c bin sbin lib lib64 usr/bin usr/lib usr/lib64 usr/sbin etc | docker import - all")
     run = "docker run -d --name {name} -p {port}:80 all " + PYTHON + " -m http.server 80"
     sh(good, run.format(name="web", port="8080"))
     sh(good, run.format(name="own", port="127.0.0.1:8081"))

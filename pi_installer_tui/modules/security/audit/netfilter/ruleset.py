@@ -53,6 +53,8 @@ async def read(host: Host) -> Ruleset:
     there = {program for program, path in zip(PROGRAMS, programs, strict=True) if path}
     if not there & {"nft", "firewalld"}:
         listed = ""
+    if not there & {"iptables", "iptables-save"}:
+        four = six = ""
     try:
         outside, inside, own = interfaces(addresses, routes4, routes6)
     except ValueError:
@@ -99,8 +101,8 @@ def combine(
     version: int, listed: str | Unknown, saved: str | Unknown, legacy: str | Unknown | None
 ) -> tuple[Table, ...] | Unknown:
     """The tables of one IP version. nft shows iptables' tables too, but not all of their matches, so those that
-    iptables-save knows are taken from there. listed: "" where nothing is installed that makes tables of nft's own;
-    where it is unknown, iptables' tables tell enough if they drop: whatever else there is can only drop more."""
+    iptables-save knows are taken from there. listed, saved: "" where nothing is installed that makes such tables.
+    Where listed is unknown, iptables' tables tell enough if they drop: whatever else there is can only drop more."""
     family: Literal["ip", "ip6"] = "ip" if version == 4 else "ip6"
     known: tuple[Table, ...] = ()
     if isinstance(saved, str):
@@ -112,10 +114,11 @@ def combine(
         return saved
     if isinstance(listed, Unknown):
         return listed if not _dropping(known) else known
-    if "use 'nft' tool" in (saved if isinstance(saved, str) else "") and not listed:
-        return Unknown(_("{program} is not installed").format(program="nft"))
     if not listed:
-        return known
+        if isinstance(saved, Unknown):
+            return saved
+        hidden = Unknown(_("{program} is not installed").format(program="nft"))
+        return hidden if "use 'nft' tool" in saved else known
     try:
         tables = nft.parse(listed)
     except (ValueError, KeyError, TypeError):
