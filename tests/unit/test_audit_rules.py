@@ -177,12 +177,18 @@ def test_no_text_is_taken_for_an_open_or_closed_port_by_a_crash(words: list[str]
 # Docker -------------------------------------------------------------------------------------------------------------
 
 
-def docker(more: str = "") -> exposure.Exposure:
-    text = recorded("docker-iptables-save.txt").replace("-A DOCKER-USER -j RETURN", f"{more}\n-A DOCKER-USER -j RETURN")
+def docker(more: str = "", *, proxy: bool = True) -> exposure.Exposure:
+    text = recorded("docker-iptables-save.txt")
+    if not proxy:  # without its proxy Docker leads connections from its own bridge on too
+        text = text.replace("-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080", "-A DOCKER -p tcp -m tcp --dport 8080")
+    text = text.replace("-A DOCKER-USER -j RETURN", f"{more}\n-A DOCKER-USER -j RETURN")
     outside, inside, own = ruleset.interfaces(recorded("docker-ip-address.json"), recorded("route.txt"), None)
+    networks = ruleset.networks(recorded("docker-ip-address.json"))
     assert (outside, "docker0" in inside) == (("eth0",), True)
     tables = iptables.parse(text, "ip")
-    return exposure.expose(sockets.parse(recorded("docker-ss.txt")), Ruleset({4: tables, 6: ()}, outside, inside, own))
+    return exposure.expose(
+        sockets.parse(recorded("docker-ss.txt")), Ruleset({4: tables, 6: ()}, outside, inside, own, (), networks)
+    )
 
 
 def of(found: exposure.Exposure, port: int, version: Literal["ipv4", "ipv6"] = "ipv4") -> list[str]:
@@ -212,9 +218,19 @@ def test_the_chain_docker_user_counts(rule: str, verdict: Passage) -> None:
 
 
 def test_a_published_port_that_no_process_holds_is_found_in_the_rules() -> None:
-    found = docker()
+    found = docker(proxy=False)
     alone = exposure.expose((), found.rules)
     assert of(alone, 8080) == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("to", "verdict"),
+    [("172.17.0.2:80", "open"), ("172.17.0.2:81", "closed"), ("172.17.0.2-172.17.0.9:80", "unknown"), ("x", "unknown")],
+)
+def test_where_a_port_leads_decides(to: str, verdict: Passage) -> None:
+    lines = recorded("docker-iptables-save.txt").replace("--to-destination 172.17.0.2:80", f"--to-destination {to}")
+    rules = Ruleset({4: iptables.parse(lines, "ip"), 6: ()}, ("eth0",), (), OWN, (), docker().rules.networks)
+    assert [p.passage for p in ruleset.published(rules) if p.port == 8080] == [verdict]
 
 
 # sockets ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -11,7 +13,15 @@ from typing import Literal, TypeAlias
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.security.audit import base
 from pi_installer_tui.modules.security.audit.netfilter import iptables, nft
-from pi_installer_tui.modules.security.audit.netfilter.rules import Condition, Outcome, Packet, Table, matches, walk
+from pi_installer_tui.modules.security.audit.netfilter.rules import (
+    Condition,
+    Network,
+    Outcome,
+    Packet,
+    Table,
+    matches,
+    walk,
+)
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
 
@@ -25,13 +35,15 @@ _HOOKS = {False: ("ingress", "prerouting", "input"), True: ("ingress", "prerouti
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """tables: by IP version. outside: interfaces that a default route or no other one leads through; inside: the
-    others but lo. addresses: this machine's, by IP version. asked: the commands."""
+    others but lo. addresses: this machine's, by IP version. asked: the commands. networks:
+    those that its interfaces are in, with the interface's name."""
 
     tables: Mapping[int, tuple[Table, ...] | Unknown]
     outside: tuple[str, ...]
     inside: tuple[str, ...]
     addresses: Mapping[int, tuple[str, ...]]
     asked: tuple[str, ...] = ()
+    networks: tuple[tuple[Network, str], ...] = ()
 
 
 async def read(host: Host) -> Ruleset:
@@ -63,7 +75,14 @@ async def read(host: Host) -> Ruleset:
     tables: dict[int, tuple[Table, ...] | Unknown] = {}
     for version, saved, legacy in ((4, four, legacy4), (6, six, legacy6)):
         tables[version] = () if nothing else combine(version, listed, saved, legacy)
-    return Ruleset(tables, outside, inside, own, ("which nft iptables-save firewalld",) if nothing else ASKED)
+    return Ruleset(
+        tables,
+        outside,
+        inside,
+        own,
+        ("which nft iptables-save firewalld",) if nothing else ASKED,
+        networks(addresses),
+    )
 
 
 #: where none of them is installed there is nothing that sets up a packet filter
@@ -95,6 +114,16 @@ def interfaces(
     if not outside:
         raise ValueError("no interface")
     return outside, tuple(n for n in names if n not in outside), {v: tuple(a) for v, a in own.items()}
+
+
+def networks(addresses: str | Unknown) -> tuple[tuple[Network, str], ...]:
+    """The networks that the interfaces are in."""
+    links = [] if isinstance(addresses, Unknown) else json.loads(addresses)
+    return tuple(
+        (ipaddress.ip_network(f"{info['local']}/{info['prefixlen']}", strict=False), str(link["ifname"]))
+        for link in links
+        for info in link.get("addr_info", ())
+    )
 
 
 def combine(
@@ -223,11 +252,10 @@ def published(rules: Ruleset) -> tuple[Published, ...]:
 def _published(
     rules: Ruleset, tables: tuple[Table, ...], version: int, conditions: tuple[Condition, ...], target: str
 ) -> list[Published]:
-    address, _colon, to = target.rpartition(":")
+    container, to = _destination(target)
     protos = [str(v) for c in conditions if c.kind == "proto" for v in c.values]
     ports = [v for c in conditions if c.kind == "dport" for v in c.values if isinstance(v, tuple)]
-    # the bridge: `! -i docker0`
-    bridge = next((str(c.values[0]) for c in conditions if c.kind == "iif" and c.negated), "")
+    bridge = next((name for network, name in rules.networks if container in network), "") if container else ""
     found = []
     for proto in protos:
         for first, last in ports:
@@ -237,11 +265,24 @@ def _published(
                     continue
                 inner = replace(
                     outer,
-                    dport=int(to) if to.isdecimal() else port,
-                    own=(address.strip("[]"),),
+                    dport=to or port,
+                    own=(str(container),),
                     oif=bridge,
                     forwarded=True,
                     origport=port,
                 )
-                found.append(Published(outer.version, proto, port, target, _through(tables, rules, inner)))
+                through: Passage = _through(tables, rules, inner) if container else "unknown"
+                found.append(Published(outer.version, proto, port, target, through))
     return found
+
+
+def _destination(target: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address | None, int]:
+    """`172.17.0.2:80`, `[fd00::2]:80`, `172.17.0.2`: address and port, 0 the same one; None where it is another form
+    (a range of addresses)."""
+    matched = re.fullmatch(r"\[([0-9a-f:.]+)\](?::(\d+))?|([0-9.]+)(?::(\d+))?", target)
+    if matched is None:
+        return None, 0
+    try:
+        return ipaddress.ip_address(matched[1] or matched[3]), int(matched[2] or matched[4] or 0)
+    except ValueError:
+        return None, 0
