@@ -33,6 +33,13 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("hostname, time, locale, keyboard, network"),
     ),
+    Listed(
+        name="security",
+        title=N_("Security"),
+        group=N_("Base"),
+        summary=N_("firewall, SSH, bans, updates, kernel, audit log"),
+        after=("system",),
+    ),
 )
 
 

@@ -101,7 +101,7 @@ def _ancestors(pid: int) -> Iterator[int]:
             return
         yield pid
         try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
+            pid = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             return
 
@@ -109,14 +109,14 @@ def _ancestors(pid: int) -> Iterator[int]:
 def _multiplexer(pid: int) -> bool:
     """Whether a process is the server of tmux or screen: it knows where it was started from, and not who looks now."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text("latin-1").strip().lower() in ("tmux: server", "screen")
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip().lower() in ("tmux: server", "screen")
     return False
 
 
 def _terminal(pid: int) -> Literal["console", "serial"] | None:
     """What terminal a process has, if it is one of the machine's own. Source: proc_pid_stat(5), tty_nr."""
     with contextlib.suppress(OSError, ValueError):
-        number = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[4])
+        number = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[4])
         major, minor = os.major(number), os.minor(number)
         if major == _CONSOLE:
             return "console" if minor < _FIRST_SERIAL else "serial"
