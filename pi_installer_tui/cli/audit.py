@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pi_installer_tui import modules
 from pi_installer_tui.cli import documents
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit
@@ -84,7 +85,7 @@ def _finding(made: Report, finding: Finding) -> dict[str, Any]:
         "gain": made.gain(finding) if finding.verdict == "bad" else 0,
         "items": list(finding.items),
         "evidence": [{"asked": e.asked, "output": e.output} for e in finding.evidence],
-        "setting": check.setting or None,
+        "setting": check.setting if modules.can_be_set(check.setting) else None,
     }
 
 

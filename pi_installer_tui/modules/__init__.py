@@ -56,6 +56,16 @@ def listed(name: str) -> Listed:
     raise KeyError(name)
 
 
+def can_be_set(setting: str) -> bool:
+    """Whether a module has a setting (`security.ssh.root_login`); of a table its name is enough."""
+    name, _dot, path = setting.partition(".")
+    if name not in names():
+        return False
+    from pi_installer_tui.modules.base import has_setting
+
+    return has_setting(load(name).settings, path)
+
+
 def load(name: str) -> Module[Any, Any]:
     """Imports a module. Raises KeyError for a name that isn't in the table."""
     listed(name)

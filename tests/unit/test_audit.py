@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pi_installer_tui import modules
+from pi_installer_tui.modules.security import updates as reader
 from pi_installer_tui.modules.security.audit import (
     accounts,
     base,
@@ -27,8 +29,11 @@ from pi_installer_tui.modules.security.audit import (
 from pi_installer_tui.modules.security.audit.base import AREAS, Check, Finding, Verdict
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Ruleset
 from pi_installer_tui.modules.security.audit.report import CHECKS, Report, score
+from pi_installer_tui.modules.security.auditd import Auditd
+from pi_installer_tui.modules.security.fail2ban import Fail2ban, Jail
+from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.system.demo import DemoHost
-from pi_installer_tui.system.reading import Known, Unknown
+from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value
 
 ANY = Check("x.y", "files", 1, "?", "risk", "fix")
 
@@ -66,6 +71,12 @@ def test_the_gain_is_what_mending_brings() -> None:
     bad = finding("bad", 2)
     made = Report((finding("good", 3), bad, finding("bad", 5)), nothing, Unknown("not yet"))
     assert made.score == 30 and made.gain(bad) == 20
+
+
+def test_a_setting_is_named_only_where_its_module_has_it() -> None:
+    assert modules.can_be_set("system.timezone") and modules.can_be_set("system.keyboard.layout")
+    for nothing in ("", "system", "system.nothing", "system.timezone.more", "nothing.x", "system.keyboard.nothing"):
+        assert not modules.can_be_set(nothing)
 
 
 # receipts -----------------------------------------------------------------------------------------------------------
@@ -174,15 +185,16 @@ Conf libk5crypto3 (1.21.3-5+deb13u2 Debian-Security:13/stable-security [amd64])
 SECURITY_SOURCE = ({"o": "Debian", "l": "Debian-Security", "a": "stable-security"},)
 
 
+def by_themselves(*config: tuple[str, str], installed: bool = True, running: bool = True) -> reader.Updates:
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in config:
+        values[name.lower()] = (*values.get(name.lower(), ()), value)
+    timer = Value(Known(running), Known(running))
+    return reader.Updates(installed, Known(values), dict.fromkeys(reader.TIMERS, timer))
+
+
 def updates_of(**more: Any) -> updates.Updates:
-    facts: dict[str, Any] = {
-        "pending": (),
-        "age": 60.0,
-        "archives": SECURITY_SOURCE,
-        "config": (),
-        "units": {},
-        "installed": False,
-    }
+    facts = {"pending": (), "age": 60.0, "archives": SECURITY_SOURCE, "automatic": by_themselves()}
     return updates.Updates(**{**facts, **more})
 
 
@@ -210,19 +222,21 @@ def test_old_lists_do_not_prove_that_nothing_is_due(more: dict[str, Any], verdic
 
 def test_an_installed_package_alone_does_not_make_updates_automatic() -> None:
     on = (
-        ("apt::periodic::update-package-lists", "1"),
-        ("apt::periodic::unattended-upgrade", "1"),
-        ("unattended-upgrade::origins-pattern::", "origin=Debian,codename=${distro_codename},label=Debian-Security"),
+        (reader.LISTS, "1"),
+        (reader.UPGRADE, "1"),
+        (reader.ORIGINS, "origin=Debian,codename=${distro_codename},label=Debian-Security"),
     )
-    active = {timer: {"ActiveState": "active"} for timer in updates.TIMERS}
-    assert updates.judge(updates_of(installed=True, config=on, units=active))[2].verdict == "good"
+
+    def verdict(*config: tuple[str, str], **more: bool) -> Verdict:
+        return updates.judge(updates_of(automatic=by_themselves(*config, **more)))[2].verdict
+
+    assert verdict(*on) == "good"
     for left_out in range(len(on)):
-        config = on[:left_out] + on[left_out + 1 :]
-        assert updates.judge(updates_of(installed=True, config=config, units=active))[2].verdict == "bad"
-    assert updates.judge(updates_of(installed=True, config=on, units={}))[2].verdict == "bad"
-    assert updates.judge(updates_of(config=on, units=active))[2].items == ("unattended-upgrades",)
-    off = (*on, ("apt::periodic::enable", "0"))
-    assert updates.judge(updates_of(installed=True, config=off, units=active))[2].verdict == "bad"
+        assert verdict(*on[:left_out], *on[left_out + 1 :]) == "bad"
+    assert verdict(*on, running=False) == "bad"
+    assert verdict(*on, installed=False) == "bad"
+    assert verdict(*on, (updates.ENABLE, "0")) == "bad"
+    assert verdict(*on[:2], (reader.ORIGINS, "origin=Debian,label=Debian")) == "bad"
 
 
 # files --------------------------------------------------------------------------------------------------------------
@@ -296,9 +310,14 @@ def test_mounts(text: str, tmp: Verdict, shm: Verdict) -> None:
 
 
 def test_a_kernel_that_is_not_this_machines_is_not_judged() -> None:
-    values = {name: "0" for names in kernel.WANTED.values() for name in names}
-    assert [f.verdict for f in kernel.judge(kernel.Kernel(values, False))] == ["bad", "bad", "bad"]
-    assert [f.verdict for f in kernel.judge(kernel.Kernel(values, True))] == ["bad", "not-here", "not-here"]
+    names = [name for names in kernel.WANTED.values() for name in names]
+
+    def verdicts(**writable: bool) -> list[Verdict]:
+        values = {name: Value(MISSING, Known("77")) for name in names}
+        return [f.verdict for f in kernel.judge(Sysctl(values, {n: writable[n.split(".")[0]] for n in names}))]
+
+    assert verdicts(net=True, kernel=True, fs=True) == ["bad", "bad", "bad"]
+    assert verdicts(net=True, kernel=False, fs=False) == ["bad", "not-here", "not-here"]
 
 
 def units(**states: str) -> dict[str, dict[str, str]]:
@@ -307,14 +326,17 @@ def units(**states: str) -> dict[str, dict[str, str]]:
     }
 
 
+OFF = Value(MISSING, Known(False))
+ON = Value(Known(True), Known(True))
+
+
 def services_of(found: dict[str, dict[str, str]], **more: Any) -> services.Services:
     facts: dict[str, Any] = {
         "nfs": False,
         "printers": False,
         "adapters": (),
-        "jail": Unknown(""),
-        "audit_rules": Unknown(""),
-        "container": False,
+        "fail2ban": Fail2ban(False, OFF),
+        "auditd": Auditd(False, OFF),
         "ssh": True,
     }
     return services.Services(found, **{**facts, **more})
@@ -337,20 +359,27 @@ def test_a_service_is_needless_only_where_nothing_uses_it() -> None:
 
 
 def test_fail2ban_without_a_jail_for_sshd_does_not_count() -> None:
-    on = units(fail2ban="active")
-    assert verdict_of(services.FAIL2BAN, services_of(on, jail="Status for the jail: sshd\n")) == "good"
-    gone = Unknown("fail2ban-client says: Sorry but the jail 'sshd' does not exist")
-    assert verdict_of(services.FAIL2BAN, services_of(on, jail=gone)) == "bad"
-    assert verdict_of(services.FAIL2BAN, services_of(on, jail=Unknown("no permission"))) == "unknown"
-    assert verdict_of(services.FAIL2BAN, services_of(units(fail2ban="failed"))) == "bad"
-    assert verdict_of(services.FAIL2BAN, services_of({}, ssh=False)) == "not-here"
+    def verdict(bans: Fail2ban, *, ssh: bool = True) -> Verdict:
+        return verdict_of(services.FAIL2BAN, services_of({}, fail2ban=bans, ssh=ssh))
+
+    jails = (Jail("sshd", ("10.1.1.1",), 3, 1), Jail("nginx", (), 0, 0))
+    assert verdict(Fail2ban(True, ON, Known(jails))) == "good"
+    assert verdict(Fail2ban(True, ON, Known(jails[1:]))) == "bad"
+    assert verdict(Fail2ban(True, ON, Unknown("no permission"))) == "unknown"
+    assert verdict(Fail2ban(True, Value(Known(True), Known(False)))) == "bad"
+    assert verdict(Fail2ban(False, OFF)) == "bad"
+    assert verdict(Fail2ban(False, OFF), ssh=False) == "not-here"
 
 
 def test_auditd_counts_with_rules_only() -> None:
-    on = units(auditd="active")
-    assert verdict_of(services.AUDITD, services_of(on, audit_rules="-w /etc/passwd -p wa\n")) == "good"
-    assert verdict_of(services.AUDITD, services_of(on, audit_rules="No rules\n")) == "bad"
-    assert verdict_of(services.AUDITD, services_of(on, container=True)) == "not-here"
+    def verdict(log: Auditd) -> Verdict:
+        return verdict_of(services.AUDITD, services_of({}, auditd=log))
+
+    assert verdict(Auditd(True, ON, loaded=Known(("-w /etc/passwd -p wa",)))) == "good"
+    assert verdict(Auditd(True, ON, loaded=Known(()))) == "bad"
+    assert verdict(Auditd(True, ON, loaded=Unknown("no permission"))) == "unknown"
+    assert verdict(Auditd(False, OFF)) == "bad"
+    assert verdict(Auditd(True, ON, here=False)) == "not-here"
 
 
 # ssh, permissions, firewall -----------------------------------------------------------------------------------------

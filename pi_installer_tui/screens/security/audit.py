@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import Worker
 
+from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
@@ -259,7 +260,7 @@ class FindingScreen(ShellScreen):
         lines += [Cell(f"  {printable(item)}") for item in finding.items]
         lines += [Cell(""), Cell(_("Risk"), "strong"), Prose(f"  {_(check.risk)}")]
         lines += [Cell(""), Cell(_("Fix"), "strong"), Prose(f"  {_(check.fix)}")]
-        if check.setting:
+        if modules.can_be_set(check.setting):
             lines.append(Cell(_("  Here: {setting}").format(setting=check.setting)))
         weight = _("  Weight {weight}").format(weight=check.weight)
         if finding.verdict == "bad":

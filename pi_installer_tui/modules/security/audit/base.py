@@ -32,7 +32,8 @@ LINES, WIDTH = 20, 300
 @dataclass(frozen=True, slots=True)
 class Check:
     """A question about the machine. weight: what it counts in the score, 1 to 10. question, risk and fix are marked
-    with N_. setting: where it can be mended here (`security.ssh.root_login`), "" where only by hand. scans: it needs
+    with N_. setting: where it can be mended here (`security.ssh.root_login`) once its module has it, "" where only
+    by hand. scans: it needs
     the walk through all files."""
 
     id: str

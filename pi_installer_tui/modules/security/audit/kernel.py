@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.modules.security import sysctl
 from pi_installer_tui.modules.security.audit import base
 from pi_installer_tui.modules.security.audit.base import Check, Finding
+from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.reading import MISSING, Known, Unknown
 
 NETWORK = Check(
     "kernel.network",
@@ -63,52 +64,27 @@ WANTED: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """values: by name; None: this kernel hasn't got it. container: all but the network is another machine's."""
-
-    values: Mapping[str, str | Unknown | None]
-    container: bool
-
-
-def path(name: str) -> str:
-    """Where the kernel shows it (sysctl(8))."""
-    return "/proc/sys/" + name.replace(".", "/")
-
-
-async def read(host: Host, *, container: bool) -> Kernel:
+async def read(host: Host) -> Sysctl:
     """Reads the values; starts no program."""
-    values: dict[str, str | Unknown | None] = {}
-    for names in WANTED.values():
-        for name in names:
-            found = await base.text(host, path(name))
-            values[name] = found.strip() if isinstance(found, str) else found
-    return Kernel(values, container)
+    return await sysctl.read(host, [name for names in WANTED.values() for name in names])
 
 
-def judge(facts: Kernel) -> tuple[Finding, ...]:
+def judge(facts: Sysctl) -> tuple[Finding, ...]:
     """The findings on the kernel."""
     return tuple(_one(check, facts) for check in CHECKS)
 
 
-def _one(check: Check, facts: Kernel) -> Finding:
+def _one(check: Check, facts: Sysctl) -> Finding:
     wanted = WANTED[check.id]
-    if facts.container and check is not NETWORK:
-        return base.not_here(check, _("a container has its host's kernel"))
-    lines: list[str] = []
-    bad: list[str] = []
-    doubt: Unknown | None = None
-    for name, good in wanted.items():
-        value = facts.values.get(name)
-        if isinstance(value, Unknown):
-            doubt = value
-        elif value is not None:
-            lines.append(f"{name} = {value}")
-            if value not in good:
-                bad.append(name)
-    receipt = base.evidence(("sysctl", *wanted), lines)
+    here = {name: facts.values[name].effective for name in wanted if facts.values[name].effective != MISSING}
+    values = {name: found.value for name, found in here.items() if isinstance(found, Known)}
+    receipt = base.evidence(("sysctl", *wanted), (f"{name} = {value}" for name, value in values.items()))
+    if not here:
+        return base.not_here(check, _("this kernel has none of these settings"))
+    if values and not any(facts.writable[name] for name in values):
+        return base.not_here(check, _("a container has its host's kernel"), receipt)
+    bad = [name for name, value in values.items() if value not in wanted[name]]
+    doubt = next((found for found in here.values() if isinstance(found, Unknown)), None)
     if doubt is not None and not bad:
         return base.unknown(check, doubt, receipt)
-    if not lines:
-        return base.not_here(check, _("this kernel has none of these settings"))
     return base.found(check, bad, receipt)

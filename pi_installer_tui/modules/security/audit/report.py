@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.security.audit import (
     accounts,
-    base,
     exposure,
     files,
     firewall,
@@ -84,15 +83,15 @@ def score(findings: tuple[Finding, ...] | list[Finding]) -> int | None:
 async def look(host: Host, scanned: Scan | Unknown, opinion: Reading[Lynis] | None = None) -> Report:
     """Looks at the machine, with what a walk through its files found (`files.scan`, `files.kept`) and what Lynis says
     (None: its last report). Never raises for what the machine lacks."""
-    mounted, container = await asyncio.gather(mounts.read(host), in_container(host))
+    mounted = await mounts.read(host)
     boot, ssh, pending, who, sudoers = await asyncio.gather(
         firewall.read(host), sshd.read(host), updates.read(host), accounts.read(host), sudo.read(host)
     )
     exposed, secrets, units, values, second = await asyncio.gather(
         exposure.read(host),
         permissions.read(host),
-        services.read(host, mounted, container=container),
-        kernel.read(host, container=container),
+        services.read(host, mounted),
+        kernel.read(host),
         lynis.read(host),
     )
     findings: Mapping[str, Finding] = {
@@ -117,11 +116,6 @@ async def look(host: Host, scanned: Scan | Unknown, opinion: Reading[Lynis] | No
 async def scan(host: Host) -> Scan | Unknown:
     """Walks through the files."""
     return await files.scan(host, await mounts.read(host))
-
-
-async def in_container(host: Host) -> bool:
-    """Whether the kernel is another machine's (systemd writes down which manager started it: systemd(1))."""
-    return isinstance(await base.text(host, "/run/systemd/container"), str)
 
 
 def verdict(finding: Finding) -> str:

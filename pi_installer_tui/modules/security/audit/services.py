@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.modules.security import auditd, fail2ban
 from pi_installer_tui.modules.security.audit import base
 from pi_installer_tui.modules.security.audit.base import Check, Evidence, Finding
 from pi_installer_tui.modules.security.audit.mounts import Mount
+from pi_installer_tui.modules.security.auditd import Auditd
+from pi_installer_tui.modules.security.fail2ban import Fail2ban
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.reading import Unknown, known
 
 CLEAR = Check(
     "services.clear-text",
@@ -73,25 +76,21 @@ CLEAR_UNITS = (
 )
 RPCBIND, CUPS, BLUETOOTH = ("rpcbind.socket", "rpcbind.service"), ("cups.service", "cups.socket"), "bluetooth.service"
 NFS_SERVER = "nfs-server.service"
-FAIL2BAN_UNIT, AUDITD_UNIT = "fail2ban.service", "auditd.service"
 PRINTERS = "/etc/cups/printers.conf"
-UNITS = (*CLEAR_UNITS, *RPCBIND, *CUPS, BLUETOOTH, NFS_SERVER, FAIL2BAN_UNIT, AUDITD_UNIT)
+UNITS = (*CLEAR_UNITS, *RPCBIND, *CUPS, BLUETOOTH, NFS_SERVER)
 SHOW = ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", "--")
-JAIL = ("fail2ban-client", "status", "sshd")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """nfs: something is mounted over NFS. printers: cups has one. adapters: of Bluetooth. jail: what
-    fail2ban says of sshd's. audit_rules: how many auditd has. container: its kernel is another machine's."""
+    """nfs: something is mounted over NFS. printers: cups has one. adapters: of Bluetooth."""
 
     units: Mapping[str, Mapping[str, str]] | Unknown
     nfs: bool | Unknown
     printers: bool | Unknown
     adapters: tuple[str, ...] | Unknown
-    jail: str | Unknown
-    audit_rules: str | Unknown
-    container: bool
+    fail2ban: Fail2ban
+    auditd: Auditd
     ssh: bool
 
 
@@ -99,44 +98,29 @@ def _active(units: Mapping[str, Mapping[str, str]], name: str) -> bool:
     return units.get(name, {}).get("ActiveState") in ("active", "activating", "reloading")
 
 
-async def read(host: Host, mounts: tuple[Mount, ...] | Unknown, *, container: bool) -> Services:
-    """Asks systemd about all of them at once, and of each that runs what would need it."""
-    shown, printers, adapters, sshd = await asyncio.gather(
-        base.say(host, *SHOW, *UNITS),
-        base.text(host, PRINTERS),
-        base.names(host, "/sys/class/bluetooth"),
-        host.which("sshd"),
+async def read(host: Host, mounts: tuple[Mount, ...] | Unknown) -> Services:
+    """Asks systemd about all of them at once."""
+    shown, printers, adapters = await asyncio.gather(
+        base.say(host, *SHOW, *UNITS), base.text(host, PRINTERS), base.names(host, "/sys/class/bluetooth")
     )
-    units = shown if isinstance(shown, Unknown) else base.properties(shown)
-    jail: str | Unknown = Unknown("")
-    rules: str | Unknown = Unknown("")
-    if not isinstance(units, Unknown):
-        if _active(units, FAIL2BAN_UNIT):
-            jail = await base.say(host, *JAIL)
-        if _active(units, AUDITD_UNIT):
-            rules = await base.say(host, "auditctl", "-l")
+    bans, log = await asyncio.gather(fail2ban.read(host), auditd.read(host))
     return Services(
-        units,
+        shown if isinstance(shown, Unknown) else base.properties(shown),
         mounts if isinstance(mounts, Unknown) else any(m.kind in ("nfs", "nfs4") for m in mounts),
         printers if isinstance(printers, Unknown) else "<Printer " in (printers or ""),
         adapters,
-        jail,
-        rules,
-        container,
-        sshd is not None,
+        bans,
+        log,
+        await host.which("sshd") is not None,
     )
 
 
 def judge(facts: Services) -> tuple[Finding, ...]:
     """The findings on services."""
+    protecting = _fail2ban(facts), _auditd(facts.auditd)
     if isinstance(facts.units, Unknown):
-        return tuple(base.unknown(check, facts.units) for check in CHECKS)
-    return (
-        _clear(facts.units),
-        _needless(facts, facts.units),
-        _fail2ban(facts, facts.units),
-        _auditd(facts, facts.units),
-    )
+        return (*(base.unknown(check, facts.units) for check in (CLEAR, NEEDLESS)), *protecting)
+    return _clear(facts.units), _needless(facts, facts.units), *protecting
 
 
 def _receipt(units: Mapping[str, Mapping[str, str]], names: tuple[str, ...]) -> Evidence:
@@ -175,26 +159,36 @@ def _not(found: bool | Unknown) -> bool | Unknown:
     return found if isinstance(found, Unknown) else not found
 
 
-def _fail2ban(facts: Services, units: Mapping[str, Mapping[str, str]]) -> Finding:
+def _fail2ban(facts: Services) -> Finding:
     if not facts.ssh:
         return base.not_here(FAIL2BAN, _("{program} is not installed").format(program="sshd"))
-    state = _receipt(units, (FAIL2BAN_UNIT,))
-    if not _active(units, FAIL2BAN_UNIT):
-        return base.found(FAIL2BAN, (FAIL2BAN_UNIT,), state)
-    if isinstance(facts.jail, Unknown):
-        missing = "does not exist" in facts.jail.reason
-        receipt = Evidence(" ".join(JAIL), facts.jail.reason)
-        return base.found(FAIL2BAN, ("sshd",), receipt) if missing else base.unknown(FAIL2BAN, facts.jail, state)
-    return base.found(FAIL2BAN, (), state, base.evidence(JAIL, facts.jail))
+    of = facts.fail2ban
+    runs = of.enabled.effective
+    if isinstance(runs, Unknown):
+        return base.unknown(FAIL2BAN, runs)
+    state = "not installed" if not of.installed else "active" if known(runs) else "not active"
+    receipt = base.evidence(("systemctl", "is-active", fail2ban.SERVICE), [state])
+    if not known(runs):
+        return base.found(FAIL2BAN, (fail2ban.SERVICE,), receipt)
+    if isinstance(of.jails, Unknown):
+        return base.unknown(FAIL2BAN, of.jails, receipt)
+    jails = known(of.jails) or ()
+    lines = [f"{jail.name}: {jail.failed} failed, {len(jail.banned)} banned" for jail in jails]
+    ssh = () if any(jail.name == "sshd" for jail in jails) else ("sshd",)
+    return base.found(FAIL2BAN, ssh, receipt, base.evidence("fail2ban-client status", lines or [_("no jail")]))
 
 
-def _auditd(facts: Services, units: Mapping[str, Mapping[str, str]]) -> Finding:
-    receipt = _receipt(units, (AUDITD_UNIT,))
-    if facts.container:
-        return base.not_here(AUDITD, _("a container has its host's kernel, which does the auditing"), receipt)
-    if not _active(units, AUDITD_UNIT):
-        return base.found(AUDITD, (AUDITD_UNIT,), receipt)
-    if isinstance(facts.audit_rules, Unknown):
-        return base.unknown(AUDITD, facts.audit_rules, receipt)
-    lines = [line for line in facts.audit_rules.splitlines() if line.startswith("-")]
-    return base.found(AUDITD, () if lines else ("rules",), base.evidence(("auditctl", "-l"), facts.audit_rules))
+def _auditd(of: Auditd) -> Finding:
+    if not of.here:
+        return base.not_here(AUDITD, _("a container has its host's kernel, which does the auditing"))
+    runs = of.enabled.effective
+    if isinstance(runs, Unknown):
+        return base.unknown(AUDITD, runs)
+    state = "not installed" if not of.installed else "active" if known(runs) else "not active"
+    receipt = base.evidence(("systemctl", "is-active", auditd.SERVICE), [state])
+    if not known(runs):
+        return base.found(AUDITD, (auditd.SERVICE,), receipt)
+    if isinstance(of.loaded, Unknown):
+        return base.unknown(AUDITD, of.loaded, receipt)
+    rules = known(of.loaded) or ()
+    return base.found(AUDITD, () if rules else ("auditctl -l",), receipt, base.evidence(("auditctl", "-l"), rules))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.modules.security import sshd as reader
 from pi_installer_tui.modules.security.audit import base
 from pi_installer_tui.modules.security.audit.base import Check, Finding
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.reading import Known, Unknown
 
 #: for root, from an address that no Match block is likely to name (RFC 5737)
 COMMAND = ("sshd", "-T", "-C", "user=root,host=example.net,addr=192.0.2.1")
@@ -86,21 +87,14 @@ WEAK = {
 }
 
 
-def parse(output: str) -> dict[str, str]:
-    """What `sshd -T` prints: a lower-case keyword and its value a line; the first of several."""
-    found: dict[str, str] = {}
-    for line in output.splitlines():
-        key, _blank, value = line.partition(" ")
-        found.setdefault(key, value)
-    return found
-
-
 async def read(host: Host) -> Mapping[str, str] | Unknown | None:
-    """What is in effect for a new connection; None where there is no sshd."""
+    """What is in effect for a new connection, the first value of each keyword; None where there is no sshd."""
     if await host.which("sshd") is None:
         return None
-    said = await base.say(host, *COMMAND)
-    return said if isinstance(said, Unknown) else parse(said)
+    said = await reader.ask(host, COMMAND)
+    if isinstance(said, Known):
+        return {keyword: values[0] for keyword, values in said.value.items()}
+    return said if isinstance(said, Unknown) else None
 
 
 def weak(values: Mapping[str, str]) -> list[str]:

@@ -25,7 +25,7 @@ NOPASSWD = Check(
     N_("Does sudo ask everybody for a password before they become root?"),
     N_("Whatever runs in that account, a broken browser or a stolen key, is root at once."),
     N_("Take NOPASSWD out of the rule (`visudo -f FILE`), after the account has a password that is known."),
-    "users.sudo",
+    "users.accounts",
 )
 CHECKS = (NOPASSWD,)
 

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.modules.security import updates as automatic
 from pi_installer_tui.modules.security.audit import base
-from pi_installer_tui.modules.security.audit.base import Check, Evidence, Finding
+from pi_installer_tui.modules.security.audit.base import Check, Finding
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.reading import Unknown, known
 
 UPGRADE = ("apt-get", "--simulate", "-qq", "--option=Debug::NoLocking=true", "dist-upgrade")
 POLICY = ("apt-cache", "policy")
-CONFIG = ("apt-config", "dump", "--no-empty")
+CONFIG = ("apt-config", "dump")
 LISTS = "/var/lib/apt/lists"
-TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 #: apt's lists are believed for so long
 FRESH = 7 * 24 * 3600  # seconds
 
@@ -70,15 +70,12 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """age: of apt's lists in seconds; None: there are none. archives: labels and origins that apt asks. config: of
-    apt, by lower-case name. units: of the timers."""
+    """age: of apt's lists in seconds; None: there are none. archives: labels and origins that apt asks."""
 
     pending: tuple[Update, ...] | Unknown
     age: float | None
     archives: tuple[Mapping[str, str], ...] | Unknown
-    config: tuple[tuple[str, str], ...] | Unknown
-    units: Mapping[str, Mapping[str, str]] | Unknown
-    installed: bool  # unattended-upgrades
+    automatic: automatic.Updates
 
 
 def parse_upgrade(output: str) -> tuple[Update, ...]:
@@ -96,23 +93,13 @@ def parse_policy(output: str) -> tuple[Mapping[str, str], ...]:
     return tuple(found)
 
 
-def parse_config(output: str) -> tuple[tuple[str, str], ...]:
-    """`Name "value";` lines; a list's entries all have the name `Name::`."""
-    lines = (re.fullmatch(r'(\S+) "(.*)";', line) for line in output.splitlines())
-    return tuple((line[1].lower(), line[2]) for line in lines if line)
-
-
 async def read(host: Host) -> Updates:
     """Asks apt about its own lists."""
-    upgrade, policy, config, shown = await asyncio.gather(
-        base.say(host, *UPGRADE),
-        base.say(host, *POLICY),
-        base.say(host, *CONFIG),
-        base.say(host, "systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", "--", *TIMERS),
+    upgrade, policy, by_themselves = await asyncio.gather(
+        base.say(host, *UPGRADE), base.say(host, *POLICY), automatic.read(host)
     )
     lists = await base.names(host, LISTS)
     partial = await host.stat(f"{LISTS}/partial")
-    program = await host.which("unattended-upgrade")
     age: float | None = None
     files = [] if isinstance(lists, Unknown) else [n for n in lists if n.endswith(("InRelease", "Release"))]
     if files:
@@ -123,9 +110,7 @@ async def read(host: Host) -> Updates:
         upgrade if isinstance(upgrade, Unknown) else parse_upgrade(upgrade),
         age,
         policy if isinstance(policy, Unknown) else parse_policy(policy),
-        config if isinstance(config, Unknown) else parse_config(config),
-        shown if isinstance(shown, Unknown) else base.properties(shown),
-        program is not None,
+        by_themselves,
     )
 
 
@@ -170,33 +155,30 @@ def _source(facts: Updates) -> Finding:
 
 
 def _automatic(facts: Updates) -> Finding:
-    if isinstance(facts.config, Unknown):
-        return base.unknown(AUTOMATIC, facts.config)
-    if isinstance(facts.units, Unknown):
-        return base.unknown(AUTOMATIC, facts.units)
-    single = dict(facts.config)
-    missing: list[str] = []
-    if not facts.installed:
+    of = facts.automatic
+    if isinstance(of.values, Unknown):
+        return base.unknown(AUTOMATIC, of.values)
+    doubt = next((t.effective for t in of.timers.values() if isinstance(t.effective, Unknown)), None)
+    if doubt is not None:
+        return base.unknown(AUTOMATIC, doubt)
+    missing: list[str] = [] if of.installed else ["unattended-upgrades"]
+    settings = {name: known(of.says(name)) or () for name in (automatic.LISTS, automatic.UPGRADE, ENABLE)}
+    missing += [name for name in (automatic.LISTS, automatic.UPGRADE) if (settings[name] or ("0",))[-1] == "0"]
+    missing += [ENABLE] if settings[ENABLE][-1:] == ("0",) else []
+    origins = known(of.origins) or ()
+    if of.installed and not any("security" in each.lower() or "raspbian" in each.lower() for each in origins):
+        missing.append(automatic.ORIGINS)
+    timers = {name: known(timer.effective) is True for name, timer in of.timers.items()}
+    missing += [name for name, runs in timers.items() if not runs]
+    if not missing and known(of.automatic) is not True:
         missing.append("unattended-upgrades")
-    for name in ("Update-Package-Lists", "Unattended-Upgrade"):
-        value = single.get(f"apt::periodic::{name.lower()}", "0")
-        if value in ("0", ""):
-            missing.append(f"APT::Periodic::{name}")
-    if single.get("apt::periodic::enable", "1") == "0":
-        missing.append("APT::Periodic::Enable")
-    patterns = [v for n, v in facts.config if n.startswith("unattended-upgrade::") and n.endswith("::")]
-    origins = [v for v in patterns if "security" in v.lower() or "raspbian" in v.lower()]
-    if facts.installed and not origins:
-        missing.append("Unattended-Upgrade::Origins-Pattern")
-    for timer in TIMERS:
-        if facts.units.get(timer, {}).get("ActiveState") != "active":
-            missing.append(timer)
-    wanted = ("apt::periodic::", "unattended-upgrade::origins-pattern", "unattended-upgrade::allowed-origins")
-    lines = [f'{name} "{value}"' for name, value in facts.config if name.startswith(wanted) and value]
-    units = [f"{timer}: {facts.units.get(timer, {}).get('ActiveState', 'not-found')}" for timer in TIMERS]
+    lines = [f'{name} "{value}"' for name, values in settings.items() for value in values]
+    lines += [f'{automatic.ORIGINS} "{value}"' for value in origins]
+    state = [f"{name}: {'active' if runs else 'inactive'}" for name, runs in timers.items()]
     return base.found(
-        AUTOMATIC,
-        missing,
-        base.evidence(CONFIG, lines),
-        Evidence("systemctl show " + " ".join(TIMERS), "\n".join(units)),
+        AUTOMATIC, missing, base.evidence(CONFIG, lines), base.evidence(("systemctl", "is-active", *timers), state)
     )
+
+
+#: the switch above all others (apt.systemd.daily)
+ENABLE = "APT::Periodic::Enable"
