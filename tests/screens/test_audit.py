@@ -13,7 +13,7 @@ Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 async def to_audit(program: Program) -> None:
     await program.until("NetworkManager")
-    await program.press("a")
+    await program.press("s")
     await program.until("Score")
 
 
@@ -41,7 +41,7 @@ async def test_the_walk_through_the_files_is_made_when_asked_and_kept(start: Sta
         await to_audit(program)
         await program.press("s")
         await program.until("files as of")
-        await program.press("q", "a")
+        await program.press("q", "s")
         await program.until("files as of")
         assert (program.store.root / "audit-files.json").stat().st_mode & 0o777 == 0o600
 
