@@ -19,7 +19,7 @@ NETWORK = Check(
     N_("Does the kernel refuse forged routes and redirects?"),
     N_("Somebody in the same network could lead this machine's traffic over theirs."),
     N_("Set what is named in /etc/sysctl.d, then `sysctl --system`"),
-    "security.sysctl",
+    "security.kernel",
 )
 MEMORY = Check(
     "kernel.memory",
@@ -28,7 +28,7 @@ MEMORY = Check(
     N_("Does the kernel hide its addresses and place programs at random?"),
     N_("Faults in programs become break-ins more easily."),
     N_("Set what is named in /etc/sysctl.d, then `sysctl --system`"),
-    "security.sysctl",
+    "security.kernel",
 )
 LINKS = Check(
     "kernel.links",
@@ -37,7 +37,7 @@ LINKS = Check(
     N_("Does the kernel guard links and pipes in folders where everybody may write?"),
     N_("Another account could lead a program of root's to a file of its choice."),
     N_("Set what is named in /etc/sysctl.d, then `sysctl --system`"),
-    "security.sysctl",
+    "security.kernel",
 )
 CHECKS = (NETWORK, MEMORY, LINKS)
 

@@ -39,7 +39,7 @@ FAIL2BAN = Check(
     N_("Are addresses shut out that keep guessing passwords?"),
     N_("Robots try thousands of passwords a day."),
     N_("Install fail2ban with a jail for sshd"),
-    "security.fail2ban",
+    "security.bans",
 )
 AUDITD = Check(
     "services.auditd",
