@@ -29,6 +29,7 @@ from pi_installer_tui.modules.security.audit import (
 from pi_installer_tui.modules.security.audit.base import AREAS, Check, Finding, Verdict
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Ruleset
 from pi_installer_tui.modules.security.audit.report import CHECKS, Report, score
+from pi_installer_tui.modules.security.audit.sockets import Socket
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.fail2ban import Fail2ban, Jail
 from pi_installer_tui.modules.security.sysctl import Sysctl
@@ -406,6 +407,14 @@ def test_a_firewall_that_is_not_known_is_neither_there_nor_gone() -> None:
     rules = Ruleset({4: Unknown("no permission"), 6: Unknown("no permission")}, ("eth0",), (), {4: (), 6: ()})
     found = {f.check: f.verdict for f in firewall.judge(firewall.Boot({}, True), exposure.expose((), rules))}
     assert (found[firewall.IPV4], found[firewall.IPV6]) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize(("package", "verdict"), [("openssh-server", "good"), ("", "bad"), (None, "unknown")])
+def test_a_program_whose_package_is_not_known_is_no_stray(package: str | None, verdict: Verdict) -> None:
+    rules = Ruleset({4: (), 6: ()}, ("eth0",), (), {4: (), 6: ()})
+    listening = (Socket("tcp", "", 22, (4,), "sshd", 9, "ssh.service", "/usr/sbin/sshd", package),)
+    found = firewall.judge(firewall.Boot({}, True), exposure.expose(listening, rules))
+    assert next(f.verdict for f in found if f.check is firewall.STRAYS) == verdict
 
 
 def test_paths_that_are_not_there_are_no_fault(tmp_path: Path) -> None:

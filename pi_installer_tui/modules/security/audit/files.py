@@ -260,13 +260,15 @@ async def scan(host: Host, mounts: Iterable[Mount] | Unknown) -> Scan | Unknown:
     refused = [line for line in done.stderr.splitlines() if not line.endswith("No such file or directory")]
     special = [f.path for f in files if f.kind == "f" and f.mode & 0o6000]
     owned, overrides = await asyncio.gather(owners(host, special), base.say(host, "dpkg-statoverride", "--list"))
+    if isinstance(owned, Unknown):
+        return owned
     return Scan(
         at=began,
         took=time.time() - began,
         command=" ".join("'%y %m %u %g %p\\0'" if word.startswith("%y") else word for word in argv),
         files=files,
         left_off=left_off,
-        owned={} if isinstance(owned, Unknown) else owned,
+        owned=owned,
         overrides=() if isinstance(overrides, Unknown) else tuple(overrides.splitlines()),
         unreadable=len(refused),
     )

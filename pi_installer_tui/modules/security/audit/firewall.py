@@ -208,10 +208,12 @@ def _strays(facts: Exposure) -> Finding:
     if isinstance(facts.sockets, Unknown):
         return base.unknown(STRAYS, facts.sockets)
     reached = [r for r in facts.sockets if r.outside and not r.published]
-    strays = [r for r in reached if r.socket.program and not r.socket.package and r.anyone]
+    strays = [r for r in reached if r.socket.package == "" and r.anyone]
     receipt = exposure.receipt([*strays, *(r for r in reached if r not in strays)])
     if not strays and reached and all(r.socket.pid == 0 for r in reached):
         return base.unknown(STRAYS, _("whose they are takes root"), receipt)
+    if not strays and any(r.socket.pid and r.socket.package is None and r.anyone for r in reached):
+        return base.unknown(STRAYS, _("whose a program is isn't known"), receipt)
     return base.found(STRAYS, dict.fromkeys(r.socket.program for r in strays), receipt)
 
 

@@ -24,7 +24,7 @@ _USER = re.compile(r'\("((?:[^"\\]|\\.)*)",pid=(\d+),fd=\d+\)')
 @dataclass(frozen=True, slots=True)
 class Socket:
     """A listening socket. address: "" every one of the versions; versions: of IP that it answers (4, 6). process, pid,
-    unit, program, package: "" or 0 where that isn't known;"""
+    unit, program: "" or 0 where that isn't known; package: None where it isn't, "" where no package has the program."""
 
     proto: str
     address: str
@@ -34,7 +34,7 @@ class Socket:
     pid: int = 0
     unit: str = ""
     program: str = ""
-    package: str = ""
+    package: str | None = None
 
     @property
     def local(self) -> bool:
@@ -88,19 +88,21 @@ async def read(host: Host) -> tuple[Socket, ...] | Unknown:
     for pid in {s.pid for s in sockets if s.pid}:
         try:
             link = await host.stat(f"/proc/{pid}/exe")
-            programs[pid] = (link.target or "") if link else ""
+            # proc_pid_exe(5): a program that an upgrade replaced while it ran is marked so
+            programs[pid] = (link.target or "").removesuffix(" (deleted)") if link else ""
         except PermissionError:
             programs[pid] = ""
         group = await base.text(host, f"/proc/{pid}/cgroup")
         units[pid] = unit(group) if isinstance(group, str) else ""
     packages = await owners(host, sorted(set(filter(None, programs.values()))))
-    known = {} if isinstance(packages, Unknown) else packages
     return tuple(
         replace(
             s,
             program=programs.get(s.pid, ""),
             unit=units.get(s.pid, ""),
-            package=known.get(programs.get(s.pid, ""), ""),
+            package=None
+            if isinstance(packages, Unknown) or not programs.get(s.pid)
+            else packages.get(programs[s.pid], ""),
         )
         for s in sockets
     )
