@@ -105,6 +105,11 @@ def parser() -> argparse.ArgumentParser:
     status = verb("status", _("what is"))
     module(status)
     json(status)
+    audit = verb("audit", _("how safe the machine is: checks with receipts, a score, who reaches what listens"))
+    json(audit)
+    audit.add_argument(
+        "--quick", action="store_true", help=_("files and Lynis as they were found last time; the rest anew")
+    )
     plan = verb("plan", _("what would change: exit status 0 nothing, 2 something"))
     setup(plan)
     secrets(plan)

@@ -19,7 +19,7 @@ from pi_installer_tui.tasks.store import JobSummary, Store
 VERSION = 1
 
 
-def _document(
+def document(
     *,
     changed: bool = False,
     failed: bool = False,
@@ -27,6 +27,7 @@ def _document(
     reboot_needed: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
+    """A document with the keys that all have."""
     return {
         "version": VERSION,
         "changed": changed,
@@ -39,7 +40,7 @@ def _document(
 
 def mistakes(found: Sequence[Mistake]) -> dict[str, Any]:
     """Wrong input: nothing was done."""
-    return _document(failed=True, mistakes=[{"place": m.place, "message": m.message} for m in found])
+    return document(failed=True, mistakes=[{"place": m.place, "message": m.message} for m in found])
 
 
 def status(states: Mapping[str, Any], reboot: bool) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def status(states: Mapping[str, Any], reboot: bool) -> dict[str, Any]:
                     unknown.append({"setting": setting, "reason": reading.reason})
                     break
             reboot = reboot or waits_for_reboot(fact.value)
-    return _document(
+    return document(
         unknown=unknown,
         reboot_needed=reboot,
         modules={name: modules.load(name).state_json(state) for name, state in states.items()},
@@ -88,7 +89,7 @@ def _preview(preview: Preview) -> dict[str, Any]:
 def plan(reviewed: Reviewed, *, changed: bool | None = None) -> dict[str, Any]:
     """What would change. changed: whether there is a step."""
     made = reviewed.plan
-    return _document(
+    return document(
         changed=not made.empty if changed is None else changed,
         failed=bool(reviewed.refused),
         unknown=_blocked(made),
@@ -114,7 +115,7 @@ def plan(reviewed: Reviewed, *, changed: bool | None = None) -> dict[str, Any]:
 
 def detached(reviewed: Reviewed, job_id: str) -> dict[str, Any]:
     """A job that was started and not waited for."""
-    return _document(
+    return document(
         unknown=_blocked(reviewed.plan), reboot_needed=_reboots(reviewed.plan), job=job_id, outcome="queued"
     )
 
@@ -140,7 +141,7 @@ def summary(found: JobSummary) -> dict[str, Any]:
 
 def jobs(summaries: Sequence[JobSummary], unreadable: Sequence[str] = ()) -> dict[str, Any]:
     """Every job, the newest first, and the ids of those that can't be read."""
-    return _document(jobs=[summary(s) for s in summaries], unreadable=list(unreadable))
+    return document(jobs=[summary(s) for s in summaries], unreadable=list(unreadable))
 
 
 def job(store: Store, job_id: str) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def job(store: Store, job_id: str) -> dict[str, Any]:
                 checks[event.check] |= {"status": event.status, "evidence": event.evidence}
     for step, texts in output.items():
         steps[step]["output"] = "".join(texts)
-    return _document(
+    return document(
         changed=bool(changed),
         failed=found.status in ("failed", "interrupted", "stale"),
         unknown=_blocked(made),

@@ -193,6 +193,12 @@ async def _status(args: Namespace, machine: Machine) -> int:
     return Exit.DONE
 
 
+async def _audit(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.audit import audit
+
+    return await audit(args, machine)
+
+
 async def _export(args: Namespace, machine: Machine) -> int:
     sys.stdout.write(await planning.export(machine.host, _names(args)))
     return Exit.DONE
@@ -495,6 +501,7 @@ async def _secret(args: Namespace, machine: Machine) -> int:
 
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "status": _status,
+    "audit": _audit,
     "plan": _plan,
     "apply": _apply,
     "export": _export,

@@ -40,6 +40,13 @@ MODULES: tuple[Listed, ...] = (
         summary=N_("accounts, passwords, SSH keys, groups, sudo"),
         after=("system",),
     ),
+    Listed(
+        name="security",
+        title=N_("Security"),
+        group=N_("Base"),
+        summary=N_("firewall, SSH, bans, updates, kernel, audit log"),
+        after=("system", "users"),
+    ),
 )
 
 
@@ -54,6 +61,16 @@ def listed(name: str) -> Listed:
         if module.name == name:
             return module
     raise KeyError(name)
+
+
+def can_be_set(setting: str) -> bool:
+    """Whether a module has a setting (`security.ssh.root_login`); of a table its name is enough."""
+    name, _dot, path = setting.partition(".")
+    if name not in names():
+        return False
+    from pi_installer_tui.modules.base import has_setting
+
+    return has_setting(load(name).settings, path)
 
 
 def load(name: str) -> Module[Any, Any]:

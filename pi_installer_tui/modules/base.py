@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import BaseModel
 
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Value
@@ -31,6 +33,16 @@ class Fact:
     setting: str
     title: str
     value: Value[Any]
+
+
+def has_setting(model: type[BaseModel], path: str) -> bool:
+    """Whether a settings model has the field at a path of names with dots."""
+    name, _dot, rest = path.partition(".")
+    found = model.model_fields.get(name)
+    if found is None or not rest:
+        return found is not None
+    kinds = [found.annotation, *get_args(found.annotation)]
+    return any(isinstance(k, type) and issubclass(k, BaseModel) and has_setting(k, rest) for k in kinds)
 
 
 S = TypeVar("S")  # the module's state

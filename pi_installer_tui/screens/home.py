@@ -206,6 +206,11 @@ class HomeScreen(ShellScreen):
             self._draw()
             self._look()
 
+    def action_audit(self) -> None:
+        from pi_installer_tui.screens.security.audit import AuditScreen
+
+        self.app.push_screen(AuditScreen())
+
     # what arrives -------------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="jobs")

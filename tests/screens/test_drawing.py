@@ -99,8 +99,30 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.until("Nothing was changed.")
     yield "message"
     await program.press("q", "q")
+    async for where in every_audit(program):
+        yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_audit(program: Program) -> AsyncIterator[str]:
+    """Goes through the audit, from Home and back."""
+    await program.press("s")
+    await program.until("Score")
+    await program.press("s")
+    await program.until("files as of")
+    yield "audit"
+    await program.press("enter")
+    await program.until("Weight")
+    yield "check"
+    await program.press("q", "e")
+    await program.until("listens on")
+    await program.until("sshd")
+    yield "exposure"
+    await program.press("enter")
+    await program.until("Listens on")
+    yield "socket"
+    await program.press("q", "q", "q")
 
 
 async def every_wait(program: Program) -> AsyncIterator[str]:

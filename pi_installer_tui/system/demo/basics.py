@@ -6,10 +6,12 @@ import datetime
 import json
 import re
 import zoneinfo
+from dataclasses import dataclass, field
 
 from pi_installer_tui.system.demo import packages, units
 from pi_installer_tui.system.demo.players import Call, Refused, player
 from pi_installer_tui.system.demo.tree import Machine
+from pi_installer_tui.system.files import Files
 
 HOSTNAME = "/proc/sys/kernel/hostname"
 ZONES = "/usr/share/zoneinfo"
@@ -390,12 +392,14 @@ async def cat(call: Call) -> int:
 
 @player("find")
 async def find(call: Call) -> int:
-    """Everything in the folders, printed as -printf says (%y %s %T@ %l %p)."""
+    """Everything in the folders that an expression holds for, printed as -printf says (%y %s %m %u %g %T@ %l %p).
+    Played of expressions: -path, -type, -perm, !, -o, parentheses, -prune, -printf; -xdev changes nothing here."""
     words = [word for word in call.argv[1:] if word not in ("-H", "-xdev")]
-    if words[-2:-1] != ["-printf"] or any(word.startswith("-") for word in words[:-2]):
-        raise Refused(f"find: unknown predicate `{' '.join(words)}'")
+    starts = next((i for i, word in enumerate(words) if word[0] in "-(!"), len(words))
+    folders, expression = words[:starts], words[starts:]
     files, result = call.machine.files, 0
-    todo = [(path, files.realpath(path)) for path in reversed(words[:-2])]
+    names = [_names(call.machine.text(path) or "") for path in ("/etc/passwd", "/etc/group")]
+    todo = [(path, files.realpath(path)) for path in reversed(folders)]
     while todo:
         shown, path = todo.pop()
         found = files.stat(path)
@@ -406,6 +410,9 @@ async def find(call: Call) -> int:
         values = {
             "%y": {"directory": "d", "link": "l", "file": "f"}.get(found.kind, "s"),
             "%s": str(found.size),
+            "%m": f"{found.mode:o}",
+            "%u": names[0].get(found.uid, str(found.uid)),
+            "%g": names[1].get(found.gid, str(found.gid)),
             "%T@": f"{found.mtime_ns / 1e9:.10f}",
             "%l": found.target or "",
             "%p": shown,
@@ -413,11 +420,74 @@ async def find(call: Call) -> int:
             r"\n": "\n",
             r"\0": "\0",
         }
-        text = re.sub(r"%T@|%[yslp]|\\[tn0]", lambda match: values[match[0]], words[-1])  # noqa: B023
-        await call.out(text, end="")
-        if found.kind == "directory":
-            todo += [(f"{shown}/{name}", f"{path}/{name}") for name in reversed(files.listdir(path))]
+        one = _Found(values, found.mode)
+        _any(one, list(expression))
+        await call.out("".join(one.printed), end="")
+        if found.kind == "directory" and not one.pruned:
+            todo += [(f"{shown.rstrip('/')}/{name}", f"{path.rstrip('/')}/{name}") for name in _inside(files, path)]
     return result
+
+
+def _names(text: str) -> dict[int, str]:
+    lines = (line.split(":") for line in text.splitlines())
+    return {int(parts[2]): parts[0] for parts in lines if len(parts) > 2 and parts[2].isdecimal()}
+
+
+def _inside(files: Files, path: str) -> list[str]:
+    return list(reversed(files.listdir(path)))
+
+
+@dataclass
+class _Found:
+    """A path as find looks at it. values: of -printf's directives."""
+
+    values: dict[str, str]
+    mode: int
+    pruned: bool = False
+    printed: list[str] = field(default_factory=list)
+
+
+def _any(one: _Found, words: list[str], look: bool = True) -> bool:
+    """A list of terms with -o between them, up to its end or parenthesis; what comes after the first that holds isn't
+    looked at."""
+    held = _all(one, words, look)
+    while words and words[0] == "-o":
+        words.pop(0)
+        held = _all(one, words, look and not held) or held
+    return held
+
+
+def _all(one: _Found, words: list[str], look: bool) -> bool:
+    held = True
+    while words and words[0] not in ("-o", ")"):
+        held = _term(one, words, look and held) and held
+    return held
+
+
+def _term(one: _Found, words: list[str], look: bool) -> bool:
+    word = words.pop(0)
+    if word == "!":
+        return not _term(one, words, look)
+    if word == "(":
+        held = _any(one, words, look)
+        words.pop(0)
+        return held
+    if word == "-prune":
+        one.pruned = one.pruned or look
+        return True
+    value = words.pop(0)
+    if word == "-path":
+        return one.values["%p"] == value
+    if word == "-type":
+        return one.values["%y"] == value
+    if word == "-perm" and value[0] in "/-":
+        mask = int(value[1:], 8)
+        return bool(one.mode & mask) if value[0] == "/" else one.mode & mask == mask
+    if word == "-printf":
+        if look:
+            one.printed.append(re.sub(r"%T@|%[yslmugp]|\\[tn0]", lambda found: one.values[found[0]], value))
+        return True
+    raise Refused(f"find: unknown predicate `{word}'")
 
 
 @player("sleep")

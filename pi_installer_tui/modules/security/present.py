@@ -1,0 +1,142 @@
+"""The state for people and programs: as settings, as lines to show, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.modules.security.settings import SecuritySettings
+from pi_installer_tui.modules.security.state import State
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
+
+
+def present(state: State) -> SecuritySettings:
+    """The machine as settings. What isn't settled is left out, so that planning them changes nothing."""
+    return SecuritySettings()
+
+
+def summary(state: State) -> str:
+    """One phrase: the firewall, how one logs in, whether updates come."""
+    parts = []
+    match state.ufw.enabled.effective:
+        case Known(on):
+            parts.append(_("firewall on") if on else _("no firewall"))
+        case Unknown():
+            parts.append(_("firewall unknown"))
+    match state.sshd.says("PasswordAuthentication"):
+        case Known("no"):
+            parts.append(_("SSH by key"))
+        case Known():
+            parts.append(_("SSH by password"))
+    match state.updates.automatic:
+        case Known(True):
+            parts.append(_("automatic updates"))
+        case Known(False):
+            parts.append(_("no automatic updates"))
+    return ", ".join(parts) or _("unknown")
+
+
+def facts(state: State) -> Sequence[Fact]:
+    """What is, a line a value."""
+    ports: Reading[str] = MISSING
+    if not isinstance(state.sshd.effective, Unknown):
+        ports = Known(" ".join(map(str, state.sshd.ports))) if state.sshd.ports else MISSING
+    else:
+        ports = state.sshd.effective
+    sshd = state.sshd
+    rules = state.ufw.rules
+    lines = [
+        Fact("", _("Firewall"), _mapped(state.ufw.enabled, _on)),
+        Fact("", _("Firewall rules"), _single(_counted(rules))),
+        Fact("", _("SSH port"), _single(ports)),
+        Fact("", _("SSH root login"), sshd.value("PermitRootLogin")),
+        Fact("", _("SSH password login"), sshd.value("PasswordAuthentication")),
+        Fact("", _("SSH key login"), sshd.value("PubkeyAuthentication")),
+        Fact("", _("SSH users"), sshd.value("AllowUsers")),
+        Fact("", _("fail2ban"), _mapped(state.fail2ban.enabled, _on)),
+        Fact("", _("Automatic updates"), _mapped(_single(state.updates.automatic), _on)),
+        Fact("", _("Audit log"), _mapped(state.auditd.enabled, _on)),
+    ]
+    return lines
+
+
+def _on(on: bool) -> str:
+    return _("on") if on else _("off")
+
+
+def _single(reading: Reading[Any]) -> Value[Any]:
+    return Value(reading, reading)
+
+
+def _counted(reading: Reading[tuple[Any, ...]]) -> Reading[str]:
+    return Known(str(len(reading.value)), reading.source) if isinstance(reading, Known) else reading
+
+
+def _mapped(value: Value[Any], shown: Callable[[Any], str]) -> Value[str]:
+    def one(reading: Reading[Any]) -> Reading[str]:
+        return Known(shown(reading.value), reading.source) if isinstance(reading, Known) else reading
+
+    pending = None if value.pending is None else one(value.pending)
+    return Value(one(value.configured), one(value.effective), pending, value.owner)
+
+
+def state_json(state: State) -> dict[str, Any]:
+    """Every value as {configured, effective, pending, owner, source}; missing: null, unknown: {"unknown": reason}."""
+    sshd = state.sshd
+    keywords: tuple[str, ...] = (
+        "PermitRootLogin",
+        "PasswordAuthentication",
+        "PubkeyAuthentication",
+        "AllowUsers",
+        "AllowGroups",
+    )
+    keywords += ("MaxAuthTries", "X11Forwarding", "AllowTcpForwarding", "AllowAgentForwarding")
+    return {
+        "sshd": {
+            "ports": list(sshd.ports),
+            "loaded": _plain(sshd.loaded),
+            "socket": sshd.socket,
+            **{keyword.lower(): _json(sshd.value(keyword)) for keyword in keywords},
+        },
+        "firewall": {
+            "enabled": _json(state.ufw.enabled),
+            **{name: _json(value) for name, value in state.ufw.policies.items()},
+            "rules": _plain(_counted(state.ufw.rules)),
+        },
+        "fail2ban": {
+            "enabled": _json(state.fail2ban.enabled),
+            "banned": {jail.name: list(jail.banned) for jail in known(state.fail2ban.jails) or ()},
+        },
+        "updates": {"automatic": _plain(state.updates.automatic), "origins": _plain(state.updates.origins)},
+        "sysctl": {name: _json(value) for name, value in state.sysctl.values.items()},
+        "auditd": {"enabled": _json(state.auditd.enabled), "here": state.auditd.here},
+    }
+
+
+def _plain(reading: Reading[Any] | None) -> Any:
+    if isinstance(reading, Known):
+        return list(reading.value) if isinstance(reading.value, tuple) else reading.value
+    return {"unknown": reading.reason} if isinstance(reading, Unknown) else None
+
+
+def _json(value: Value[Any]) -> dict[str, Any]:
+    source = None if isinstance(value.configured, Unknown) else value.configured.source
+    return {
+        "configured": _plain(value.configured),
+        "effective": _plain(value.effective),
+        "pending": _plain(value.pending),
+        "owner": value.owner or None,
+        "source": str(source) if source else None,
+    }
+
+
+def choices(state: State, name: str) -> Sequence[str]:
+    """The choices that the settings' fields name."""
+    match name:
+        case "logins":
+            return tuple(account.name for account in state.accounts)
+        case "applications":
+            return tuple(state.ufw.applications or ())
+    return ()
