@@ -7,14 +7,55 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.modules.security.plan import parts_of
 from pi_installer_tui.modules.security.settings import SecuritySettings
+from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
 
 
 def present(state: State) -> SecuritySettings:
     """The machine as settings. What isn't settled is left out, so that planning them changes nothing."""
-    return SecuritySettings()
+    ssh = {key: value for key, value in _ssh(state.sshd).items() if _settled(state, {"ssh": {key: value}})}
+    return SecuritySettings.model_validate({"ssh": ssh} if ssh else {})
+
+
+def _settled(state: State, model: dict[str, Any]) -> bool:
+    try:
+        settings = SecuritySettings.model_validate(model)
+    except ValueError:
+        return False
+    return all(part.settled for part in parts_of(state, settings))
+
+
+def _ssh(sshd: Sshd) -> dict[str, Any]:
+    """What sshd says, in the settings' words."""
+
+    def says(keyword: str) -> str:
+        return known(sshd.says(keyword)) or ""
+
+    found: dict[str, Any] = {
+        "root_login": says("PermitRootLogin").replace("without-password", "prohibit-password"),
+        "users": says("AllowUsers").split(),
+        "groups": says("AllowGroups").split(),
+        "tcp_forwarding": says("AllowTcpForwarding"),
+        "algorithms": "modern" if isinstance(sshd.effective, Known) else None,
+    }
+    if says("MaxAuthTries").isdigit():
+        found["max_auth_tries"] = int(says("MaxAuthTries"))
+    if says("UnusedConnectionTimeout").isdigit():
+        found["idle_timeout"] = int(says("UnusedConnectionTimeout"))
+    for name, keyword in _SWITCHES.items():
+        found[name] = {"yes": True, "no": False}.get(says(keyword))
+    return {key: value for key, value in found.items() if value not in (None, "", [])}
+
+
+_SWITCHES = {
+    "password_login": "PasswordAuthentication",
+    "key_login": "PubkeyAuthentication",
+    "agent_forwarding": "AllowAgentForwarding",
+    "x11_forwarding": "X11Forwarding",
+}
 
 
 def summary(state: State) -> str:
@@ -51,10 +92,10 @@ def facts(state: State) -> Sequence[Fact]:
         Fact("", _("Firewall"), _mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
         Fact("", _("SSH port"), _single(ports)),
-        Fact("", _("SSH root login"), sshd.value("PermitRootLogin")),
-        Fact("", _("SSH password login"), sshd.value("PasswordAuthentication")),
-        Fact("", _("SSH key login"), sshd.value("PubkeyAuthentication")),
-        Fact("", _("SSH users"), sshd.value("AllowUsers")),
+        Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
+        Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
+        Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),
+        Fact("ssh.users", _("SSH users"), sshd.value("AllowUsers")),
         Fact("", _("fail2ban"), _mapped(state.fail2ban.enabled, _on)),
         Fact("", _("Automatic updates"), _mapped(_single(state.updates.automatic), _on)),
         Fact("", _("Audit log"), _mapped(state.auditd.enabled, _on)),
