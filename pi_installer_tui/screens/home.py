@@ -310,6 +310,8 @@ class HomeScreen(ShellScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "confirm":
             return self._trial is not None and self._trial.can_be_confirmed and not self.shell.read_only
+        if action == "reach":
+            return self._machine is not None and self._machine.addresses is not None
         return True
 
     def action_confirm(self) -> None:
@@ -317,6 +319,16 @@ class HomeScreen(ShellScreen):
             from pi_installer_tui.screens.trial import confirm
 
             confirm(self, self._trial)
+
+    def action_reach(self) -> None:
+        from pi_installer_tui.screens.code import CodeScreen
+        from pi_installer_tui.system.reading import known
+
+        if self._machine is not None and (addresses := known(self._machine.addresses)):
+            address = addresses[0].address
+            host = f"[{address}]" if ":" in address else address
+            title = _("Log in here: {command}").format(command=words.connect(self.shell.who, address))
+            self.app.push_screen(CodeScreen(title, f"ssh://{self.shell.who}@{host}", "address"))
 
     @work(exclusive=True, group="modules")
     async def _read_modules(self) -> None:

@@ -1,7 +1,8 @@
 """Where the person sits who runs this program: at the machine itself, where no change of the network strands them, or
 at the other end of an SSH connection, which a change may cut.
 
-sudo, su and tmux lose SSH_CONNECTION on the way, so the processes above are asked too (proc_pid_environ(5)).
+sudo and su lose SSH_CONNECTION on the way, so the processes above are asked too (proc_pid_environ(5)). A server of tmux
+or screen knows where it was started from and not who looks now; there its clients are asked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -55,11 +56,20 @@ class Seat:
 def find(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Seat:
     """The seat of this process."""
     above = list(_ancestors(os.getpid() if pid is None else pid))
-    if any(_multiplexer(parent) for parent in above):
-        return Seat("unknown")
+    for parent in above:
+        if _multiplexer(parent):
+            seats = {_sits(list(_ancestors(client)), {}) for client in _clients(parent)}
+            return seats.pop() if len(seats) == 1 else Seat("unknown")
+    return _sits(above, environ)
+
+
+def _sits(above: Sequence[int], environ: Mapping[str, str]) -> Seat:
+    """The seat of the first of these processes, which stand above one another."""
     if (seat := _ssh(environ.get("SSH_CONNECTION", ""))) is not None:
         return seat
     for parent in above:
+        if parent != above[0] and _multiplexer(parent):
+            break
         with contextlib.suppress(OSError):
             for entry in Path(f"/proc/{parent}/environ").read_bytes().split(b"\0"):
                 name, _equals, value = entry.partition(b"=")
@@ -107,19 +117,41 @@ def _ancestors(pid: int) -> Iterator[int]:
 
 
 def _multiplexer(pid: int) -> bool:
-    """Whether a process is the server of tmux or screen: it knows where it was started from, and not who looks now."""
+    """Whether a process is a server of tmux or screen."""
+    name = _name(pid)
+    return name == "tmux: server" or (name == "screen" and not _number_of_terminal(pid))
+
+
+def _clients(server: int) -> list[int]:
+    """The processes through which the owner of a server of tmux or screen looks at one, here and now."""
+    wanted = "tmux: client" if _name(server) == "tmux: server" else "screen"
+    found = []
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip().lower() in ("tmux: server", "screen")
-    return False
+        owner = Path(f"/proc/{server}").stat().st_uid
+        for entry in os.scandir("/proc"):
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and entry.stat().st_uid == owner and _name(pid := int(entry.name)) == wanted:
+                    found += [pid] if _number_of_terminal(pid) else []
+    return found
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+    return ""
+
+
+def _number_of_terminal(pid: int) -> int:
+    """The device number of a process's terminal, 0 for none. Source: proc_pid_stat(5), tty_nr."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[4])
+    return 0
 
 
 def _terminal(pid: int) -> Literal["console", "serial"] | None:
-    """What terminal a process has, if it is one of the machine's own. Source: proc_pid_stat(5), tty_nr."""
-    with contextlib.suppress(OSError, ValueError):
-        number = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[4])
-        major, minor = os.major(number), os.minor(number)
-        if major == _CONSOLE:
-            return "console" if minor < _FIRST_SERIAL else "serial"
-        if major in _SERIAL:
-            return "serial"
-    return None
+    """What terminal a process has, if it is one of the machine's own."""
+    number = _number_of_terminal(pid)
+    major, minor = os.major(number), os.minor(number)
+    if major == _CONSOLE:
+        return "console" if minor < _FIRST_SERIAL else "serial"
+    return "serial" if major in _SERIAL else None

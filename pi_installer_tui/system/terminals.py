@@ -10,6 +10,8 @@ from pathlib import Path
 
 #: what waits for a login on a terminal, or stands behind one
 _NOBODY = frozenset({"agetty", "getty", "login"})
+#: what draws a terminal itself; those who look at it have a terminal inside of it
+_DRAWS = frozenset({"tmux: client", "screen"})
 _OURS = re.compile(rb"(^|[/\0])pi[-_]installer[-_]tui(\0|$)")
 _TERMINAL = re.compile(r"/dev/(pts/[0-9]+|tty[A-Za-z]*[0-9]+|hvc[0-9]+|console)")
 
@@ -27,7 +29,7 @@ def logged_in() -> list[str]:
             session, terminal = (int(number) for number in rest.split()[3:5])
             if not terminal:
                 continue
-            if _OURS.search(Path(entry.path, "cmdline").read_bytes()):
+            if name in _DRAWS or _OURS.search(Path(entry.path, "cmdline").read_bytes()):
                 drawn.add(terminal)
             if session == int(entry.name) and name not in _NOBODY:
                 path = os.readlink(f"{entry.path}/fd/0")  # noqa: PTH115  (a number of them; no Path each)

@@ -28,7 +28,7 @@ from pi_installer_tui.tasks.journal import Journal, Reader, write_file
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.points import CRASH
 from pi_installer_tui.tasks.probation import confirmed_by, disarm, give_back, look, outside, settle
-from pi_installer_tui.tasks.store import MARK, PROBATION
+from pi_installer_tui.tasks.store import AT_BOOT, MARK, PROBATION
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
@@ -188,6 +188,8 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool, at_boot: b
     folder = store.folder(job)
     size = store.journal(job).stat().st_size if store.journal(job).exists() else 0
     write_file(folder / "launched", f"{time.time()}\n".encode())
+    if at_boot:
+        write_file(folder / AT_BOOT, f"{size}\n".encode())
     # -P: no module is ever taken from the folder that somebody happens to be in; started isolated, we start it isolated
     how = "-I" if sys.flags.isolated else "-P"
     command = [sys.executable, how, "-m", "pi_installer_tui.worker", str(store.root.absolute()), job]

@@ -11,12 +11,14 @@ whole is `failed`, and an undo is the way to try again.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -298,7 +300,7 @@ class Guard:
             unit=Path(UNIT),
             wanted_by=Path(WANTED_BY),
             backs=[
-                back
+                with_attributes(self._folder, back)
                 for step in reversed(self._probation.steps)
                 for back in step.way_back(self._store.before(self._job, step.id))
             ],
@@ -352,6 +354,20 @@ class Guard:
         await give_back(self._store, self._job, self._host)
 
 
+def with_attributes(folder: Path, back: way_back.Back) -> way_back.Back:
+    """Puts a file with a file's attributes into `folder`, for the script to copy them from. Raises OSError."""
+    if not (isinstance(back, way_back.PutFile) and back.xattrs):
+        return back
+    like = folder / f"like-{hashlib.sha256(os.fsencode(back.path)).hexdigest()[:16]}"
+    with like.open("wb") as file:
+        os.fchown(file.fileno(), back.uid, back.gid)
+        os.fchmod(file.fileno(), back.mode)
+        for name, value in back.xattrs.items():
+            os.setxattr(file.fileno(), name, base64.b64decode(value))
+        os.fsync(file.fileno())  # its name is made durable with the script's
+    return replace(back, like=str(like.absolute()))
+
+
 def activations(steps: Sequence[Any]) -> list[way_back.Run]:
     """The commands that make take effect what was put back, in the steps' order."""
     from pi_installer_tui.tasks.steps import RunCommand, Unit
@@ -360,7 +376,7 @@ def activations(steps: Sequence[Any]) -> list[way_back.Run]:
     for step in steps:
         activation = step.activation()
         if isinstance(activation, RunCommand):
-            found.append(way_back.Run(activation.argv, offline=activation.offline))
+            found.append(way_back.Run(activation.argv, offline=activation.offline, sensitive=activation.sensitive))
         elif isinstance(activation, Unit):
             found += [way_back.Run(argv) for argv in activation.commands()]
     return found

@@ -47,6 +47,10 @@ KEEP_JOBS = 50
 KEEP_BYTES = 200 * 1000 * 1000
 #: seconds that a launched worker may need until it shows itself
 LAUNCH = 60
+#: the file in a job's folder that says how long its journal was when it was launched at boot
+AT_BOOT = "at-boot"
+#: seconds for which a job that was launched at boot may wait for the network (systemd gives that two minutes)
+ONLINE = 180
 #: the folder of a job's probation (tasks/probation.py)
 PROBATION = "probation"
 #: the file in a job's folder that says that it has begun and has no end
@@ -451,6 +455,14 @@ class Store:
             return b'"outside": true' in (self.folder(job) / PROBATION / "reverting").read_bytes()
         return False
 
+    def _begins_soon(self, job: str) -> bool:
+        """Whether it goes on once the network is there: it was launched at boot and has written nothing since."""
+        mark = self.folder(job) / AT_BOOT
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            if 0 <= time.time() - mark.stat().st_mtime < ONLINE:
+                return int(mark.read_text()) == self.journal(job).stat().st_size
+        return False
+
     def _summary(self, job: str) -> JobSummary:
         about = self.about(job)
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
@@ -487,7 +499,7 @@ class Store:
                 return "waiting"
             return "running" if progress.started else "queued"
         if progress.started:
-            return "interrupted"
+            return "queued" if self._begins_soon(job) else "interrupted"
         launched = self.launched(job)
         if launched is None or 0 <= time.time() - launched < LAUNCH:
             return "queued"

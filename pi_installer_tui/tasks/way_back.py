@@ -8,8 +8,8 @@ that runs the script when the machine boots before anyone confirmed.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.system.host import PATH
@@ -27,7 +27,8 @@ TRIES = 12
 
 @dataclass(frozen=True, slots=True)
 class PutFile:
-    """A file as it was. copy: where its content is kept, with its SHA-256."""
+    """A file as it was. copy: where its content is kept, with its SHA-256. xattrs: its extended attributes, access list
+    included, in base64; a shell can't write them, so they are copied from the file `like`, which has them."""
 
     path: str
     copy: str
@@ -35,6 +36,8 @@ class PutFile:
     mode: int
     uid: int
     gid: int
+    xattrs: Mapping[str, str] = field(default_factory=dict)
+    like: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,12 @@ class Remove:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A command. offline: it works on files alone, so it runs at boot too, before services do. wanted: False: it may
-    fail."""
+    fail. sensitive: neither it nor what it prints is told."""
 
     argv: tuple[str, ...]
     offline: bool = False
     wanted: bool = True
+    sensitive: bool = False
 
 
 Back = PutFile | PutLink | PutDirectory | Remove | Run
@@ -87,7 +91,8 @@ def _path_back(before: Before, kept: Kept) -> Back | None:
         case "":
             return Remove(kept.path)
         case "file":
-            return PutFile(kept.path, str(before.blob(kept.path)), kept.sha256, kept.mode, kept.uid, kept.gid)
+            copy = str(before.blob(kept.path))
+            return PutFile(kept.path, copy, kept.sha256, kept.mode, kept.uid, kept.gid, kept.xattrs)
         case "link":
             return PutLink(kept.path, kept.target or "")
         case "directory":
@@ -149,7 +154,8 @@ def _line(number: int, back: Back) -> str:
     quote = shlex.quote
     match back:
         case PutFile():
-            return f"put_file {quote(back.copy)} {back.sha256} {back.mode:o} {back.uid}:{back.gid} {quote(back.path)}"
+            words = [back.copy, back.sha256, f"{back.mode:o}", f"{back.uid}:{back.gid}", back.path]
+            return shlex.join(["put_file", *words, *([back.like] if back.like else [])])
         case PutLink():
             return f"put_link {quote(back.target)} {quote(back.path)}"
         case PutDirectory():
@@ -158,7 +164,8 @@ def _line(number: int, back: Back) -> str:
             return f"take_away {quote(back.path)}"
         case Run():
             name = "run_anytime" if back.offline else "run"
-            return f"{name} {number} {'must' if back.wanted else 'may'} {shlex.join(back.argv)}"
+            told = "untold" if back.sensitive else "told"
+            return f"{name} {number} {'must' if back.wanted else 'may'} {told} {shlex.join(back.argv)}"
 
 
 _SCRIPT = """\
@@ -203,11 +210,16 @@ clear_way() {{ # PATH: no folder is in the way of a file or a link, and the fold
   [ -d "${{1%/*}}/" ] || (umask 022; mkdir -p "${{1%/*}}")
 }}
 
-put_file() {{ # COPY SHA256 MODE OWNER PATH
+attributes() {{ # LIKE PATH
+  [ -z "$1" ] || cp --attributes-only --preserve=mode,ownership,xattr "$1" "$2"
+}}
+
+put_file() {{ # COPY SHA256 MODE OWNER PATH [LIKE]
   if [ "$(sha256sum <"$1" | cut -c 1-64)" != "$2" ]; then wrong "$5: its copy is damaged"; return; fi
   clear_way "$5"
   new=$(hidden "$5")
-  if cp "$1" "$new" && chown "$4" "$new" && chmod "$3" "$new" && sync "$new" && mv -Tf "$new" "$5" && sync "${{5%/*}}/"
+  if cp "$1" "$new" && chown "$4" "$new" && chmod "$3" "$new" && attributes "${{6:-}}" "$new" &&
+    sync "$new" && mv -Tf "$new" "$5" && sync "${{5%/*}}/"
   then say "put back: $5"; else wrong "could not be put back: $5"; fi
 }}
 
@@ -233,24 +245,28 @@ take_away() {{ # PATH
   if rm -f "$1" && sync "${{1%/*}}/"; then say "taken away: $1"; else wrong "could not be taken away: $1"; fi
 }}
 
-run_anytime() {{ # NUMBER must|may COMMAND...: what was done once isn't done again by the next try
+run_anytime() {{ # NUMBER must|may told|untold COMMAND...: what was done once isn't done again by the next try
   done=ran.$1
   must=$2
-  shift 2
+  told=$3
+  shift 3
   if [ -e "$done" ]; then return; fi
   if [ -n "$boot" ] && [ "$1" = systemctl ]; then shift; set -- systemctl --no-block "$@"; fi
-  say "$ $*"
-  if timeout -k 10 {command} "$@" </dev/null >>log 2>&1 9>&-; then
+  name="$*"
+  output=log
+  if [ "$told" = untold ]; then name="(secret)"; output=/dev/null; fi
+  say "$ $name"
+  if timeout -k 10 {command} "$@" </dev/null >>"$output" 2>&1 9>&-; then
     if [ -z "$boot" ]; then : >"$done"; fi
   elif [ "$must" = must ]; then
-    say "failed: $*"
+    say "failed: $name"
     not_in_effect=yes
   else
-    say "failed, which does no harm: $*"
+    say "failed, which does no harm: $name"
   fi
 }}
 
-run() {{ # what needs running services, which are not there yet when the machine boots
+run() {{ # as run_anytime: what needs running services, which are not there yet when the machine boots
   if [ -n "$boot" ]; then return; fi
   run_anytime "$@"
 }}
@@ -278,10 +294,10 @@ if [ -n "$failed" ]; then
   if [ -z "$boot" ] && [ $tries -gt 3 ]; then sleep $((tries < 30 ? tries * 5 : 150)); fi
   exit 1
 fi
-mv -T reverting reverted
 : >../unseen
-sync . ..
 if [ -n "$not_in_effect" ]; then motd {restart}; else motd {done}; fi
+mv -T reverting reverted # who watches sees it from now on, and takes the message away
+sync . ..
 disarm
 exit 0
 """

@@ -131,6 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("module.refresh", "r", "refresh", N_("read again"), N_("read the machine again"), "palette"),
     Action("module.back", "q,escape", "back", N_("back"), N_("go back; asks when something was changed")),
     Action("home.confirm", "y", "confirm", N_("confirm"), N_("all is well: the change that waits stays")),
+    Action("home.reach", "a", "reach", N_("address"), N_("how to log in here, as a QR code for a phone"), "palette"),
     Action("home.refresh", "r", "refresh", N_("read again"), N_("read the machine again")),
     Action("review.agree", "y", "agree", N_("agree and run"), N_("agree to the plan and run it exactly as shown")),
     Action("review.seconds", "t", "seconds", N_("time"), N_("the time to confirm in: 1, 2, 5 or 10 minutes")),

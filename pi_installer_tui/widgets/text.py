@@ -228,7 +228,7 @@ class Text(ScrollView, can_focus=True, inherit_bindings=False):
             segments.append(Segment(text, style))
         line = Strip(segments)
         if line.cell_length > width:
-            more = glyphs(self).more
+            more = glyphs(self).more[:width]
             return Strip([*line.crop(0, width - len(more)), Segment(more, STYLES["quiet"])], width)
         return line.extend_cell_length(width)
 

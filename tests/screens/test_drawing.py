@@ -51,6 +51,10 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.until("NetworkManager")
     await program.until("load ")
     yield "home"
+    await program.press("a")
+    await program.until("Log in here")
+    yield "code"
+    await program.press("q")
     await program.press("question_mark")
     await program.until("The machine at a glance")
     yield "help"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
+import stat
 import subprocess
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,11 @@ from pi_installer_tui.console import Profile, Terminal, detect
 from pi_installer_tui.console.cells import REVERSE, Canvas
 from pi_installer_tui.console.colours import mapper
 from pi_installer_tui.console.glyphs import translator
+from pi_installer_tui.screens.code import write_to_home
 from pi_installer_tui.widgets.qr import QUIET, QrCode, draw, modules, size
+from tests.screens.conftest import Program
+
+Start = Callable[..., AbstractAsyncContextManager[Program]]
 
 PEER = """[Interface]
 PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=
@@ -119,3 +128,29 @@ def test_a_drawn_code_has_the_size_that_was_said(text: str, half: bool) -> None:
         drawn = draw(code, quiet, half)
         assert (drawn.columns, len(drawn.rows)) == size(len(code), quiet, half)
         assert all(sum(len(s.text) for s in row) == drawn.columns for row in drawn.rows)
+
+
+def test_a_file_is_the_persons_own_and_takes_no_others_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = pwd.struct_passwd(("ada", "x", os.getuid(), os.getgid(), "", str(tmp_path), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", {"ada": account}.__getitem__)
+    outside = tmp_path / "outside"
+    (tmp_path / "code.txt").symlink_to(outside)
+    for number in (2, 3):
+        path = write_to_home("ada", "code.txt", f"{number}\n")
+        assert path == tmp_path / f"code-{number}.txt" and path.read_text() == f"{number}\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not outside.exists()
+    with pytest.raises(KeyError):
+        write_to_home("nobody here", "code.txt", "")
+
+
+async def test_where_the_file_is_stands_above_the_code(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = pwd.struct_passwd(("maria", "x", os.getuid(), os.getgid(), "", str(tmp_path), "/bin/sh"))
+    async with start() as program:
+        await program.until("192.168.1.23")
+        monkeypatch.setattr(pwd, "getpwnam", {"maria": account}.__getitem__)
+        await program.press("a", "f")
+        await program.until("~/address.txt, for you alone")
+    assert (tmp_path / "address.txt").read_text() == "ssh://maria@192.168.1.23"

@@ -151,6 +151,8 @@ class Maker:
         else:
             kind = noise.choice([Horizontal, Vertical, VerticalScroll, HorizontalScroll])
             made = kind(*[self.tree(depth + 1) for _ in range(noise.randint(1, 4))])
+            # else Textual shows and hides a scrollbar for ever where there is room for that or the text
+            made.styles.scrollbar_gutter = "stable"
         made.can_focus = False
         self.dress(made, depth)
         return made
@@ -235,6 +237,7 @@ class Random(App[None]):
                 if widget.max_scroll_y or widget.max_scroll_x:
                     x, y = maker.noise.randint(0, 40), maker.noise.randint(0, 40)
                     widget.scroll_to(x, y, animate=False, force=True)
+            self.draw_all_soon()
         elif what == "c":
             for widget in widgets:
                 if isinstance(widget, Log):
@@ -246,11 +249,15 @@ class Random(App[None]):
         elif what == "d" and widgets:
             chosen = maker.noise.choice(widgets)
             chosen.visible = not chosen.visible
-            self.screen.refresh()  # Textual leaves cells of what was hidden
+            self.draw_all_soon()
         elif what == "r" and isinstance(self._driver, CellDriver):
             self._driver.repaint()
         elif what == "q":
             self.exit()
+
+    def draw_all_soon(self) -> None:
+        """Textual leaves cells of what was hidden or scrolled out of sight."""
+        self.set_timer(0.05, lambda: self.screen.refresh())
 
     def dump(self) -> None:
         target = Path(os.environ["SAMPLE_DUMP"])

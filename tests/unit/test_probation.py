@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from pi_installer_tui.tasks.before import Before
 from pi_installer_tui.tasks.events import Armed, Confirmed, JobEnded, Reverted, StepDone, Waiting
 from pi_installer_tui.tasks.jobs import cancel
 from pi_installer_tui.tasks.plan import Plan
-from pi_installer_tui.tasks.probation import ConfirmError, confirm, look
+from pi_installer_tui.tasks.probation import ConfirmError, confirm, look, with_attributes
 from pi_installer_tui.tasks.reboot import Agreement, agree, next_time
 from pi_installer_tui.tasks.review import review
 from pi_installer_tui.tasks.steps import Link, Probation, Reboot, RemoveFile, RunCommand, Unit
@@ -29,6 +30,7 @@ from pi_installer_tui.tasks.store import Store
 from pi_installer_tui.tasks.undo import plan_undo
 
 from .jobs import Run, create, listing, make_machine, write
+from .test_local_host_files import ACCESS_LIST
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ class Script:
             before = Before(self.tmp / f"before/{number}", real_host())
             await before.save_path(str(path))
             before.finish()
-            backs += way_back.paths_back(before)
+            backs += (with_attributes(self.folder, back) for back in way_back.paths_back(before))
         text = way_back.script(
             job="20260101-000000-abcd",
             folder=self.folder,
@@ -235,7 +237,10 @@ class Script:
             (self.tmp / name).write_text(f"ExecStart=/bin/sh {self.folder}/way-back boot\n")
 
     def run(self) -> int:
-        return subprocess.run(["sh", str(self.folder / "way-back")], capture_output=True, check=False).returncode
+        argv = ["sh", str(self.folder / "way-back")]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        self.said = done.stdout + done.stderr
+        return done.returncode
 
     @property
     def standing(self) -> list[str]:
@@ -252,6 +257,10 @@ def make_machine_paths(tmp_path: Path) -> list[Path]:
         etc / "nothing here",
         etc / "it's; $(odd)",
     ]
+
+
+#: capabilities(7), struct vfs_cap_data: version 2, effective, cap_net_raw
+CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
 
 
 def real_host() -> Host:
@@ -340,6 +349,34 @@ async def test_a_command_that_fails_is_told_and_tried_again(tmp_path: Path) -> N
     gate.touch()
     assert script.run() == 0
     assert script.standing == ["reverted"]
+
+
+async def test_the_script_gives_back_attributes_and_access_lists(tmp_path: Path) -> None:
+    names = ("user.origin", "system.posix_acl_access", "security.capability")
+    script = Script(tmp_path)
+    path = script.etc / "hostname"
+    path.chmod(0o640)
+    for name, value in zip(names, (b"by hand\xff", ACCESS_LIST, CAPABILITY), strict=True):
+        os.setxattr(path, name, value)
+    had = {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    assert set(names) <= had.keys()
+    (script.etc / "it's; $(odd)").write_text("odd\n")
+    await script.write()
+    before = listing(script.host)
+    path.unlink()
+    path.write_text("attic\n")
+    assert script.run() == 0
+    assert {name: os.getxattr(path, name) for name in os.listxattr(path)} == had
+    assert listing(script.host) == before
+
+
+async def test_what_a_sensitive_command_says_is_nowhere(tmp_path: Path) -> None:
+    command = ("sh", "-c", "echo top secret; exit 1")
+    script = await made(tmp_path, way_back.Run(command, sensitive=True), way_back.Run(("echo", "plain")))
+    assert script.run() == 1
+    told = script.said + (script.folder / "log").read_text() + (tmp_path / "motd.d/50").read_text()
+    assert "secret" in told.replace("top secret", "") and "top secret" not in told
+    assert "failed: (secret)" in told and "plain" in told
 
 
 async def test_a_damaged_copy_is_not_put_back_and_the_others_are(tmp_path: Path) -> None:

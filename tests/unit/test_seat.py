@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from pi_installer_tui.system.seat import Seat, find, with_interface
+from pi_installer_tui.system.seat import Seat, _name, find, with_interface
+from tests.terminal.line import Line
 
 from .replayed import ReplayedHost
 
@@ -47,3 +50,31 @@ async def test_the_interface_is_the_one_that_has_the_address() -> None:
     said = '[{"ifname":"lo","addr_info":[]},{"ifname":"eth0","addr_info":[{"local":"192.168.1.20"}]}]'
     host.say(["ip", "-json", "address", "show"], 0, said)
     assert (await with_interface(find({"SSH_CONNECTION": FROM}), host)).interface == "eth0"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_in_tmux_it_is_the_seat_of_those_who_look_and_not_of_who_started_it(tmp_path: Path) -> None:
+    if any(_name(int(entry.name)) == "tmux: client" for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        pytest.skip("somebody looks at a tmux already")
+    socket, told = tmp_path / "tmux", tmp_path / "told"
+    tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
+    find_again = f"while sleep 0.1; do {sys.executable} -c '{FIND}' >{told}.new && mv {told}.new {told}; done"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), "TERM": "screen", "LC_ALL": "C.UTF-8"}
+    started = {**environment, "SSH_CONNECTION": "192.168.1.99 1 192.168.1.20 22"}
+    subprocess.run([*tmux, "new-session", "-d", "-s", "s", find_again], env=started, check=True)
+    try:
+        says(told, "unknown  0\n")
+        with Line([*tmux, "attach"], {**environment, "SSH_CONNECTION": FROM}) as line:
+            line.settle()
+            says(told, "ssh 192.168.1.7 22\n")
+            with Line([*tmux, "attach"], started):
+                says(told, "unknown  0\n")
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=True)
+
+
+def says(told: Path, wanted: str) -> None:
+    end = time.monotonic() + 20
+    while not told.exists() or told.read_text() != wanted:
+        assert time.monotonic() < end, told.read_text()
+        time.sleep(0.05)

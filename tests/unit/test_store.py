@@ -18,7 +18,7 @@ from pi_installer_tui.tasks.events import JobEnded, JobStarted, StepDone, StepSt
 from pi_installer_tui.tasks.journal import Journal
 from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.plan import Plan
-from pi_installer_tui.tasks.store import LAUNCH, Store
+from pi_installer_tui.tasks.store import AT_BOOT, LAUNCH, ONLINE, Store
 
 from .jobs import Run, create, make_machine, write
 
@@ -131,6 +131,22 @@ def test_a_job_that_was_launched_and_never_showed_itself_is_interrupted(store: S
     assert store.summary(job).status == "queued"
     os.utime(launched, (time.time(), time.time() - LAUNCH - 1))
     assert store.summary(job).status == "interrupted"
+
+
+def test_a_job_that_was_launched_at_boot_waits_for_the_network_and_is_not_interrupted(
+    store: Store, machine: LocalHost
+) -> None:
+    job = create(store, Plan(steps=(write("x"),)), machine)
+    with contextlib.closing(Journal(store.journal(job))) as journal:
+        journal.append(JobStarted(pid=1, boot=""))
+        mark = store.folder(job) / AT_BOOT
+        mark.write_text(f"{store.journal(job).stat().st_size}\n")
+        assert store.summary(job).status == "queued"
+        os.utime(mark, (time.time(), time.time() - ONLINE - 1))
+        assert store.summary(job).status == "interrupted", "it never came"
+        mark.touch()
+        journal.append(JobStarted(pid=2, boot="", resumed=True))
+        assert store.summary(job).status == "interrupted", "it began, and was cut off"
 
 
 # pruning ---------------------------------------------------------------------------------------------------------

@@ -147,7 +147,8 @@ class RunCommand(StepBase):
         context.reached("command:ended")
 
     def way_back(self, before: Kept) -> tuple[Back, ...]:
-        return (*((Run(self.undo_argv),) if self.undo_argv else ()), *paths_back(before))
+        back = (Run(self.undo_argv, sensitive=self.sensitive),) if self.undo_argv else ()
+        return (*back, *paths_back(before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         if self.undo_argv:

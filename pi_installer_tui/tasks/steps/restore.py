@@ -160,7 +160,7 @@ class Restore(StepBase):
             return first.way_back(before)
         match first:
             case RunCommand():
-                return (*paths_back(before), Run(first.argv))
+                return (*paths_back(before), Run(first.argv, sensitive=first.sensitive))
             case Unit():
                 return tuple(Run(argv, offline=True) for argv in first.commands())
         return paths_back(before)
