@@ -330,6 +330,8 @@ def _ask_to_confirm(machine: Machine, job: str, printer: Printer, answer: _Answe
     if trial is None or not trial.open:
         return
     seat = find()
+    if trial.users:
+        printer.sentence(words.log_in_anew(trial), "      ")
     if trial.confirm == "auto":
         printer.sentence(_("It is confirmed when gateway and peers have answered for a while."), "      ")
         return
@@ -466,7 +468,8 @@ async def _confirm(args: Namespace, machine: Machine) -> int:
     if trial is not None and trial.can_be_confirmed and seat.server in trial.leaves and not args.anyway:
         raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller()))
     try:
-        await probation.confirm(machine.store, args.job, caller(), machine.host)
+        anyway = bool(args.anyway) and seat.at_the_machine
+        await probation.confirm(machine.store, args.job, caller(), machine.host, anyway=anyway)
     except probation.ConfirmError as error:
         raise Stop(Exit.FAILED, words.not_confirmed(error.reason)) from None
     print(_("Confirmed: the change stays."))

@@ -61,6 +61,8 @@ def about(trial: Trial, seat: Seat | None, user: str, width: int) -> list[Line]:
     if loses(seat, trial):
         said = _("This connection, to {old}, ends with the confirmation and proves nothing: log in there first.")
         lines += _wrapped(said.format(old=seat.server if seat else ""), width, "warn")
+    if trial.users:
+        lines += _wrapped(words.log_in_anew(trial), width)
     if trial.confirm == "auto":
         lines += _wrapped(_("It is confirmed by itself once gateway and peers have answered for a while."), width)
     return lines

@@ -137,14 +137,14 @@ def _clients(server: int) -> list[int]:
 
 def _name(pid: int) -> str:
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text("latin-1").strip()
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     return ""
 
 
 def _number_of_terminal(pid: int) -> int:
     """The device number of a process's terminal, 0 for none. Source: proc_pid_stat(5), tty_nr."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[4])
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[4])
     return 0
 
 

@@ -123,16 +123,19 @@ class PathIs(CheckBase):
 
 class CommandSays(CheckBase):
     """A command ends with 0 and prints a line (stripped) that equals `line`, or with `contains` has it as a word among
-    others separated by blanks."""
+    others separated by blanks; and it prints no line that equals `without`."""
 
     kind: Literal["command-says"] = "command-says"
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
     line: str = ""
     contains: str = ""
+    without: str = ""
 
     def describe(self) -> str:
         wanted = self.line or self.contains
         command = shown(self.argv)
+        if self.without:
+            return _("`{command}` doesn't say {unwanted}").format(command=command, unwanted=self.without)
         return _("`{command}` says {wanted}").format(command=command, wanted=wanted) if wanted else command
 
     async def look(self, host: Host) -> Result:
@@ -143,6 +146,8 @@ class CommandSays(CheckBase):
             right = right and self.line.strip() in lines
         if self.contains:
             right = right and self.contains in answer.stdout.split()
+        if self.without:
+            right = right and self.without.strip() not in lines
         return Result("ok" if right else "failed", _evidence(answer))
 
 

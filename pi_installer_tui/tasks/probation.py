@@ -52,8 +52,8 @@ _PROPERTIES = ("Type=oneshot", "Restart=on-failure", "RestartSec=5", "StartLimit
 
 
 class ConfirmError(Exception):
-    """A change that can't be confirmed. `reason` is a code: `nothing`, `not-yet` (its steps
-    still run), `taken-back`."""
+    """A change that can't be confirmed. `reason` is a code: `nothing`, `not-yet` (its steps still run), `taken-back`,
+    `no-login` (nobody has logged in by SSH since the change, in the way that the change asks for)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -67,6 +67,9 @@ class Trial:
     until:     when the way back runs: seconds of CLOCK_BOOTTIME, in the boot `boot`; the clock of a Pi may be set
     reaches:   where the machine will be reachable ("" at an address that DHCP says), leaves: where it won't be any more
     outside:   the way back runs without this program
+    users:     one of them has to have logged in by SSH since the change, over one of `ports` (none: over any); nobody
+               named: no login is needed
+    asked:     since when it can be confirmed: seconds of CLOCK_BOOTTIME
     """
 
     step: str
@@ -78,9 +81,12 @@ class Trial:
     reaches: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     outside: bool = True
+    users: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
     job: str = ""
     standing: Standing = "armed"
     asking: bool = False
+    asked: float = 0.0
 
     @property
     def left(self) -> float:
@@ -97,6 +103,10 @@ class Trial:
     @property
     def can_be_confirmed(self) -> bool:
         return self.standing == "armed" and self.asking and self.left > 0
+
+
+#: of a trial, what its file doesn't say
+_FOUND = ("job", "standing", "asking", "asked")
 
 
 def boot_id() -> str:
@@ -120,12 +130,14 @@ def look(store: Store, job: str) -> Trial | None:
 
 def _read(path: Path, job: str, standing: Standing) -> Trial | None:
     data = path.read_bytes()
-    asking = path.with_name(ASKING).exists()
+    asking, asked = path.with_name(ASKING).exists(), 0.0
+    with contextlib.suppress(OSError, ValueError):
+        asked = float(path.with_name(ASKING).read_text())
     try:
         said: dict[str, Any] = json.loads(data)
-        names = {each.name for each in fields(Trial)} - {"job", "standing", "asking"}
+        names = {each.name for each in fields(Trial)} - set(_FOUND)
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items() if k in names}
-        return Trial(**values, job=job, standing=standing, asking=asking)
+        return Trial(**values, job=job, standing=standing, asking=asking, asked=asked)
     except (ValueError, TypeError, AttributeError):
         return Trial("", (), 0, 0, "", "wait", job=job, standing=standing)
 
@@ -140,8 +152,9 @@ def open_trial(store: Store) -> Trial | None:
     return None
 
 
-async def confirm(store: Store, job: str, by: str, host: Host) -> None:
-    """Says that all is well: the change stays. Raises KeyError, ConfirmError, OSError."""
+async def confirm(store: Store, job: str, by: str, host: Host, *, anyway: bool = False) -> None:
+    """Says that all is well: the change stays. anyway: without the login that it asks for, by somebody whom no sshd can
+    keep out. Raises KeyError, ConfirmError, OSError."""
     trial = look(store, job)
     if trial is None or trial.standing == "confirmed":
         raise ConfirmError("nothing")
@@ -149,6 +162,8 @@ async def confirm(store: Store, job: str, by: str, host: Host) -> None:
         raise ConfirmError("not-yet")
     if not trial.can_be_confirmed:
         raise ConfirmError("taken-back")
+    if trial.users and not anyway and not await logged_in(trial, host):
+        raise ConfirmError("no-login")
     folder = store.folder(job) / PROBATION
     write_file(folder / "by", by.encode("utf-8", "replace"), durable=False)
     try:
@@ -158,6 +173,21 @@ async def confirm(store: Store, job: str, by: str, host: Host) -> None:
     sync_folder(folder)
     if trial.outside:
         await disarm(job, host)
+
+
+async def logged_in(trial: Trial, host: Host) -> bool:
+    """Whether one of those who count has logged in by SSH since the change was made, and still is."""
+    from pi_installer_tui.system.host import HostError
+    from pi_installer_tui.system.logins import logins
+
+    try:
+        found = await logins(host)
+    except HostError:
+        return False
+    return any(
+        each.user in trial.users and each.since > trial.asked and (not trial.ports or each.server_port in trial.ports)
+        for each in found
+    )
 
 
 def confirmed_by(store: Store, job: str) -> str:
@@ -244,10 +274,12 @@ class Guard:
                 reaches=tuple(place.host for place in self._probation.reaches),
                 leaves=tuple(place.host for place in self._probation.leaves),
                 outside=self.outside,
+                users=self._probation.login.users if self._probation.login is not None else (),
+                ports=self._probation.login.ports if self._probation.login is not None else (),
             )
             await self._start_timer(trial)
             self._reached("probation:timer")
-            about = {k: v for k, v in asdict(trial).items() if k not in ("job", "standing", "asking")}
+            about = {k: v for k, v in asdict(trial).items() if k not in _FOUND}
             write_file(self._folder / "armed", json.dumps(about).encode())
             self._reached("probation:armed")
         await self._start_timer(trial)  # after a crash; or it ran out before there was something to take back
@@ -296,7 +328,7 @@ class Guard:
 
     def ask(self) -> None:
         """The change is made: from now on it can be confirmed."""
-        write_file(self._folder / ASKING, b"")
+        write_file(self._folder / ASKING, f"{time.clock_gettime(time.CLOCK_BOOTTIME):.2f}".encode())
 
     def take(self) -> bool:
         """Decides that the change goes back; False: it was confirmed in this moment. For a worker that takes it back by

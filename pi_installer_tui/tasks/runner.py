@@ -466,8 +466,12 @@ class Runner:
                     return StepFailed(step=probation.id, reason="not-confirmed")
                 if well is not None and well.done():
                     well.result()
-                    await confirm(self._store, self._job, "auto", self._host)
-                    continue
+                    try:
+                        await confirm(self._store, self._job, "auto", self._host)
+                        continue
+                    except ConfirmError as error:
+                        if error.reason != "no-login":
+                            raise
                 if (due := _announce_at(trial.left, told)) is not None:
                     told = due
                     await self._host.announce(

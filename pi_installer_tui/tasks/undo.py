@@ -113,7 +113,7 @@ class _Undo:
                 restored.update(dict.fromkeys(restore.files, step))
         if steps:
             steps += [again for step in self._left.steps if (again := _again(step)) is not None]
-            steps = _on_probation(_numbered(steps), self._old)
+            steps = _packages_last(_on_probation(_numbered(steps), self._old))
         brought = self._by_packages()
         return Plan(
             modules=self._old.modules,
@@ -362,8 +362,18 @@ def _on_probation(steps: list[Step], old: Plan) -> list[Step]:
         seconds=trials[0].seconds,
         reaches=tuple(place for trial in trials for place in trial.leaves),
         leaves=tuple(gone),
+        login=next((trial.login for trial in trials if trial.login is not None), None),
     )
     return [*(step for step in steps if step.id not in ids), trial]
+
+
+def _packages_last(steps: list[Step]) -> list[Step]:
+    """Packages that came go after what makes take effect what was put back, for that may be by their programs
+    (`ufw reload`)."""
+    if not any(isinstance(step, Probation) or step.id.startswith("again-") for step in steps):
+        return steps
+    packages = [s for s in steps if s.id.startswith("undo-") and _first_kind(s) == "install-packages"]
+    return [*(step for step in steps if step not in packages), *packages]
 
 
 def _again(step: Step) -> Step | None:

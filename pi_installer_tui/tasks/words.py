@@ -11,6 +11,7 @@ from pi_installer_tui.i18n import N_, _
 if TYPE_CHECKING:
     from pi_installer_tui.system.seat import Seat
     from pi_installer_tui.tasks.before import Unreadable
+    from pi_installer_tui.tasks.probation import Trial
     from pi_installer_tui.tasks.store import JobSummary
 
 STATUS = {
@@ -92,7 +93,20 @@ def not_confirmed(reason: str) -> str:
             return _("the change is still being made; it can be confirmed when all of its steps have run")
         case "taken-back":
             return _("it is too late: the change goes back, or has gone back already")
+        case "no-login":
+            return _("nobody has logged in anew by SSH since the change; log in, stay logged in, and confirm then")
     return _("there is no change to be confirmed")
+
+
+def log_in_anew(trial: Trial) -> str:
+    """What has to happen before a change can be confirmed that could keep people out."""
+    users = _(" or ").join(trial.users)
+    if trial.ports:
+        text = _("Log in anew by SSH over port {ports} (as {users}): only that proves it.")
+        return text.format(ports=", ".join(map(str, trial.ports)), users=users)
+    return _("Log in anew by SSH (as {users}): only that proves it, and a connection from before doesn't.").format(
+        users=users
+    )
 
 
 def taken_back(outcome: str, because: str) -> str:

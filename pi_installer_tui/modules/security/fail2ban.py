@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import CommandNotFound, Host
@@ -29,12 +31,15 @@ class Jail:
 @dataclass(frozen=True, slots=True)
 class Fail2ban:
     """enabled: whether the service is enabled, and whether it runs. jails: those that run.
-    files: what the files say, section to key to value with its place, the later file winning."""
+    files: what the files say, section to key to value with its place, the later file winning. networks: those that
+    this machine is in. own: our own file, "" for none."""
 
     installed: bool
     enabled: Value[bool]
     jails: Reading[tuple[Jail, ...]] = MISSING
     files: Reading[Mapping[str, Mapping[str, tuple[str, Source]]]] = MISSING
+    networks: tuple[str, ...] = ()
+    own: str = ""
 
     def says(self, jail: str, key: str) -> Value[str]:
         """A key of a jail, or of DEFAULT where the jail has none of its own."""
@@ -55,8 +60,9 @@ class Fail2ban:
 
 async def read(host: Host) -> Fail2ban:
     """What fail2ban does; asking it needs root."""
+    networks = await _networks(host)
     if await host.which("fail2ban-client") is None:
-        return Fail2ban(False, Value(MISSING, Known(False)))
+        return Fail2ban(False, Value(MISSING, Known(False)), networks=networks)
     configured: Reading[bool] = Unknown(_("{program} is not installed").format(program="systemctl"))
     running: Reading[bool] = configured
     try:
@@ -65,7 +71,22 @@ async def read(host: Host) -> Fail2ban:
     except CommandNotFound:
         pass
     jails = await _jails(host) if known(running) else MISSING
-    return Fail2ban(True, Value(configured, running), jails, await _files(host))
+    own = await host.text(OWN) or ""
+    return Fail2ban(True, Value(configured, running), jails, await _files(host), networks, own)
+
+
+async def _networks(host: Host) -> tuple[str, ...]:
+    """The networks of this machine's addresses; of IPv6 those that its router gave out and its own link."""
+    found = set()
+    try:
+        answer = await host.run(["ip", "-json", "address", "show"])
+        for link in json.loads(answer.stdout or "[]"):
+            for info in link.get("addr_info", ()):
+                if info.get("scope") == "global" and info.get("prefixlen", 0) > 0:
+                    found.add(str(ip_network(f"{info['local']}/{info['prefixlen']}", strict=False)))
+    except (CommandNotFound, ValueError, KeyError):
+        return ()
+    return tuple(sorted(found))
 
 
 async def _jails(host: Host) -> Reading[tuple[Jail, ...]]:

@@ -2,19 +2,125 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.modules.security.plan import parts_of
+from pi_installer_tui.modules.security.plans.fail2ban import LOOPBACK
 from pi_installer_tui.modules.security.settings import SecuritySettings
+from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.state import State
+from pi_installer_tui.modules.security.updates import MAIL, MAIL_WHEN, REBOOT, REBOOT_TIME
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
 
 
 def present(state: State) -> SecuritySettings:
     """The machine as settings. What isn't settled is left out, so that planning them changes nothing."""
-    return SecuritySettings()
+    ssh = {key: value for key, value in _ssh(state.sshd).items() if _settled(state, {"ssh": {key: value}})}
+    firewall = _firewall(state)
+    areas = {"firewall": firewall, "ssh": ssh, "bans": _bans(state), "updates": _updates(state)}
+    if _settled(state, {"kernel": {"hardened": True}}):
+        areas["kernel"] = {"hardened": True}
+    return SecuritySettings.model_validate({name: values for name, values in areas.items() if values})
+
+
+def _settled(state: State, model: dict[str, Any]) -> bool:
+    try:
+        settings = SecuritySettings.model_validate(model)
+    except ValueError:
+        return False
+    return all(part.settled for part in parts_of(state, settings))
+
+
+def _firewall(state: State) -> dict[str, Any]:
+    """What ufw does, in the settings' words. A rule that can't be wanted here (routed, logged) is left out."""
+    ufw = state.ufw
+    if not ufw.installed:
+        return {}
+    found: dict[str, Any] = {"enabled": known(ufw.enabled.effective)}
+    found |= {name: known(ufw.policies[name].effective) for name in ("incoming", "outgoing")}
+    found = {k: v for k, v in found.items() if v is not None and _settled(state, {"firewall": {k: v}})}
+    rules: dict[str, dict[str, Any]] = {}
+    there = ufw.rules.value if isinstance(ufw.rules, Known) else ()
+    for number, rule in enumerate(there, 1):
+        name = rule.comment if rule.comment not in rules else ""
+        values = {
+            "action": rule.action,
+            "direction": rule.direction if rule.direction != "in" else None,
+            **{key: getattr(rule, key) or None for key in ("protocol", "port", "application", "source")},
+            **{key: getattr(rule, key) or None for key in ("destination", "interface")},
+        }
+        plain = {key: value for key, value in values.items() if value is not None}
+        for each in (name, f"rule-{number}"):
+            if (
+                each
+                and not rule.log
+                and not rule.source_port
+                and _settled(state, {"firewall": {"rules": {each: plain}}})
+            ):
+                rules[each] = plain
+                break
+    return {**found, "rules": rules} if rules else found
+
+
+def _bans(state: State) -> dict[str, Any]:
+    """Our own jail in the settings' words, or that there are no bans."""
+    own = state.fail2ban.own
+    found: dict[str, Any] = {"enabled": bool(own) and state.fail2ban.enabled.effective == Known(True)}
+    for name, key in (("tries", "maxretry"), ("within", "findtime"), ("ban_time", "bantime")):
+        if said := re.search(rf"^{key} = ([0-9]+)$", own, re.MULTILINE):
+            found[name] = int(said[1])
+    if said := re.search(r"^ignoreip = (.*)$", own, re.MULTILINE):
+        found["never"] = [n for n in said[1].split() if n not in (*LOOPBACK, *state.fail2ban.networks)]
+    if found["enabled"] is False:
+        found = {"enabled": False}
+    return found if _settled(state, {"bans": found}) else {}
+
+
+def _updates(state: State) -> dict[str, Any]:
+    """What apt's configuration says, in the settings' words."""
+    found: dict[str, Any] = {"enabled": known(state.updates.automatic), "origins": known(state.updates.origins)}
+    for name, key in (("reboot", REBOOT), ("reboot_time", REBOOT_TIME), ("mail", MAIL), ("mail_when", MAIL_WHEN)):
+        said = (known(state.updates.says(key)) or ("",))[-1]
+        found[name] = {"true": True, "false": False}.get(said) if name == "reboot" else said or None
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and _settled(state, {"updates": {name: value}})
+    }
+
+
+def _ssh(sshd: Sshd) -> dict[str, Any]:
+    """What sshd says, in the settings' words."""
+
+    def says(keyword: str) -> str:
+        return known(sshd.says(keyword)) or ""
+
+    found: dict[str, Any] = {
+        "root_login": says("PermitRootLogin").replace("without-password", "prohibit-password"),
+        "users": says("AllowUsers").split(),
+        "groups": says("AllowGroups").split(),
+        "tcp_forwarding": says("AllowTcpForwarding"),
+        "algorithms": "modern" if isinstance(sshd.effective, Known) else None,
+    }
+    if says("MaxAuthTries").isdigit():
+        found["max_auth_tries"] = int(says("MaxAuthTries"))
+    if says("UnusedConnectionTimeout").isdigit():
+        found["idle_timeout"] = int(says("UnusedConnectionTimeout"))
+    for name, keyword in _SWITCHES.items():
+        found[name] = {"yes": True, "no": False}.get(says(keyword))
+    return {key: value for key, value in found.items() if value not in (None, "", [])}
+
+
+_SWITCHES = {
+    "password_login": "PasswordAuthentication",
+    "key_login": "PubkeyAuthentication",
+    "agent_forwarding": "AllowAgentForwarding",
+    "x11_forwarding": "X11Forwarding",
+}
 
 
 def summary(state: State) -> str:
@@ -48,15 +154,15 @@ def facts(state: State) -> Sequence[Fact]:
     sshd = state.sshd
     rules = state.ufw.rules
     lines = [
-        Fact("", _("Firewall"), _mapped(state.ufw.enabled, _on)),
+        Fact("firewall.enabled", _("Firewall"), _mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
         Fact("", _("SSH port"), _single(ports)),
-        Fact("", _("SSH root login"), sshd.value("PermitRootLogin")),
-        Fact("", _("SSH password login"), sshd.value("PasswordAuthentication")),
-        Fact("", _("SSH key login"), sshd.value("PubkeyAuthentication")),
-        Fact("", _("SSH users"), sshd.value("AllowUsers")),
-        Fact("", _("fail2ban"), _mapped(state.fail2ban.enabled, _on)),
-        Fact("", _("Automatic updates"), _mapped(_single(state.updates.automatic), _on)),
+        Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
+        Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
+        Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),
+        Fact("ssh.users", _("SSH users"), sshd.value("AllowUsers")),
+        Fact("bans.enabled", _("Bans"), _mapped(state.fail2ban.enabled, _on)),
+        Fact("updates.enabled", _("Automatic updates"), _mapped(_single(state.updates.automatic), _on)),
         Fact("", _("Audit log"), _mapped(state.auditd.enabled, _on)),
     ]
     return lines

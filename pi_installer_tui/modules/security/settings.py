@@ -1,9 +1,352 @@
-"""What can be wanted of the machine's security. None leaves a setting alone."""
+"""What can be wanted of the machine's security. None leaves a setting alone.
+
+Every text ends up in a file or an argument list, so each has a narrow form: no blank, quote, control character or
+leading dash gets past this file.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable, Mapping
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, field_validator, model_validator
+
+from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
+from pi_installer_tui.tasks.frozen import Frozen
+
+#: what useradd(8) of Debian takes, capitals too, which older accounts may have
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(_("isn't the name of a user or group: up to 32 letters, digits, _, . and -"))
+    return name
+
+
+def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(_("{value} is there twice").format(value=value))
+        seen.add(value)
+    return values
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=64), AfterValidator(_no_doubles)]
+RootLogin = Literal["no", "prohibit-password", "yes"]
+
+
+#: net/core/dev.c, dev_valid_name; ufw takes no other characters (0.36, common.py)
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
+_PORTS = re.compile(r"[0-9]{1,5}(?::[0-9]{1,5})?(?:,[0-9]{1,5}(?::[0-9]{1,5})?)*")
+#: ufw(8), APPLICATION INTEGRATION
+_APPLICATION = re.compile(r"[A-Za-z][A-Za-z0-9 ._+-]{0,63}")
+_RULE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_COMMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,.:;()/_+-]{0,99}")
+#: ufw takes 15 ports in one rule, a range counting twice (multiport)
+_MOST_PORTS = 15
+
+
+def _port(value: object) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _PORTS.fullmatch(text):
+        raise ValueError(_("isn't a port (22), several (80,443) or a range (6000:6010)"))
+    count = 0
+    for part in text.split(","):
+        ends = [int(end) for end in part.split(":")]
+        count += len(ends)
+        if not all(1 <= end <= 65535 for end in ends) or ends != sorted(set(ends)):
+            raise ValueError(_("ports go from 1 to 65535, a range from the smaller to the larger"))
+    if count > _MOST_PORTS:
+        raise ValueError(_("a rule has at most 15 ports, a range counting twice"))
+    parts = [[int(end) for end in part.split(":")] for part in text.split(",")]
+    return ",".join(":".join(map(str, ends)) for ends in sorted(parts))  # the order in which ufw keeps them
+
+
+def _network(value: object) -> str:
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        network = ip_network(value)
+    except ValueError:
+        raise ValueError(_("isn't an address or a network, such as 192.168.1.0/24")) from None
+    if network.prefixlen == 0:
+        raise ValueError(_("leave it out for everywhere"))
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def _matching(pattern: re.Pattern[str], why: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(_(why))
+        return value
+
+    return AfterValidator(check)
+
+
+Origin = Annotated[
+    str,
+    _matching(
+        re.compile(r"[a-z]+=[A-Za-z0-9 ._${}*/:+-]{1,80}(?:,[a-z]+=[A-Za-z0-9 ._${}*/:+-]{1,80}){0,5}"),
+        N_("isn't a pattern of an origin, such as origin=Debian,label=Debian-Security"),
+    ),
+]
+ClockTime = Annotated[str, _matching(re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"), N_("isn't a time, such as 04:00"))]
+_MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?:@[A-Za-z0-9][A-Za-z0-9.-]{0,252})?")
+Mail = Annotated[str, _matching(_MAIL, N_("isn't an address"))]
+Ports = Annotated[str, BeforeValidator(_port)]
+Net = Annotated[str, BeforeValidator(_network)]
+InterfaceName = Annotated[str, _matching(_INTERFACE, N_("isn't the name of an interface"))]
+Application = Annotated[str, _matching(_APPLICATION, N_("isn't the name of an application profile"))]
+RuleName = Annotated[str, _matching(_RULE, N_("a rule's name has small letters, digits, - and _, up to 40"))]
+Comment = Annotated[str, _matching(_COMMENT, N_("may have letters, digits, blanks and , . : ; ( ) / _ + -"))]
+Policy = Literal["allow", "deny", "reject"]
+
+
+class RuleSettings(Frozen):
+    """One rule of the firewall. Left out: everything of that kind."""
+
+    action: Literal["allow", "deny", "reject", "limit"] = Field(
+        title=N_("Action"),
+        description=N_("allow, deny (no answer), reject (says no), limit (allow, but not six times in 30 s)."),
+    )
+    direction: Literal["in", "out"] | None = Field(
+        default=None, title=N_("Direction"), description=N_("in: what comes to this machine; out: what leaves it.")
+    )
+    protocol: Literal["tcp", "udp", "esp", "ah", "gre", "igmp"] | None = Field(
+        default=None, title=N_("Protocol"), description=N_("Needed for several ports and for ranges.")
+    )
+    port: Ports | None = Field(
+        default=None, title=N_("Port"), description=N_("22, or several: 80,443, or a range: 6000:6010.")
+    )
+    application: Application | None = Field(
+        default=None,
+        title=N_("Application"),
+        description=N_("A profile that a package brings, in place of protocol and port: OpenSSH."),
+        json_schema_extra={"choices": "applications"},
+    )
+    source: Net | None = Field(
+        default=None, title=N_("Source"), description=N_("Only from this address or network: 192.168.1.0/24.")
+    )
+    destination: Net | None = Field(
+        default=None, title=N_("Destination"), description=N_("Only to this address or network.")
+    )
+    interface: InterfaceName | None = Field(
+        default=None, title=N_("Interface"), description=N_("Only over this interface: eth0.")
+    )
+    comment: Comment | None = Field(
+        default=None, title=N_("Comment"), description=N_("What it is for; its name where nothing stands here.")
+    )
+    place: Literal["first", "last"] | None = Field(
+        default=None, title=N_("Place"), description=N_("Where a new rule goes. The first one that fits counts.")
+    )
+    state: Literal["present", "absent"] | None = Field(
+        default=None, title=N_("State"), description=N_("absent: the rule goes away.")
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> RuleSettings:
+        if self.application is not None and (self.port is not None or self.protocol is not None):
+            raise ValueError(_("an application has its own protocol and ports; leave these out"))
+        if self.port is not None and self.protocol not in (None, "tcp", "udp"):
+            raise ValueError(_("only tcp and udp have ports"))
+        if self.port is not None and self.protocol is None and re.search("[:,]", self.port):
+            raise ValueError(_("several ports and ranges need a protocol, tcp or udp"))
+        if self.source and self.destination and (":" in self.source) != (":" in self.destination):
+            raise ValueError(_("source and destination must both be IPv4, or both IPv6"))
+        return self
+
+
+class FirewallSettings(Frozen):
+    """ufw, which sets the kernel's packet filter."""
+
+    enabled: StrictBool | None = Field(
+        default=None,
+        title=N_("Firewall"),
+        description=N_("Whether packets are filtered, now and after a reboot. SSH stays open."),
+    )
+    incoming: Policy | None = Field(
+        default=None, title=N_("Incoming"), description=N_("What happens to what comes in and no rule is about.")
+    )
+    outgoing: Policy | None = Field(
+        default=None, title=N_("Outgoing"), description=N_("What happens to what goes out and no rule is about.")
+    )
+    rules: Mapping[RuleName, RuleSettings] | None = Field(
+        default=None,
+        title=N_("Rules"),
+        description=N_("Rules by a name of yours. One that isn't named here is left alone."),
+        json_schema_extra={"key_title": N_("Rule")},
+    )
+
+    @field_validator("rules")
+    @classmethod
+    def _one_of_each(cls, rules: Mapping[str, RuleSettings] | None) -> Mapping[str, RuleSettings] | None:
+        names: dict[Hashable, str] = {}
+        for name, rule in (rules or {}).items():
+            what = (rule.direction or "in", rule.protocol, rule.port, rule.application)
+            about = (*what, rule.source, rule.destination, rule.interface)
+            if about in names:
+                both = _("{one} and {other} are about the same packets; a firewall keeps one of them")
+                raise ValueError(both.format(one=names[about], other=name))
+            names[about] = name
+        return rules
+
+
+class SshSettings(Frozen):
+    """How one logs in by SSH."""
+
+    root_login: RootLogin | None = Field(
+        default=None,
+        title=N_("Root login"),
+        description=N_("no: nobody logs in as root. prohibit-password: by key only. yes: by password too."),
+    )
+    password_login: StrictBool | None = Field(
+        default=None,
+        title=N_("Password login"),
+        description=N_(
+            "Whether a password lets one in. It can be switched off only while a key lets someone in who may use sudo."
+        ),
+    )
+    key_login: StrictBool | None = Field(
+        default=None, title=N_("Key login"), description=N_("Whether a key lets one in.")
+    )
+    users: Names | None = Field(
+        default=None,
+        title=N_("Allowed users"),
+        description=N_("Only these log in by SSH. You have to be among them."),
+        json_schema_extra={"choices": "logins"},
+    )
+    groups: Names | None = Field(
+        default=None,
+        title=N_("Allowed groups"),
+        description=N_("Only members of one of these groups log in by SSH."),
+    )
+    max_auth_tries: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        default=None,
+        title=N_("Tries to log in"),
+        description=N_("How often one connection may try; each key that is offered counts."),
+    )
+    idle_timeout: Annotated[int, Field(ge=60, le=86400)] | None = Field(
+        default=None,
+        title=N_("Idle timeout"),
+        description=N_("After so many seconds without a key pressed or anything printed a session is closed."),
+        json_schema_extra={"unit": "s"},
+    )
+    tcp_forwarding: Literal["no", "local", "yes"] | None = Field(
+        default=None,
+        title=N_("Port forwarding"),
+        description=N_("no, only from the one who connects (local), or both ways (yes)."),
+    )
+    agent_forwarding: StrictBool | None = Field(
+        default=None,
+        title=N_("Agent forwarding"),
+        description=N_("Whether keys of one's own machine serve here."),
+    )
+    x11_forwarding: StrictBool | None = Field(
+        default=None, title=N_("X11 forwarding"), description=N_("Whether windows of programs here may open there.")
+    )
+    algorithms: Literal["modern"] | None = Field(
+        default=None,
+        title=N_("Algorithms"),
+        description=N_(
+            "modern: those out of date (SHA-1, 64-bit MACs, CBC, NIST curves) are taken away; all others stay."
+        ),
+    )
+
+
+class BanSettings(Frozen):
+    """fail2ban, which shuts out for a while who keeps failing to log in by SSH."""
+
+    enabled: StrictBool | None = Field(
+        default=None,
+        title=N_("Bans"),
+        description=N_("Whether who fails to log in too often is shut out for a while. Your own network never is."),
+    )
+    tries: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None, title=N_("Tries"), description=N_("After so many failures one is banned.")
+    )
+    within: Annotated[int, Field(ge=10, le=604800)] | None = Field(
+        default=None,
+        title=N_("Within"),
+        description=N_("The time in which the failures count together."),
+        json_schema_extra={"unit": "s"},
+    )
+    ban_time: Annotated[int, Field(ge=10, le=31536000)] | None = Field(
+        default=None, title=N_("Ban"), description=N_("How long a ban lasts."), json_schema_extra={"unit": "s"}
+    )
+    never: Annotated[tuple[Net, ...], Field(max_length=64), AfterValidator(_no_doubles)] | None = Field(
+        default=None,
+        title=N_("Never banned"),
+        description=N_("Addresses and networks beside the machine's own ones that are never banned."),
+    )
+
+
+class UpdateSettings(Frozen):
+    """unattended-upgrades, which installs updates by itself."""
+
+    enabled: StrictBool | None = Field(
+        default=None, title=N_("Automatic updates"), description=N_("Whether updates are installed every day.")
+    )
+    origins: Annotated[tuple[Origin, ...], Field(min_length=1, max_length=64), AfterValidator(_no_doubles)] | None = (
+        Field(
+            default=None,
+            title=N_("Origins"),
+            description=N_("What may be updated, as patterns: origin=Debian,codename=trixie-security."),
+        )
+    )
+    reboot: StrictBool | None = Field(
+        default=None, title=N_("Reboot"), description=N_("Whether the machine reboots when an update needs it.")
+    )
+    reboot_time: ClockTime | None = Field(
+        default=None, title=N_("Reboot at"), description=N_("When it may reboot: 04:00.")
+    )
+    mail: Mail | None = Field(
+        default=None, title=N_("Mail to"), description=N_("Who is told what was updated. The machine must send mail.")
+    )
+    mail_when: Literal["always", "only-on-error", "on-change"] | None = Field(
+        default=None, title=N_("Mail when"), description=N_("always, only when something failed, or on a change.")
+    )
+
+
+class KernelSettings(Frozen):
+    """Settings of the kernel and its network (sysctl)."""
+
+    hardened: Literal[True] | None = Field(
+        default=None,
+        title=N_("Hardened"),
+        description=N_("A list of settings that shut well-known ways of attack; the review names each."),
+    )
 
 
 class SecuritySettings(Settings):
     """The key `security` of a setup file."""
+
+    profile: Literal["home", "internet", "ci"] | None = Field(
+        default=None,
+        title=N_("Profile"),
+        description=N_(
+            "A set of the settings below: home (behind a router), internet (reachable from everywhere), ci (builds). "
+            "What is set below outranks it."
+        ),
+    )
+
+    firewall: FirewallSettings | None = Field(
+        default=None, title=N_("Firewall"), description=N_("What gets in and out. What isn't named is left alone.")
+    )
+    ssh: SshSettings | None = Field(
+        default=None, title=N_("SSH"), description=N_("How one logs in by SSH. What isn't named here is left alone.")
+    )
+    bans: BanSettings | None = Field(
+        default=None, title=N_("Bans"), description=N_("Who keeps failing to log in by SSH is shut out for a while.")
+    )
+    updates: UpdateSettings | None = Field(
+        default=None, title=N_("Updates"), description=N_("Updates that are installed without anybody asking.")
+    )
+    kernel: KernelSettings | None = Field(
+        default=None, title=N_("Kernel"), description=N_("Settings of the kernel and its network.")
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import Host
@@ -25,12 +25,11 @@ HARDENED: Mapping[str, str] = {
     "fs.suid_dumpable": "0",
     "kernel.dmesg_restrict": "1",
     "kernel.kptr_restrict": "2",
-    "kernel.unprivileged_bpf_disabled": "1",
+    "kernel.unprivileged_bpf_disabled": "2",
     "kernel.yama.ptrace_scope": "1",
     "net.core.bpf_jit_harden": "2",
     "net.ipv4.conf.all.accept_redirects": "0",
     "net.ipv4.conf.all.accept_source_route": "0",
-    "net.ipv4.conf.all.log_martians": "1",
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.accept_redirects": "0",
     "net.ipv4.conf.default.accept_source_route": "0",
@@ -45,10 +44,11 @@ HARDENED: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Sysctl:
     """values: each name with what the files set and what the kernel has; MISSING: this kernel doesn't have it.
-    writable: whether it can be set here (a container has its host's kernel)."""
+    writable: whether it can be set here (a container has its host's kernel). own: what our file sets."""
 
     values: Mapping[str, Value[str]]
     writable: Mapping[str, bool]
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read(host: Host, names: Iterable[str] = tuple(HARDENED)) -> Sysctl:
@@ -70,7 +70,9 @@ async def read(host: Host, names: Iterable[str] = tuple(HARDENED)) -> Sysctl:
         configured = files if isinstance(files, Unknown) else files.get(name, MISSING)
         values[name] = Value(configured, effective)
         writable[name] = isinstance(effective, Known) and await _writable(host, path)
-    return Sysctl(values, writable)
+    return Sysctl(
+        values, writable, dict(re.findall(r"^([a-z0-9_.]+) = (.*)$", await host.text(OWN) or "", re.MULTILINE))
+    )
 
 
 async def _writable(host: Host, path: str) -> bool:

@@ -60,6 +60,11 @@ class Rule:
         """The rule without its comment and the tables it stands in."""
         return replace(self, comment="", v4=True, v6=True)
 
+    @property
+    def about(self) -> Rule:
+        """What of the packets it is about: of two rules that differ in their action only, ufw keeps the later one."""
+        return replace(self.what, action="", log="")
+
 
 @dataclass(frozen=True, slots=True)
 class Ufw:

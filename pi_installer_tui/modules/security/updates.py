@@ -32,12 +32,13 @@ MAIL_WHEN = "Unattended-Upgrade::MailReport"
 @dataclass(frozen=True, slots=True)
 class Updates:
     """values: apt's configuration as it is when all files are read, names as above in lower case; a list has several.
-    timers: whether each of TIMERS is enabled and active. automatic: all of it together."""
+    timers: whether each of TIMERS is enabled and active. automatic: all of it together. own: what our file sets."""
 
     installed: bool
     values: Reading[Mapping[str, tuple[str, ...]]]
     timers: Mapping[str, Value[bool]] = field(default_factory=lambda: MappingProxyType({}))
     places: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
+    own: tuple[tuple[str, str], ...] = ()
 
     def says(self, name: str) -> Reading[tuple[str, ...]]:
         """A setting's values; MISSING where it isn't set."""
@@ -64,13 +65,13 @@ class Updates:
         for timer in self.timers.values():
             if isinstance(timer.effective, Unknown):
                 return timer.effective
-        periods = _period(self.says(LISTS)) and _period(self.says(UPGRADE))
+        periods = period(self.says(LISTS)) and period(self.says(UPGRADE))
         at_work = all(t.configured == Known(True) == t.effective for t in self.timers.values())
         named = isinstance(self.origins, Known)
         return Known(periods and named and at_work and len(self.timers) == len(TIMERS))
 
 
-def _period(reading: Reading[tuple[str, ...]]) -> bool:
+def period(reading: Reading[tuple[str, ...]]) -> bool:
     """A period in days, or with a unit (apt.systemd.daily); 0 is never."""
     values = known(reading) or ("0",)
     return re.fullmatch(r"0*[1-9][0-9]*[smhd]?|always", values[-1]) is not None
@@ -97,7 +98,9 @@ async def read(host: Host) -> Updates:
             for number, line in enumerate(text.splitlines(), 1):
                 if line.lstrip().lower().startswith(key.lower()):
                     places[key.lower()] = Source(f"{FOLDER}/{name}", number)
-    return Updates(await host.which("unattended-upgrade") is not None, values, timers, places)
+    own = re.findall(r'^([A-Za-z:-]+) "(.*)";$', await host.text(OWN) or "", re.MULTILINE)
+    installed = await host.which("unattended-upgrade") is not None
+    return Updates(installed, values, timers, places, tuple((name, value) for name, value in own))
 
 
 async def _values(host: Host) -> Reading[Mapping[str, tuple[str, ...]]]:

@@ -6,9 +6,9 @@ Files come first and what makes them take effect comes after, so that an undo pu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.system import checks, cloud
 from pi_installer_tui.modules.system.cloud import CloudInit
 from pi_installer_tui.modules.system.network import base, netplan, networkd
@@ -32,8 +32,7 @@ from pi_installer_tui.modules.system.state import (
     normalised,
 )
 from pi_installer_tui.system.reading import Missing, Unknown, known
-from pi_installer_tui.tasks.checks import Check
-from pi_installer_tui.tasks.plan import Blocked, Mistake, Notice, Others, Plan
+from pi_installer_tui.tasks.plan import Mistake, Others, Plan
 from pi_installer_tui.tasks.steps import Edit, EditFile, InstallPackages, Link, Probe, RunCommand, Step, Unit, WriteFile
 
 NAME = "system"
@@ -45,36 +44,6 @@ KEYMAP_FILES = (
     "/etc/console-setup/cached_setup_terminal.sh",
     "/etc/console-setup/cached_setup_font.sh",
 )
-
-
-@dataclass
-class Part:
-    """What one setting adds to the plan."""
-
-    setting: str
-    steps: list[Step] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    blocked: list[Blocked] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-
-    def block(self, why: str) -> Part:
-        """Nothing is done for this setting, and this is why."""
-        self.steps, self.checks, self.notices = [], [], []
-        self.blocked.append(Blocked(setting=self.setting, why=why))
-        return self
-
-    def notice(self, text: str) -> None:
-        """Something to know before agreeing."""
-        self.notices.append(Notice(setting=self.setting, text=text))
-
-    def ids(self) -> tuple[str, ...]:
-        """All steps so far, for one that needs them."""
-        return tuple(s.id for s in self.steps)
-
-    @property
-    def settled(self) -> bool:
-        """The machine is so already."""
-        return not self.steps and not self.blocked
 
 
 def plan(state: State, settings: SystemSettings, _others: Others) -> Plan:

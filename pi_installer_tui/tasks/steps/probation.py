@@ -153,6 +153,15 @@ class Place(Frozen):
         return self.address.partition("/")[0]
 
 
+class NewLogin(Frozen):
+    """What confirms a change that could keep people from logging in: an SSH login that was made after it, by one of
+    `users` (who started the job, and whoever may do everything by sudo), over one of `ports` (the port that the change
+    opened; none named: over any)."""
+
+    users: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\s:@\x00-\x1f]{1,64}$")], ...], Field(min_length=1)]
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+
+
 Wrapped: TypeAlias = Annotated[
     WriteFile | EditFile | RemoveFile | Link | Directory | RunCommand | Unit | KeepAddress | Restore,
     Field(discriminator="kind"),
@@ -169,6 +178,7 @@ class Probation(StepBase):
     confirm:   wait: a person confirms. auto: confirmed once the gateway (if there is one) and every one of `peers`
                (names or addresses) have answered for `steady` seconds.
     reaches:   where the machine will be reachable, where it wasn't before; leaves: where it is now and won't be
+    login:     it isn't confirmed before somebody has logged in anew; with `auto` that confirms it
     """
 
     kind: Literal["probation"] = "probation"
@@ -179,6 +189,7 @@ class Probation(StepBase):
     steady: Annotated[int, Field(ge=0, le=MOST)] = STEADY
     reaches: tuple[Place, ...] = ()
     leaves: tuple[Place, ...] = ()
+    login: NewLogin | None = None
 
     @model_validator(mode="after")
     def _can_be_taken_back(self) -> Probation:
@@ -219,8 +230,12 @@ class Probation(StepBase):
             text = _(
                 "The next {count} steps go back by themselves unless, within {seconds} s, {who} answer for {steady} s."
             )
+        if self.login is not None:
+            text += " " + _("What counts is an SSH login made after the change, by {users}.")
         who = ", ".join((_("the gateway"), *self.peers))
-        return Preview("note", text.format(count=len(self.steps), seconds=self.seconds, who=who, steady=self.steady))
+        users = ", ".join(self.login.users) if self.login is not None else ""
+        values = {"count": len(self.steps), "seconds": self.seconds, "who": who, "steady": self.steady, "users": users}
+        return Preview("note", text.format(**values))
 
     async def done(self, host: Host) -> bool:
         return False

@@ -1,0 +1,215 @@
+"""sshd: one file of ours that is read first, since the first value wins; then sshd reads its files again, on probation
+until somebody has logged in anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.part import Part
+from pi_installer_tui.modules.security.accounts import Account, lets_in, ways_in
+from pi_installer_tui.modules.security.settings import SshSettings
+from pi_installer_tui.modules.security.sshd import ADDING, FOLDER, SERVICE, Effective, Sshd
+from pi_installer_tui.modules.security.state import State
+from pi_installer_tui.system.reading import Known, Unknown, known
+from pi_installer_tui.tasks.checks import CommandSays, UnitActive
+from pi_installer_tui.tasks.plan import Mistake
+from pi_installer_tui.tasks.steps import RunCommand, Unit, WriteFile
+
+OWN = f"{FOLDER}/00-pi-installer-tui.conf"
+SETTING = "security.ssh"
+_HEAD = "# Made by pi-installer-tui. sshd reads this file first, and of most keywords the first value counts.\n"
+
+#: what no client of the last ten years needs, as patterns of `ssh -Q` names
+OUTDATED: Mapping[str, tuple[str, ...]] = {
+    "Ciphers": ("*-cbc", "*-cbc@*", "arcfour*"),
+    "MACs": ("hmac-sha1*", "hmac-md5*", "umac-64*"),
+    "KexAlgorithms": ("diffie-hellman-group1-*", "diffie-hellman-group14-sha1", "*-sha1", "ecdh-sha2-nistp*"),
+}
+#: settings that decide who gets in
+_GATES = ("PermitRootLogin", "PasswordAuthentication", "KbdInteractiveAuthentication", "PubkeyAuthentication")
+GATES = frozenset({*_GATES, "AllowUsers", "AllowGroups", "MaxAuthTries", *OUTDATED})
+
+
+def wanted(settings: SshSettings, now: Effective) -> dict[str, str]:
+    """What is wanted, in sshd's keywords and words. now: what sshd says at present."""
+    found: dict[str, str] = {}
+    if settings.root_login is not None:
+        found["PermitRootLogin"] = settings.root_login
+    if settings.password_login is not None:
+        found["PasswordAuthentication"] = _word(settings.password_login)
+        if not settings.password_login:  # PAM asks for the password by this one
+            found["KbdInteractiveAuthentication"] = "no"
+    if settings.key_login is not None:
+        found["PubkeyAuthentication"] = _word(settings.key_login)
+    if settings.users is not None:
+        found["AllowUsers"] = " ".join(settings.users)
+    if settings.groups is not None:
+        found["AllowGroups"] = " ".join(settings.groups)
+    if settings.max_auth_tries is not None:
+        found["MaxAuthTries"] = str(settings.max_auth_tries)
+    if settings.idle_timeout is not None:
+        found["ChannelTimeout"] = f"session:*={settings.idle_timeout}"
+        found["UnusedConnectionTimeout"] = str(settings.idle_timeout)
+    if settings.tcp_forwarding is not None:
+        found["AllowTcpForwarding"] = settings.tcp_forwarding
+    if settings.agent_forwarding is not None:
+        found["AllowAgentForwarding"] = _word(settings.agent_forwarding)
+    if settings.x11_forwarding is not None:
+        found["X11Forwarding"] = _word(settings.x11_forwarding)
+    if settings.algorithms is not None:
+        for keyword, patterns in OUTDATED.items():
+            names = [n for value in now.get(keyword.lower(), ()) for n in value.split(",")]
+            found[keyword] = ",".join(n for n in names if not any(fnmatchcase(n, p) for p in patterns))
+    return found
+
+
+def _word(on: bool) -> str:
+    return "yes" if on else "no"
+
+
+def same(keyword: str, found: str, value: str) -> bool:
+    """Whether `sshd -T` says what is wanted; it has a word of its own for one of them, and lists have no order."""
+    if keyword in ("AllowUsers", "AllowGroups"):
+        return set(found.split()) == set(value.split())
+    return found.replace("without-password", "prohibit-password") == value
+
+
+def plan(state: State, settings: SshSettings) -> Part:
+    """The steps to what is wanted, not yet on probation."""
+    part = Part(SETTING)
+    sshd = state.sshd
+    if isinstance(sshd.effective, Unknown):
+        return part.block(sshd.effective.reason)
+    if not isinstance(sshd.effective, Known):
+        return part.block(_("there is no SSH server here"))
+    values = wanted(settings, sshd.effective.value)
+    differs = {k: v for k, v in values.items() if not same(k, known(sshd.says(k)) or "", v)}
+    stale = sshd.loaded == Known(False) and bool(values)
+    if not differs and not stale:
+        return part
+    if differs:
+        if sshd.unreadable:
+            return part.block(sshd.unreadable)
+        if why := _outranked(sshd, differs):
+            return part.block(why)
+        part.steps.append(WriteFile(id="security.ssh.file", setting=SETTING, path=OWN, content=content(sshd, differs)))
+    part.steps.append(
+        RunCommand(
+            id="security.ssh.test",
+            setting=SETTING,
+            needs=part.ids(),
+            argv=("sshd", "-t"),
+            probe="repeatable",
+            covered=True,
+        )
+    )
+    if sshd.running and not sshd.socket:
+        part.steps.append(
+            Unit(id="security.ssh.reload", setting=SETTING, needs=part.ids(), name=SERVICE, active=None, reload=True)
+        )
+        part.checks.append(UnitActive(id="security.ssh.runs", setting=SETTING, name=SERVICE))
+    for keyword, value in differs.items():
+        for number, line in enumerate(_lines(keyword, value)):
+            part.checks.append(
+                CommandSays(
+                    id=f"security.ssh.{keyword.lower()}{f'-{number}' if number else ''}",
+                    setting=SETTING,
+                    argv=("sshd", "-T"),
+                    line=line,
+                )
+            )
+    for keyword, value in differs.items():
+        for user, where in _exceptions(sshd, keyword, value):
+            text = _("a Match block says otherwise of {user}, and that stays: {where}")
+            part.notice(f"{keyword}: " + text.format(user=user, where=where))
+    return part
+
+
+def _lines(keyword: str, value: str) -> Sequence[str]:
+    """The lines by which `sshd -T` says it."""
+    name = keyword.lower()
+    if keyword in ("AllowUsers", "AllowGroups"):
+        return [f"{name} {word}" for word in value.split()]
+    return [f"{name} {value.replace('prohibit-password', 'without-password')}"]
+
+
+def content(sshd: Sshd, values: Mapping[str, str]) -> str:
+    """Our file: what it says already, with these values."""
+    lines = {line.keyword: line.text for line in sshd.lines if line.source.path == OWN and not line.match}
+    lines.update({keyword.lower(): f"{keyword} {value}" for keyword, value in values.items()})
+    return _HEAD + "".join(f"{text}\n" for text in lines.values())
+
+
+def _outranked(sshd: Sshd, values: Mapping[str, str]) -> str:
+    """Why our file wouldn't win, in words; "" where it does."""
+    if not sshd.includes:
+        return _("sshd_config doesn't include {folder} before it sets anything, so a file there doesn't win").format(
+            folder=FOLDER
+        )
+    for keyword in values:
+        for line in sshd.lines:
+            if line.keyword != keyword.lower() or line.match or line.source.path == OWN:
+                continue
+            if keyword.lower() in ADDING:
+                return _("{place} has {keyword} too, and these add up; take that line away first").format(
+                    place=line.source, keyword=keyword
+                )
+            if line.source.path.startswith(f"{FOLDER}/") and line.source.path < OWN:
+                return _("{place} sets {keyword} first, and the first value wins").format(
+                    place=line.source, keyword=keyword
+                )
+    return ""
+
+
+def _exceptions(sshd: Sshd, keyword: str, value: str) -> list[tuple[str, str]]:
+    """For whom a Match block says otherwise, and where."""
+    places = [str(line.source) for line in sshd.lines if line.keyword == keyword.lower() and line.match]
+    general = known(sshd.says(keyword))
+    found = []
+    for user in sshd.users if places else ():
+        says = known(sshd.says(keyword, user))
+        if says is not None and says != general and not same(keyword, says, value):
+            found.append((user, ", ".join(places)))
+    return found
+
+
+def afterwards(state: State, settings: SshSettings, account: Account) -> Effective:
+    """What sshd will say of an account: what a Match block says of it stays."""
+    general = known(state.sshd.effective) or {}
+    own = known(state.sshd.users.get(account.name, state.sshd.effective)) or {}
+    will = dict(own)
+    for keyword, value in wanted(settings, general).items():
+        if own.get(keyword.lower()) == general.get(keyword.lower()):
+            will[keyword.lower()] = (value,)
+    return will
+
+
+def keepers(state: State, settings: SshSettings) -> dict[str, tuple[str, ...]]:
+    """Who will get in and may change everything, and how: key, password."""
+    found = {}
+    for account in state.accounts:
+        ways = ways_in(account, afterwards(state, settings, account))
+        if ways and account.sudo == Known(True):
+            found[account.name] = ways
+    return found
+
+
+def validate(state: State, settings: SshSettings) -> Sequence[Mistake]:
+    """Changes that would lock out who is meant to come back."""
+    part = plan(state, settings)
+    if not part.steps or not GATES & {*wanted(settings, known(state.sshd.effective) or {})}:
+        return ()
+    found: list[Mistake] = []
+    who = keepers(state, settings)
+    starter = next((a for a in state.accounts if a.name == state.starter and a.uid != 0), None)
+    if starter is not None and not lets_in(starter, afterwards(state, settings, starter)):
+        place = f"{SETTING}.{'users' if settings.users is not None else 'groups'}"
+        found.append(Mistake(place, _("{user} has to be among them: that is you").format(user=starter.name)))
+    if settings.password_login is False and not any("key" in ways for ways in who.values()):
+        why = _("nobody who may use sudo could log in by a key that sshd takes; add one to an account first")
+        found.append(Mistake(f"{SETTING}.password_login", why))
+    elif not who:
+        found.append(Mistake(SETTING, _("nobody who may use sudo could log in any more")))
+    return found

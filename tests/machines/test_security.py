@@ -1,0 +1,344 @@
+"""Hardening that locks nobody out, on real machines and over real SSH connections."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import subprocess
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pi_installer_tui.modules.security.settings import RuleSettings
+
+from .machine import Machine, run_on_host
+from .program import LEFT_OUT, Before, newest_job, says, tui, undo, until
+
+STATE = "/var/lib/pi-installer-tui"
+OWN = "/etc/ssh/sshd_config.d/00-pi-installer-tui.conf"
+
+
+@pytest.fixture
+def pi(installed: Machine) -> Machine:
+    """A machine with cloud-init's file, which lets passwords in and comes before sshd_config's own lines."""
+    installed.write("/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication yes\n")
+    installed.run(["systemctl", "reload", "ssh.service"])
+    return installed
+
+
+def setup_of(security: dict[str, Any]) -> str:
+    return json.dumps({"version": 1, "security": security})
+
+
+class Change:
+    """A change that is asked for over an SSH connection, which stays open, or by root in the machine."""
+
+    def __init__(self, machine: Machine, security: dict[str, Any], *options: str, over_ssh: bool = True) -> None:
+        self.machine = machine
+        machine.write("/root/setup.yaml", setup_of(security))
+        argv = ["pi-installer-tui", "apply", "/root/setup.yaml", "--yes", "--confirm", "wait", *options]
+        command = machine.ssh_command(["sudo", *argv]) if over_ssh else machine.enter(argv)
+        quiet = subprocess.DEVNULL
+        self.line = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    @property
+    def job(self) -> str:
+        folders = sorted((self.machine.root / f"{STATE}/jobs".lstrip("/")).glob("2*-*"))
+        return folders[-1].name if folders else ""
+
+    def standing(self) -> str:
+        folder = self.machine.root / f"{STATE}/jobs/{self.job}/probation".lstrip("/")
+        for name in ("reverted", "reverting", "confirmed", "armed"):
+            if self.job and (folder / name).exists():
+                return "asking" if name == "armed" and (folder / "asking").exists() else name
+        return ""
+
+    def wait_for(self, *standings: str, seconds: float = 60) -> None:
+        until(lambda: self.standing() in standings, seconds)
+
+    def status(self) -> str:
+        jobs = json.loads(tui(self.machine, "jobs", "--json").stdout)["jobs"]
+        return str(next(job["status"] for job in jobs if job["id"] == self.job))
+
+
+def changes(machine: Machine, security: dict[str, Any]) -> bool:
+    said = json.loads(tui(machine, "plan", "-", "--json", setup=setup_of(security)).stdout)
+    return bool(said["changed"])
+
+
+def sshd(machine: Machine, keyword: str, user: str = "") -> str:
+    more = ["-C", f"user={user},host=x,addr=10.0.0.1"] if user else []
+    lines = says(machine, "sshd", "-T", *more).splitlines()
+    return " ".join(line.partition(" ")[2] for line in lines if line.startswith(f"{keyword.lower()} "))
+
+
+SSH = {
+    "root_login": "no",
+    "password_login": False,
+    "users": ["pi"],
+    "max_auth_tries": 4,
+    "x11_forwarding": False,
+    "tcp_forwarding": "local",
+    "idle_timeout": 3600,
+    "algorithms": "modern",
+}
+
+
+def test_only_a_new_login_confirms_a_change_of_sshd_and_an_undo_gives_every_byte_back(pi: Machine) -> None:
+    before = Before(pi)
+    was = says(pi, "sshd", "-T")
+    change = Change(pi, {"ssh": SSH}, "--within", "120")
+    change.wait_for("asking")
+    job = change.job
+    refused = pi.run(["pi-installer-tui", "confirm", job], check=False)
+    assert refused.status == 1 and "logged in anew" in refused.stderr, refused
+    anyway = pi.run(["pi-installer-tui", "confirm", job, "--anyway"], check=False)
+    assert anyway.status == 1, "nobody sits at this machine"
+    assert change.standing() == "asking", "the connection that started it is no proof"
+
+    assert pi.ssh(["sudo", "pi-installer-tui", "confirm", job]).ok
+    until(lambda: change.status() == "done")
+    assert change.line.wait(30) == 0, "the first connection lives on to the end"
+    assert sshd(pi, "PasswordAuthentication", "pi") == "no", "50-cloud-init.conf comes too late"
+    assert sshd(pi, "AllowUsers") == "pi"
+    assert sshd(pi, "PermitRootLogin") == "no"
+    assert "sha1" not in sshd(pi, "MACs") and sshd(pi, "MACs")
+    assert pi.ssh(["true"]).ok
+    without_key = [part for part in pi.ssh_command(["true"]) if part not in ("-i", str(pi.image.private_key))]
+    asked = subprocess.run([*without_key[:1], "-v", *without_key[1:]], capture_output=True, text=True, check=False)
+    assert asked.returncode == 255 and "(publickey)" in asked.stderr, asked.stderr
+    assert not changes(pi, {"ssh": SSH})
+    exported = tui(pi, "export", "security").stdout
+    pi.write("/root/exported.yaml", exported)
+    assert json.loads(tui(pi, "plan", "/root/exported.yaml", "--json").stdout)["changed"] is False
+
+    undo(pi, job)
+    before.assert_as_before()
+    assert says(pi, "sshd", "-T") == was
+    assert pi.ssh(["true"]).ok
+
+
+def test_a_key_owner_who_is_shut_out_is_let_in_again_by_itself(pi: Machine) -> None:
+    pi.run(["useradd", "-m", "-s", "/bin/bash", "-G", "sudo", "maria"])
+    pi.run(["chpasswd"], stdin="maria:a long secret\n")
+    before = Before(pi)
+    change = Change(pi, {"ssh": {"users": ["maria"]}}, "--within", "12", over_ssh=False)
+    change.wait_for("asking")
+    assert not pi.ssh(["true"], check=False).ok, "pi isn't among the allowed users"
+    assert pi.run(["pi-installer-tui", "confirm", change.job], check=False).status == 1
+    change.wait_for("reverted", seconds=30)
+    change.line.wait(30)
+    assert pi.ssh(["true"]).ok
+    before.assert_as_before()
+    assert sshd(pi, "AllowUsers") == ""
+
+
+def test_what_would_lock_out_is_refused_before_anything_is_done(pi: Machine) -> None:
+
+    def wrong(ssh: dict[str, Any]) -> str:
+        done = pi.run(["pi-installer-tui", "plan", "-", "--json"], stdin=setup_of({"ssh": ssh}), check=False)
+        assert done.status == 3, done
+        return done.stdout
+
+    assert "nobody who may use sudo" in wrong({"users": ["nobody"]})
+    pi.run(["sh", "-c", "useradd -m -s /bin/bash otto"])
+    assert "nobody who may use sudo" in wrong({"users": ["otto"]})
+    plan = ["sudo", "pi-installer-tui", "plan", "-", "--json"]
+    by_pi = pi.ssh(plan, stdin=setup_of({"ssh": {"users": ["otto"]}}), check=False)
+    assert by_pi.status == 3 and "that is you" in by_pi.stdout, by_pi
+    pi.run(["chmod", "g+w", "/home/pi/.ssh/authorized_keys"])
+    assert "by a key" in wrong({"password_login": False}), "sshd takes no key from a file that others may write"
+    pi.run(["chmod", "g-w", "/home/pi/.ssh/authorized_keys"])
+    pi.run(["sh", "-c", "userdel -r otto 2>/dev/null; sed -i '1s/^/command=\"date\" /' /home/pi/.ssh/authorized_keys"])
+    assert "by a key" in wrong({"password_login": False}), "a key for one command is no way in"
+    assert not [path for path in pi.listing("/etc/ssh") if "pi-installer" in path]
+
+
+# firewall -------------------------------------------------------------------------------------------------------------
+
+
+def kernel_rules(machine: Machine) -> list[str]:
+    """The packet rules that do something: without counters, and without the empty chains of ufw, which stay in the
+    kernel until the next boot, and the ways into them."""
+    said = machine.run(["sh", "-c", "iptables -S; ip6tables -S"], check=False).stdout.splitlines()
+    return sorted(line for line in said if "ufw-" not in line)
+
+
+FIREWALL: dict[str, Any] = {
+    "enabled": True,
+    "incoming": "deny",
+    "outgoing": "allow",
+    "rules": {
+        "web": {"action": "allow", "protocol": "tcp", "port": "80,443"},
+        "dns": {"action": "allow", "port": "53", "source": "10.0.0.0/8", "comment": "names; for us"},
+        "six": {"action": "deny", "source": "fd00::/8", "place": "first"},
+        "mail": {"action": "reject", "direction": "out", "protocol": "tcp", "port": "25"},
+    },
+}
+
+
+def listen(machine: Machine, port: int) -> subprocess.Popen[bytes]:
+    code = f"import socket; s = socket.create_server(('', {port})); [s.accept() for _ in range(9)]"
+    started = machine.start_process(["/opt/pi-installer-tui/current/bin/python", "-c", code])
+    until(lambda: f":{port} " in says(machine, "ss", "-Hltn"))
+    return started
+
+
+def reaches(machine: Machine, port: int) -> bool:
+    try:
+        socket.create_connection((machine.addr, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_the_firewall_keeps_ssh_open_and_goes_as_it_came(pi: Machine) -> None:
+    before, rules = Before(pi), kernel_rules(pi)
+    open_port, closed_port = listen(pi, 443), listen(pi, 8080)
+    try:
+        assert reaches(pi, 443) and reaches(pi, 8080)
+        change = Change(pi, {"firewall": FIREWALL}, "--within", "300")
+        change.wait_for("asking", seconds=240)
+        assert pi.run(["pi-installer-tui", "confirm", change.job], check=False).status == 1
+        assert pi.ssh(["sudo", "pi-installer-tui", "confirm", change.job]).ok, "a new connection gets through"
+        until(lambda: change.status() == "done")
+        assert change.line.wait(30) == 0, "the first connection lives on to the end"
+        assert reaches(pi, 443) and not reaches(pi, 8080)
+        assert "-P INPUT DROP" in says(pi, "iptables", "-S")
+        assert "22/tcp" in says(pi, "ufw", "status")
+        assert not changes(pi, {"firewall": FIREWALL})
+        pi.write("/root/exported.yaml", tui(pi, "export", "security").stdout)
+        assert json.loads(tui(pi, "plan", "/root/exported.yaml", "--json").stdout)["changed"] is False
+
+        undo(pi, change.job)
+        assert reaches(pi, 8080)
+    finally:
+        for process in (open_port, closed_port):
+            process.kill()
+    before.assert_as_before()
+    assert kernel_rules(pi) == rules
+
+
+def test_a_rule_that_shuts_somebody_out_goes_back_by_itself(pi: Machine) -> None:
+    tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": FIREWALL}))
+    before, rules = Before(pi), says(pi, "iptables-save", "-t", "filter").count("ufw-user-input")
+    other = str(pi.network.subnet[250])
+    run_on_host("ip", "addr", "add", f"{other}/{pi.network.subnet.prefixlen}", "dev", pi.network.name)
+
+    def from_there() -> bool:
+        command = pi.ssh_command(["true"])
+        return subprocess.run([command[0], "-b", other, *command[1:]], check=False, capture_output=True).returncode == 0
+
+    assert from_there()
+    wrong = {"firewall": {"rules": {"wrong": {"action": "deny", "source": other, "place": "first"}}}}
+    change = Change(pi, wrong, "--within", "15")
+    change.wait_for("asking")
+    change.line.kill()
+    assert not from_there()
+    change.wait_for("reverted", seconds=40)
+    until(from_there)
+    before.assert_as_before()
+    assert says(pi, "iptables-save", "-t", "filter").count("ufw-user-input") == rules
+    assert says(pi, "ufw", "status").startswith("Status: active")
+
+
+def test_a_rule_against_ones_own_connection_is_refused(pi: Machine) -> None:
+    for rule in ({"action": "deny", "port": "22"}, {"action": "reject", "source": pi.network.gateway}):
+        setup = setup_of({"firewall": {"enabled": True, "rules": {"wrong": {**rule, "place": "first"}}}})
+        asked = pi.ssh(["sudo", "pi-installer-tui", "plan", "-", "--json"], stdin=setup, check=False)
+        assert asked.status == 3 and "would shut out SSH" in asked.stdout, asked
+
+
+def test_off_is_off_in_every_language_and_no_permission_is_unknown(pi: Machine) -> None:
+    tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": {"enabled": True}}))
+
+    def firewall(user: str = "root") -> Any:
+        env = {"LANGUAGE": "de", "LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.UTF-8"}
+        said = pi.run(["pi-installer-tui", "status", "security", "--json"], user=user, env=env)
+        return json.loads(said.stdout)["modules"]["security"]["firewall"]["enabled"]["effective"]
+
+    assert firewall() is True
+    pi.run(["ufw", "--force", "disable"])
+    assert firewall() is False
+    assert "unknown" in firewall("pi")
+
+
+def test_every_rule_is_kept_as_it_was_meant(pi: Machine) -> None:
+    """A seeded fuzz of the fields: what the settings take is what ufw keeps, and nothing else."""
+    dice = random.Random(20261124)
+    rules: dict[str, dict[str, Any]] = {}
+    seen: list[dict[str, Any]] = []
+    while len(rules) < 60:
+        rule: dict[str, Any] = {"action": dice.choice(["allow", "deny", "reject", "limit"])}
+        if dice.random() < 0.4:
+            rule["direction"] = dice.choice(["in", "out"])
+        if dice.random() < 0.7:
+            rule["protocol"] = dice.choice(["tcp", "udp", "tcp", "udp", "esp", "gre", "ah"])
+        if dice.random() < 0.7 and rule.get("protocol") in (None, "tcp", "udp"):
+            low = dice.randint(1000, 60000)
+            several = [str(low), f"{low}:{low + 9}", f"{low},{low - 5},{low + 20}:{low + 30}"]
+            rule["port"] = several[0] if "protocol" not in rule else dice.choice(several)
+        elif "protocol" not in rule and dice.random() < 0.3:
+            rule["application"] = "OpenSSH"
+        if dice.random() < 0.5:
+            rule["source"] = dice.choice([f"10.{dice.randint(0, 255)}.0.0/16", f"192.0.2.{dice.randint(1, 254)}"])
+        elif dice.random() < 0.2:
+            rule["source"] = f"2001:db8:{dice.randint(1, 9999):x}::/48"
+        if dice.random() < 0.2:
+            rule["destination"] = "2001:db8::1" if ":" in rule.get("source", "") else "198.51.100.0/25"
+        if dice.random() < 0.3:
+            rule["interface"] = dice.choice(["eth0", "wg0", "wlan0.7"])
+        if dice.random() < 0.3:
+            rule["comment"] = dice.choice(["a b", "x; id", "web (80)", "a/b+c"])
+        try:
+            RuleSettings.model_validate(rule)
+        except ValidationError:
+            continue
+        about = {**rule, "comment": "", "action": "", "direction": rule.get("direction", "in")}
+        if about not in seen:
+            seen.append(about)
+            rules[f"r{len(rules)}"] = rule
+    before = Before(pi)
+    tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": {"rules": rules}}))
+    job = newest_job(pi)
+    said = json.loads(tui(pi, "plan", "-", "--json", setup=setup_of({"firewall": {"rules": rules}})).stdout)
+    assert said["changed"] is False, said
+    undo(pi, job)
+    before.assert_as_before()
+
+
+# all of it ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_profile_internet_from_a_fresh_machine_and_back(pi: Machine) -> None:
+    before, rules = Before(pi), kernel_rules(pi)
+    change = Change(pi, {"profile": "internet"}, "--within", "600")
+    change.wait_for("asking", seconds=400)
+    assert pi.run(["pi-installer-tui", "confirm", change.job], check=False).status == 1
+    assert pi.ssh(["sudo", "pi-installer-tui", "confirm", change.job]).ok
+    until(lambda: change.status() not in ("running", "waiting"), 90)
+    shown = tui(pi, "jobs", "show", change.job).stdout
+    assert change.status() == "done", shown
+    assert pi.ssh(["sudo", "id", "-u"]).stdout.strip() == "0"
+    assert sshd(pi, "PasswordAuthentication", "pi") == "no"
+    assert "-P INPUT DROP" in says(pi, "iptables", "-S")
+    jail = says(pi, "fail2ban-client", "get", "sshd", "ignoreip")
+    assert str(pi.network.subnet) in jail, "its own network is never banned"
+    assert "Journal matches" in says(pi, "fail2ban-client", "status", "sshd"), "fed from the journal"
+    dump = says(pi, "apt-config", "dump").splitlines()
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in dump
+    assert 'Unattended-Upgrade::Automatic-Reboot-Time "04:00";' in dump
+    assert "kernel.kptr_restrict = 2" in pi.read("/etc/sysctl.d/99-zz-pi-installer-tui.conf").decode()
+    assert not changes(pi, {"profile": "internet"})
+    pi.write("/root/exported.yaml", tui(pi, "export", "security").stdout)
+    assert json.loads(tui(pi, "plan", "/root/exported.yaml", "--json").stdout)["changed"] is False
+
+    undo(pi, change.job)
+    left = pi.listing("/etc")
+    changed = {path for path in {*left, *before.etc} if left.get(path) != before.etc.get(path)}
+    assert not [path for path in changed if not LEFT_OUT.fullmatch(path) and "fail2ban" not in path], changed
+    assert not [path for path in changed if "pi-installer" in path], "fail2ban's own files stay, for it made data"
+    assert kernel_rules(pi) == rules
+    assert pi.ssh(["true"]).ok

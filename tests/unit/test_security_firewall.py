@@ -1,0 +1,207 @@
+"""The plan for the firewall as a table, what the settings take, and profiles. Pure: no machine is needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pi_installer_tui.modules.security import MODULE, ufw
+from pi_installer_tui.modules.security.plans.ufw import arguments, line_of, rule_of
+from pi_installer_tui.modules.security.profiles import PROFILES, resolved
+from pi_installer_tui.modules.security.settings import RuleSettings, SecuritySettings
+from pi_installer_tui.modules.security.state import State
+from pi_installer_tui.modules.security.ufw import Rule, Ufw
+from pi_installer_tui.system.reading import Known, Unknown, Value
+from pi_installer_tui.system.seat import Seat
+from pi_installer_tui.tasks.plan import Others, Plan
+from pi_installer_tui.tasks.steps import InstallPackages, Probation, RunCommand
+
+from .test_security_ssh import state as without_firewall
+
+SSH = Rule("allow", protocol="tcp", port="22", comment="SSH")
+
+
+def state(*rules: Rule, on: bool = False, incoming: str = "deny", client: str = "", **more: Any) -> State:
+    policies = {name: Value(Known(p), Known(p)) for name, p in (("incoming", incoming), ("outgoing", "allow"))}
+    enabled = Value(Known(on), Known(on))
+    kernel = Known(True) if on else Known(False)
+    found = Ufw(
+        True,
+        enabled,
+        policies,
+        Known(tuple(rules)),
+        kernel if on else Known(True),
+        applications={"OpenSSH": ("22/tcp",)},
+    )
+    seat = Seat("ssh", client, 4711, "10.0.0.2", 22) if client else Seat("unknown")
+    return replace(without_firewall(), ufw=replace(found, **more), seat=seat)
+
+
+def plan(state: State, **firewall: Any) -> Plan:
+    return MODULE.plan(state, SecuritySettings.model_validate({"firewall": firewall}), Others())
+
+
+def commands(made: Plan) -> list[str]:
+    return [" ".join(step.argv) for step in made.flat if isinstance(step, RunCommand)]
+
+
+def mistakes(state: State, **firewall: Any) -> list[str]:
+    return [m.place for m in MODULE.validate(state, SecuritySettings.model_validate({"firewall": firewall}))]
+
+
+KEEP = "ufw allow in proto tcp from any to any port 22 comment SSH"
+ON, OFF, RELOAD = "ufw --force enable", "ufw --force disable", "ufw reload"
+
+
+@pytest.mark.parametrize(
+    ("found", "firewall", "argvs"),
+    [
+        (state(), {"enabled": True}, [KEEP, ON, RELOAD]),
+        (state(SSH), {"enabled": True}, [ON, RELOAD]),
+        (state(Rule("limit", application="OpenSSH")), {"enabled": True}, [ON, RELOAD]),
+        (state(Rule("allow", port="22", source="192.168.1.0/24")), {"enabled": True}, [KEEP, ON, RELOAD]),
+        (
+            state(Rule("allow", port="22", source="192.168.1.0/24"), client="192.168.1.7"),
+            {"enabled": True},
+            [ON, RELOAD],
+        ),
+        (state(incoming="allow"), {"enabled": True}, [ON, RELOAD]),
+        (state(incoming="allow", on=True), {"incoming": "deny"}, ["ufw default deny incoming", KEEP, RELOAD]),
+        (state(SSH, on=True), {"enabled": True}, []),
+        (state(SSH, on=True), {"enabled": False}, [OFF, RELOAD]),
+        (state(SSH, on=True, in_kernel=Known(False)), {"enabled": True}, [RELOAD]),
+        (
+            state(SSH, on=True),
+            {"rules": {"web": {"action": "allow", "protocol": "tcp", "port": "443,80", "place": "first"}}},
+            ["ufw prepend allow in proto tcp from any to any port 80,443 comment web", RELOAD],
+        ),
+        (
+            state(SSH, Rule("allow", protocol="tcp", port="80", comment="web"), on=True),
+            {"rules": {"web": {"action": "allow", "protocol": "tcp", "port": 8080}}},
+            [
+                "ufw --force delete allow in proto tcp from any to any port 80",
+                "ufw allow in proto tcp from any to any port 8080 comment web",
+                RELOAD,
+            ],
+        ),
+        (
+            state(SSH, Rule("allow", protocol="tcp", port="80", comment="mine"), on=True),
+            {"rules": {"web": {"action": "deny", "protocol": "tcp", "port": "80"}}},
+            ["ufw deny in proto tcp from any to any port 80 comment web", RELOAD],
+        ),
+        (
+            state(SSH, Rule("allow", protocol="tcp", port="80"), on=True),
+            {"rules": {"web": {"action": "allow", "protocol": "tcp", "port": "80"}}},
+            [],
+        ),
+        (
+            state(SSH, Rule("allow", protocol="tcp", port="80"), on=True),
+            {"rules": {"web": {"action": "allow", "protocol": "tcp", "port": "80", "state": "absent"}}},
+            ["ufw --force delete allow in proto tcp from any to any port 80", RELOAD],
+        ),
+        (
+            state(SSH, on=True),
+            {"rules": {"web": {"action": "allow", "protocol": "tcp", "port": "80", "state": "absent"}}},
+            [],
+        ),
+    ],
+)
+def test_only_what_differs_is_changed_and_ssh_stays_open(
+    found: State, firewall: dict[str, Any], argvs: list[str]
+) -> None:
+    made = plan(found, **firewall)
+    assert commands(made) == argvs
+    assert all(isinstance(step, Probation) and step.login is not None for step in made.steps)
+
+
+def test_a_firewall_that_is_not_there_is_installed_first_and_only_the_rest_is_on_probation() -> None:
+    made = plan(without_firewall(), enabled=True, incoming="deny")
+    package, trial = made.steps
+    assert isinstance(package, InstallPackages) and isinstance(trial, Probation)
+    assert commands(made) == [KEEP, ON, RELOAD]
+    assert plan(without_firewall(), enabled=False).empty
+
+
+def test_what_is_unknown_is_blocked() -> None:
+    unknown = Unknown("the kernel tells its packet rules to root only")
+    made = plan(state(enabled=Value(Known(False), unknown)), enabled=True)
+    assert made.empty and made.blocked[0].why == unknown.reason
+
+
+@pytest.mark.parametrize(
+    ("found", "rule", "wrong"),
+    [
+        (state(SSH, on=True), {"action": "deny", "port": "22", "place": "first"}, True),
+        (state(SSH, on=True), {"action": "deny", "port": "22"}, False),
+        (state(SSH, on=True), {"action": "reject", "place": "first"}, True),
+        (state(SSH, on=True), {"action": "deny", "application": "OpenSSH", "place": "first"}, True),
+        (state(SSH, on=True), {"action": "deny", "protocol": "tcp", "port": "1:100", "place": "first"}, True),
+        (state(SSH, on=True), {"action": "deny", "protocol": "udp", "port": "22", "place": "first"}, False),
+        (state(SSH, on=True), {"action": "deny", "source": "10.9.0.0/16", "place": "first"}, False),
+        (state(SSH, on=True, client="10.9.1.1"), {"action": "deny", "source": "10.9.0.0/16", "place": "first"}, True),
+        (state(SSH, on=True, client="10.8.1.1"), {"action": "deny", "source": "10.9.0.0/16", "place": "first"}, False),
+        (state(SSH, on=True, client="10.9.1.1"), {"action": "deny", "interface": "eth0", "place": "first"}, True),
+        (state(SSH), {"action": "deny", "port": "22", "place": "first"}, False),
+        (state(SSH, on=True), {"action": "allow", "application": "Nothing"}, True),
+    ],
+)
+def test_nobody_shuts_himself_out(found: State, rule: dict[str, Any], wrong: bool) -> None:
+    assert bool(mistakes(found, rules={"mine": rule})) is wrong
+
+
+def test_a_machine_as_wanted_needs_nothing() -> None:
+    routed = Rule("allow", "route", destination="10.8.0.0/24", interface="eth0", out_interface="wg0")
+    logged = Rule("allow", protocol="tcp", port="99", log="log")
+    for found in (state(), state(SSH, routed, logged, on=True), state(SSH, on=True, in_kernel=Known(False))):
+        assert MODULE.plan(found, MODULE.present(found), Others()).empty
+
+
+texts = st.text(max_size=12) | st.sampled_from(["22", "80,443", "1:9", "10.0.0.0/8", "fd00::/8", "eth0", "OpenSSH"])
+fields = st.fixed_dictionaries(
+    {"action": st.sampled_from(["allow", "deny", "reject", "limit"]) | texts},
+    optional={
+        "direction": st.sampled_from(["in", "out"]) | texts,
+        "protocol": st.sampled_from(["tcp", "udp", "esp"]) | texts,
+        **dict.fromkeys(("port", "application", "source", "destination", "interface", "comment"), texts),
+    },
+)
+
+
+@given(fields)
+@settings(max_examples=2000, deadline=None)
+def test_every_rule_is_an_error_or_plain_arguments_that_ufw_reads_back(rule: dict[str, str]) -> None:
+    try:
+        wanted = rule_of("mine", RuleSettings.model_validate(rule))
+    except ValidationError:
+        return
+    for word in (*arguments(wanted), wanted.comment):
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,:;()/_+-]*|_[A-Za-z0-9_.-]*", word), word
+    if not wanted.application:
+        kept = ufw.parse(line_of(wanted, six=not wanted.v4))
+        assert kept is not None and (kept.what, kept.comment) == (wanted.what, wanted.comment)
+
+
+def test_two_rules_about_the_same_packets_are_a_mistake() -> None:
+    rules = {"one": {"action": "allow", "port": "80"}, "two": {"action": "deny", "port": "80", "direction": "in"}}
+    with pytest.raises(ValidationError, match="one and two"):
+        SecuritySettings.model_validate({"firewall": {"rules": rules}})
+
+
+# profiles -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_is_settings_and_single_ones_outrank_it(name: str) -> None:
+    assert resolved(SecuritySettings.model_validate(PROFILES[name])) == SecuritySettings.model_validate(PROFILES[name])
+    whole = resolved(SecuritySettings.model_validate({"profile": name}))
+    assert whole == SecuritySettings.model_validate(PROFILES[name])
+    own = resolved(SecuritySettings.model_validate({"profile": name, "ssh": {"root_login": "yes"}}))
+    assert own.ssh is not None and whole.ssh is not None
+    assert own.ssh.root_login == "yes" and own.ssh.algorithms == whole.ssh.algorithms
+    assert own.firewall == whole.firewall
