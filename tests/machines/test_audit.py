@@ -195,21 +195,22 @@ def verdicts(document: dict[str, Any]) -> dict[str, str]:
     return {finding["id"]: finding["verdict"] for finding in document["findings"]}
 
 
-def test_each_fault_turns_its_own_check_and_no_other(good: Machine) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.plant[:40])
+def test_a_fault_turns_its_own_check_and_no_other(good: Machine, fault: Fault) -> None:
     before = audit(good)
     assert {f["id"]: (f["items"], f["evidence"]) for f in before["findings"] if f["verdict"] == "bad"} == {}
     assert before["unknown"] == [] and before["score"] == 100
-    for fault in FAULTS:
-        sh(good, fault.plant)
-        found = audit(good)
-        assert turned(before, found) == {fault.check: ("good", "bad")}, fault
-        finding = next(f for f in found["findings"] if f["id"] == fault.check)
-        assert finding["items"] and finding["evidence"]
-        assert found["score"] < 100 and found["score"] + finding["gain"] == 100
-        sh(good, fault.mend)
-        mended = audit(good)
-        assert turned(before, mended) == {}, fault
-        assert mended["score"] == 100
+    sh(good, fault.plant)
+    found = audit(good)
+    assert turned(before, found) == {fault.check: ("good", "bad")}
+    finding = next(f for f in found["findings"] if f["id"] == fault.check)
+    assert finding["items"] and finding["evidence"]
+    assert found["score"] < 100 and found["score"] + finding["gain"] == 100
+    sh(good, fault.mend)
+    mended = audit(good)
+    assert turned(before, mended) == {}
+    assert mended["score"] == 100
 
 
 def turned(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -217,12 +218,14 @@ def turned(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[str
     return {check: (old[check], new[check]) for check in old if old[check] != new[check]}
 
 
+@pytest.mark.long
 def test_nothing_is_bad_of_what_a_container_can_not_show(good: Machine) -> None:
     found = {f["id"]: f for f in audit(good)["findings"]}
     for check in ("kernel.memory", "kernel.links", "services.auditd"):
         assert found[check]["verdict"] == "not-here"
 
 
+@pytest.mark.long
 def test_no_receipt_holds_a_hash_or_a_key(good: Machine) -> None:
     text = json.dumps(audit(good))
     for line in good.read("/etc/shadow").decode().splitlines():
@@ -231,6 +234,7 @@ def test_no_receipt_holds_a_hash_or_a_key(good: Machine) -> None:
     assert "PRIVATE KEY" not in text
 
 
+@pytest.mark.long
 def test_without_root_what_cannot_be_read_is_unknown(good: Machine) -> None:
     done = good.run(["runuser", "-u", "pi", "--", "pi-installer-tui", "audit", "--json"])
     found = verdicts(json.loads(done.stdout))
@@ -269,6 +273,7 @@ FIREWALLS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("firewall", FIREWALLS)
 def test_a_port_is_as_reachable_as_the_exposure_says(good: Machine, firewall: str) -> None:
     if firewall == "nft":
@@ -301,6 +306,7 @@ def connects(machine: Machine, port: int) -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("userland_proxy", [True, False])
 def test_what_docker_publishes_past_ufw_is_told(good: Machine, userland_proxy: bool) -> None:
     sh(good, "apt-get install -y -qq --no-install-recommends docker.io")
@@ -326,6 +332,7 @@ def test_what_docker_publishes_past_ufw_is_told(good: Machine, userland_proxy: b
 # a second opinion ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_lynis_is_run_and_its_index_shown(installed: Machine) -> None:
     assert audit(installed, "--quick")["lynis"] is None
     sh(installed, "apt-get update -qq; apt-get install -y -qq --no-install-recommends lynis")

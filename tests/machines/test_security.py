@@ -121,6 +121,7 @@ def test_only_a_new_login_confirms_a_change_of_sshd_and_an_undo_gives_every_byte
     assert pi.ssh(["true"]).ok
 
 
+@pytest.mark.long
 def test_a_key_owner_who_is_shut_out_is_let_in_again_by_itself(pi: Machine) -> None:
     pi.run(["useradd", "-m", "-s", "/bin/bash", "-G", "sudo", "maria"])
     pi.run(["chpasswd"], stdin="maria:a long secret\n")
@@ -136,6 +137,7 @@ def test_a_key_owner_who_is_shut_out_is_let_in_again_by_itself(pi: Machine) -> N
     assert sshd(pi, "AllowUsers") == ""
 
 
+@pytest.mark.long
 def test_what_would_lock_out_is_refused_before_anything_is_done(pi: Machine) -> None:
 
     def wrong(ssh: dict[str, Any]) -> str:
@@ -195,6 +197,7 @@ def reaches(machine: Machine, port: int) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_the_firewall_keeps_ssh_open_and_goes_as_it_came(pi: Machine) -> None:
     before, rules = Before(pi), kernel_rules(pi)
     open_port, closed_port = listen(pi, 443), listen(pi, 8080)
@@ -222,6 +225,7 @@ def test_the_firewall_keeps_ssh_open_and_goes_as_it_came(pi: Machine) -> None:
     assert kernel_rules(pi) == rules
 
 
+@pytest.mark.long
 def test_a_rule_that_shuts_somebody_out_goes_back_by_itself(pi: Machine) -> None:
     tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": FIREWALL}))
     before, rules = Before(pi), says(pi, "iptables-save", "-t", "filter").count("ufw-user-input")
@@ -245,6 +249,7 @@ def test_a_rule_that_shuts_somebody_out_goes_back_by_itself(pi: Machine) -> None
     assert says(pi, "ufw", "status").startswith("Status: active")
 
 
+@pytest.mark.long
 def test_a_rule_against_ones_own_connection_is_refused(pi: Machine) -> None:
     for rule in ({"action": "deny", "port": "22"}, {"action": "reject", "source": pi.network.gateway}):
         setup = setup_of({"firewall": {"enabled": True, "rules": {"wrong": {**rule, "place": "first"}}}})
@@ -252,6 +257,7 @@ def test_a_rule_against_ones_own_connection_is_refused(pi: Machine) -> None:
         assert asked.status == 3 and "would shut out SSH" in asked.stdout, asked
 
 
+@pytest.mark.long
 def test_off_is_off_in_every_language_and_no_permission_is_unknown(pi: Machine) -> None:
     tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": {"enabled": True}}))
 
@@ -266,6 +272,7 @@ def test_off_is_off_in_every_language_and_no_permission_is_unknown(pi: Machine) 
     assert "unknown" in firewall("pi")
 
 
+@pytest.mark.long
 def test_every_rule_is_kept_as_it_was_meant(pi: Machine) -> None:
     """A seeded fuzz of the fields: what the settings take is what ufw keeps, and nothing else."""
     dice = random.Random(20261124)
@@ -313,6 +320,7 @@ def test_every_rule_is_kept_as_it_was_meant(pi: Machine) -> None:
 # all of it ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_profile_internet_from_a_fresh_machine_and_back(pi: Machine) -> None:
     before, rules = Before(pi), kernel_rules(pi)
     change = Change(pi, {"profile": "internet"}, "--within", "600")
