@@ -298,7 +298,8 @@ def group_lives(group: int) -> bool:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                state, _parent, its_group = Path(entry.path, "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
+                said = Path(entry.path, "stat").read_text("utf-8", "replace")
+                state, _parent, its_group = said.rpartition(")")[2].split()[:3]
                 if int(its_group) == group and state not in ("Z", "X"):
                     return True
     return False

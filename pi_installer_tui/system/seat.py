@@ -111,7 +111,7 @@ def _ancestors(pid: int) -> Iterator[int]:
             return
         yield pid
         try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
+            pid = int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             return
 

@@ -25,7 +25,8 @@ def logged_in() -> list[str]:
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError):
-            name, _paren, rest = Path(entry.path, "stat").read_text("latin-1").partition("(")[2].rpartition(")")
+            said = Path(entry.path, "stat").read_text("utf-8", "replace")
+            name, _paren, rest = said.partition("(")[2].rpartition(")")
             session, terminal = (int(number) for number in rest.split()[3:5])
             if not terminal:
                 continue
