@@ -26,6 +26,7 @@ def pi(installed: Machine) -> Machine:
     """A machine with cloud-init's file, which lets passwords in and comes before sshd_config's own lines."""
     installed.write("/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication yes\n")
     installed.run(["systemctl", "reload", "ssh.service"])
+    until(lambda: installed.ssh(["true"], check=False).ok)  # sshd runs itself anew, and doesn't listen meanwhile
     return installed
 
 
