@@ -6,8 +6,9 @@ Nothing here is ever guessed: a tool that is absent, a permission that is lackin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -73,3 +74,36 @@ class Value(Generic[T]):
 def known(reading: Reading[T] | None) -> T | None:
     """The value of a reading, None where it is missing or unknown."""
     return reading.value if isinstance(reading, Known) else None
+
+
+def mapped(value: Value[Any], shown: Callable[[Any], str]) -> Value[str]:
+    """The same value in words."""
+
+    def one(reading: Reading[Any]) -> Reading[str]:
+        return Known(shown(reading.value), reading.source) if isinstance(reading, Known) else reading
+
+    pending = None if value.pending is None else one(value.pending)
+    return Value(one(value.configured), one(value.effective), pending, value.owner)
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def reading_json(reading: Reading[Any] | None, plain: Callable[[Any], Any] = _listed) -> Any:
+    """A reading for `status --json`: missing: null, unknown: {"unknown": reason}."""
+    if isinstance(reading, Known):
+        return plain(reading.value)
+    return {"unknown": reading.reason} if isinstance(reading, Unknown) else None
+
+
+def value_json(value: Value[Any], plain: Callable[[Any], Any] = _listed) -> dict[str, Any]:
+    """A value for `status --json`: {configured, effective, pending, owner, source}."""
+    source = None if isinstance(value.configured, Unknown) else value.configured.source
+    return {
+        "configured": reading_json(value.configured, plain),
+        "effective": reading_json(value.effective, plain),
+        "pending": reading_json(value.pending, plain),
+        "owner": value.owner or None,
+        "source": str(source) if source else None,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pi_installer_tui.i18n import _
@@ -14,7 +14,17 @@ from pi_installer_tui.modules.security.settings import SecuritySettings
 from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.updates import MAIL, MAIL_WHEN, REBOOT, REBOOT_TIME
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
+from pi_installer_tui.system.reading import (
+    MISSING,
+    Known,
+    Reading,
+    Unknown,
+    Value,
+    known,
+    mapped,
+    reading_json,
+    value_json,
+)
 
 
 def present(state: State) -> SecuritySettings:
@@ -154,16 +164,16 @@ def facts(state: State) -> Sequence[Fact]:
     sshd = state.sshd
     rules = state.ufw.rules
     lines = [
-        Fact("firewall.enabled", _("Firewall"), _mapped(state.ufw.enabled, _on)),
+        Fact("firewall.enabled", _("Firewall"), mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
         Fact("", _("SSH port"), _single(ports)),
         Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
         Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
         Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),
         Fact("ssh.users", _("SSH users"), sshd.value("AllowUsers")),
-        Fact("bans.enabled", _("Bans"), _mapped(state.fail2ban.enabled, _on)),
-        Fact("updates.enabled", _("Automatic updates"), _mapped(_single(state.updates.automatic), _on)),
-        Fact("", _("Audit log"), _mapped(state.auditd.enabled, _on)),
+        Fact("bans.enabled", _("Bans"), mapped(state.fail2ban.enabled, _on)),
+        Fact("updates.enabled", _("Automatic updates"), mapped(_single(state.updates.automatic), _on)),
+        Fact("", _("Audit log"), mapped(state.auditd.enabled, _on)),
     ]
     return lines
 
@@ -180,14 +190,6 @@ def _counted(reading: Reading[tuple[Any, ...]]) -> Reading[str]:
     return Known(str(len(reading.value)), reading.source) if isinstance(reading, Known) else reading
 
 
-def _mapped(value: Value[Any], shown: Callable[[Any], str]) -> Value[str]:
-    def one(reading: Reading[Any]) -> Reading[str]:
-        return Known(shown(reading.value), reading.source) if isinstance(reading, Known) else reading
-
-    pending = None if value.pending is None else one(value.pending)
-    return Value(one(value.configured), one(value.effective), pending, value.owner)
-
-
 def state_json(state: State) -> dict[str, Any]:
     """Every value as {configured, effective, pending, owner, source}; missing: null, unknown: {"unknown": reason}."""
     sshd = state.sshd
@@ -202,39 +204,22 @@ def state_json(state: State) -> dict[str, Any]:
     return {
         "sshd": {
             "ports": list(sshd.ports),
-            "loaded": _plain(sshd.loaded),
+            "loaded": reading_json(sshd.loaded),
             "socket": sshd.socket,
-            **{keyword.lower(): _json(sshd.value(keyword)) for keyword in keywords},
+            **{keyword.lower(): value_json(sshd.value(keyword)) for keyword in keywords},
         },
         "firewall": {
-            "enabled": _json(state.ufw.enabled),
-            **{name: _json(value) for name, value in state.ufw.policies.items()},
-            "rules": _plain(_counted(state.ufw.rules)),
+            "enabled": value_json(state.ufw.enabled),
+            **{name: value_json(value) for name, value in state.ufw.policies.items()},
+            "rules": reading_json(_counted(state.ufw.rules)),
         },
         "fail2ban": {
-            "enabled": _json(state.fail2ban.enabled),
+            "enabled": value_json(state.fail2ban.enabled),
             "banned": {jail.name: list(jail.banned) for jail in known(state.fail2ban.jails) or ()},
         },
-        "updates": {"automatic": _plain(state.updates.automatic), "origins": _plain(state.updates.origins)},
-        "sysctl": {name: _json(value) for name, value in state.sysctl.values.items()},
-        "auditd": {"enabled": _json(state.auditd.enabled), "here": state.auditd.here},
-    }
-
-
-def _plain(reading: Reading[Any] | None) -> Any:
-    if isinstance(reading, Known):
-        return list(reading.value) if isinstance(reading.value, tuple) else reading.value
-    return {"unknown": reading.reason} if isinstance(reading, Unknown) else None
-
-
-def _json(value: Value[Any]) -> dict[str, Any]:
-    source = None if isinstance(value.configured, Unknown) else value.configured.source
-    return {
-        "configured": _plain(value.configured),
-        "effective": _plain(value.effective),
-        "pending": _plain(value.pending),
-        "owner": value.owner or None,
-        "source": str(source) if source else None,
+        "updates": {"automatic": reading_json(state.updates.automatic), "origins": reading_json(state.updates.origins)},
+        "sysctl": {name: value_json(value) for name, value in state.sysctl.values.items()},
+        "auditd": {"enabled": value_json(state.auditd.enabled), "here": state.auditd.here},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from pi_installer_tui.modules.system.network.base import IPV6_METHODS, Addressin
 from pi_installer_tui.modules.system.plan import parts_of
 from pi_installer_tui.modules.system.settings import SystemSettings
 from pi_installer_tui.modules.system.state import Keys, State
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known, mapped, value_json
 
 
 def present(state: State) -> SystemSettings:
@@ -78,9 +78,9 @@ def facts(state: State) -> Sequence[Fact]:
     lines = [
         Fact("hostname", _("Hostname"), _differing(state.hostname)),
         Fact("timezone", _("Time zone"), state.timezone),
-        Fact("ntp", _("Time synchronisation"), _mapped(state.ntp, lambda on: _("on") if on else _("off"))),
+        Fact("ntp", _("Time synchronisation"), mapped(state.ntp, lambda on: _("on") if on else _("off"))),
         Fact("locale", _("Locale"), state.locale),
-        Fact("keyboard", _("Keyboard"), _mapped(state.keyboard, _keys)),
+        Fact("keyboard", _("Keyboard"), mapped(state.keyboard, _keys)),
         Fact("", _("Network service"), Value(_service(state), _service(state))),
     ]
     if isinstance(state.network, Unknown):
@@ -88,8 +88,8 @@ def facts(state: State) -> Sequence[Fact]:
     for name, interface in state.network.items():
         title = _("{name} address").format(name=name)
         value = _value(interface)
-        lines.append(Fact(setting_of(name).removeprefix("system."), title, _mapped(value, _addressing)))
-        lines.append(Fact("", _("{name} DNS").format(name=name), _mapped(value, _dns)))
+        lines.append(Fact(setting_of(name).removeprefix("system."), title, mapped(value, _addressing)))
+        lines.append(Fact("", _("{name} DNS").format(name=name), mapped(value, _dns)))
     return lines
 
 
@@ -123,25 +123,17 @@ def _dns(found: Addressing) -> str:
     return " ".join([*map(str, found.dns), *found.search]) or _("none")
 
 
-def _mapped(value: Value[Any], shown: Callable[[Any], str]) -> Value[str]:
-    def one(reading: Reading[Any]) -> Reading[str]:
-        return Known(shown(reading.value), reading.source) if isinstance(reading, Known) else reading
-
-    pending = None if value.pending is None else one(value.pending)
-    return Value(one(value.configured), one(value.effective), pending, value.owner)
-
-
 # for programs ---------------------------------------------------------------------------------------------------
 
 
 def state_json(state: State) -> dict[str, Any]:
     """Every value as {configured, effective, pending, owner, source}; missing: null, unknown: {"unknown": reason}."""
     found: dict[str, Any] = {
-        "hostname": _json(_differing(state.hostname)),
-        "timezone": _json(state.timezone),
-        "ntp": _json(state.ntp),
-        "locale": _json(state.locale),
-        "keyboard": _json(state.keyboard, _keyboard),
+        "hostname": value_json(_differing(state.hostname)),
+        "timezone": value_json(state.timezone),
+        "ntp": value_json(state.ntp),
+        "locale": value_json(state.locale),
+        "keyboard": value_json(state.keyboard, _keyboard),
         "network_service": state.network_service or None,
     }
     if isinstance(state.network, Unknown):
@@ -153,7 +145,7 @@ def state_json(state: State) -> dict[str, Any]:
             "connected": i.connected,
             "backend": i.backend or None,
             "refused": i.refused or None,
-            **_json(_value(i), _plain),
+            **value_json(_value(i), _plain),
         }
         for name, i in state.network.items()
     }
@@ -168,22 +160,6 @@ def _plain(found: Addressing) -> dict[str, Any]:
         "dns": [str(d) for d in found.dns],
         "search": list(found.search),
         "ipv6": found.ipv6 or None,
-    }
-
-
-def _json(value: Value[Any], plain: Callable[[Any], Any] = lambda v: v) -> dict[str, Any]:
-    def one(reading: Reading[Any] | None) -> Any:
-        if isinstance(reading, Known):
-            return plain(reading.value)
-        return {"unknown": reading.reason} if isinstance(reading, Unknown) else None
-
-    source = None if isinstance(value.configured, Unknown) else value.configured.source
-    return {
-        "configured": one(value.configured),
-        "effective": one(value.effective),
-        "pending": one(value.pending),
-        "owner": value.owner or None,
-        "source": str(source) if source else None,
     }
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.users import checks
 from pi_installer_tui.modules.users import keys as key_lines
 from pi_installer_tui.modules.users.settings import NEW_NAME, Account, Role, UsersSettings
@@ -25,10 +25,9 @@ from pi_installer_tui.modules.users.state import (
 )
 from pi_installer_tui.system.accounts import NEVER
 from pi_installer_tui.system.reading import Known, Unknown, known
-from pi_installer_tui.tasks.checks import Check
-from pi_installer_tui.tasks.plan import Blocked, Mistake, Notice, Others, Plan
+from pi_installer_tui.tasks.plan import Mistake, Others, Plan
 from pi_installer_tui.tasks.steps import Account as AccountStep
-from pi_installer_tui.tasks.steps import Directory, RemoveFile, Step, SudoersFile, WriteFile
+from pi_installer_tui.tasks.steps import Directory, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.accounts import day
 
 NAME = "users"
@@ -43,36 +42,6 @@ ROLES: Mapping[Role, tuple[str, ...]] = {
 _MANAGED = frozenset(group for groups in ROLES.values() for group in groups)
 #: groups that make root of their members, in another way than sudo
 _ROOTS = frozenset({"docker", "disk", "lxd", "libvirt", "shadow"})
-
-
-@dataclass
-class Part:
-    """What one account adds to the plan."""
-
-    setting: str
-    steps: list[Step] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    blocked: list[Blocked] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-
-    def block(self, why: str) -> Part:
-        """Nothing is done for this account, and this is why."""
-        self.steps, self.checks, self.notices = [], [], []
-        self.blocked.append(Blocked(setting=self.setting, why=why))
-        return self
-
-    def notice(self, text: str) -> None:
-        """Something to know before agreeing."""
-        self.notices.append(Notice(setting=self.setting, text=text))
-
-    def ids(self) -> tuple[str, ...]:
-        """All steps so far, for one that needs them."""
-        return tuple(s.id for s in self.steps)
-
-    @property
-    def settled(self) -> bool:
-        """The machine is so already."""
-        return not self.steps and not self.blocked
 
 
 def setting_of(name: str) -> str:

@@ -12,7 +12,7 @@ from pi_installer_tui.modules.users.plan import ROLES, parts_of
 from pi_installer_tui.modules.users.settings import UsersSettings
 from pi_installer_tui.modules.users.state import Key, Person, State, rule_text
 from pi_installer_tui.system.accounts import NEVER, PASSWD
-from pi_installer_tui.system.reading import Known, Reading, Source, Unknown, Value, known
+from pi_installer_tui.system.reading import Known, Reading, Source, Unknown, Value, known, reading_json
 from pi_installer_tui.tasks.plan import Others
 from pi_installer_tui.tasks.steps.accounts import day
 
@@ -162,14 +162,14 @@ def _json(state: State, one: Person) -> dict[str, Any]:
         "shell": now.shell,
         "groups": list(now.groups),
         "role": role_of(state, now.groups),
-        "password": _plain(one.password),
+        "password": reading_json(one.password),
         "password_days": now.max_days if now.max_days != NEVER else None,
         "locked": now.locked if not isinstance(one.password, Unknown) else {"unknown": one.password.reason},
         "expires": day(now.expires) if now.expires != NEVER and not now.locked else None,
         "expired": now.expires != NEVER and now.expires <= state.today,
         "can_log_in": may_log_in(state, one),
         "keys": _keys_json(one.keys),
-        "sudo": _plain(one.sudo),
+        "sudo": reading_json(one.sudo),
         "last_login": _time(one.last_login),
     }
 
@@ -184,7 +184,7 @@ def role_of(state: State, groups: Sequence[str]) -> str | None:
 
 def _keys_json(keys: Reading[tuple[Key, ...]]) -> Any:
     if not isinstance(keys, Known):
-        return _plain(keys)
+        return reading_json(keys)
     return [
         {
             "type": key.kind,
@@ -198,14 +198,8 @@ def _keys_json(keys: Reading[tuple[Key, ...]]) -> Any:
     ]
 
 
-def _plain(reading: Reading[Any]) -> Any:
-    if isinstance(reading, Known):
-        return list(reading.value) if isinstance(reading.value, tuple) else reading.value
-    return {"unknown": reading.reason} if isinstance(reading, Unknown) else None
-
-
 def _time(reading: Reading[int]) -> Any:
-    return _iso(reading.value) if isinstance(reading, Known) else _plain(reading)
+    return _iso(reading.value) if isinstance(reading, Known) else reading_json(reading)
 
 
 def _iso(seconds: int | None) -> str | None:
