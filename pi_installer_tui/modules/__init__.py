@@ -39,6 +39,7 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("accounts, passwords, SSH keys, groups, sudo"),
         after=("system",),
+        screen="pi_installer_tui.screens.users.people:UsersScreen",
     ),
     Listed(
         name="security",

@@ -7,9 +7,11 @@ import base64
 import datetime
 import hashlib
 import io
+import os
 import re
 import struct
 import tarfile
+import textwrap
 import time
 
 from pi_installer_tui.system import accounts
@@ -300,9 +302,14 @@ _KINDS = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA", "ssh-dss": "DSA"}
 
 @player("ssh-keygen")
 async def ssh_keygen(call: Call) -> int:
-    """Tells of public keys: `ssh-keygen -l -f FILE`."""
-    options = call.options("-l", "-f=")
+    """Tells of public keys (`ssh-keygen -l -f FILE`), and makes one."""
+    options = call.options("-l", "-q", "-f=", "-t=", "-N=", "-C=")
     path = options.value("-f")
+    if options.has("-t"):
+        private, public = _pair(options.value("-C"))
+        call.machine.files.replace(path, private.encode(), mode=0o600, uid=0, gid=0)
+        call.machine.files.replace(f"{path}.pub", public.encode(), mode=0o644, uid=0, gid=0)
+        return 0
     text = call.input.decode("utf-8", "replace") if path == "-" else call.machine.text(path)
     if text is None:
         raise Refused(f"ssh-keygen: {path}: No such file or directory", 255)
@@ -338,6 +345,22 @@ def _fields(blob: bytes) -> list[bytes]:
         found.append(blob[4 : 4 + length])
         blob = blob[4 + length :]
     return found
+
+
+def _pair(comment: str) -> tuple[str, str]:
+    """Both halves as OpenSSH writes them (PROTOCOL.key); of a demo's the numbers don't belong together."""
+
+    def string(*parts: bytes) -> bytes:
+        return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+    seed, point, check = os.urandom(32), os.urandom(32), os.urandom(4)
+    public = string(b"ssh-ed25519", point)
+    private = check * 2 + string(b"ssh-ed25519", point, seed + point, comment.encode())
+    private += bytes(range(1, 1 + -len(private) % 8))
+    data = b"openssh-key-v1\0" + string(b"none", b"none", b"") + struct.pack(">I", 1) + string(public, private)
+    rows = textwrap.wrap(base64.b64encode(data).decode(), 70)
+    text = "\n".join(["-----BEGIN OPENSSH PRIVATE KEY-----", *rows, "-----END OPENSSH PRIVATE KEY-----", ""])
+    return text, f"ssh-ed25519 {base64.b64encode(public).decode()} {comment}\n"
 
 
 @player("journalctl")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 from textual import events
@@ -68,8 +68,12 @@ class Fields(Vertical):
         """The item `name` of the table `title` is to be edited on a screen of its own: show `note` and `fields` there,
         and call `done` when it is left."""
 
-        def __init__(self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None]) -> None:
+        def __init__(
+            self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None], field: str = ""
+        ) -> None:
+            """field: the one that gets the focus; "" the first."""
             super().__init__()
+            self.field = field
             self.title = title
             self.name = name
             self.note = note
@@ -234,6 +238,23 @@ class Fields(Vertical):
                 row.focus()
                 return
 
+    def focus_field(self, name: str) -> None:
+        """Puts the focus on a field, or on the first where there is none of that name."""
+        for row in self.rows:
+            if row.can_focus and row.line.path[-1:] == (name,):
+                row.focus()
+                return
+        self.focus_first()
+
+    def open_at(self, path: Path, field: str = "") -> bool:
+        """Opens the entry of a table, at one of its fields, or adds one to the table; False where there is no such."""
+        for row in self.rows:
+            if row.line.path == path and row.line.kind in ("item", "add"):
+                row.focus()
+                self._edit(row.line, field) if row.line.kind == "item" else row.action_open()
+                return True
+        return False
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._help()
 
@@ -287,7 +308,7 @@ class Fields(Vertical):
                 self._touched(event.row)
         self._edit(line)
 
-    def _edit(self, line: Line) -> None:
+    def _edit(self, line: Line, field: str = "") -> None:
         below = self.draft.item(line)
         place = place_of(self.place, line.path)
         inside = place_of("", line.path) + "."
@@ -311,7 +332,7 @@ class Fields(Vertical):
                     row.focus()
 
         note = self._notes.get(place_of("", line.path), NOTHING)
-        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done))
+        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done, field))
 
     def _touched(self, row: Row) -> None:
         place = place_of(self.place, row.line.path)
@@ -331,6 +352,7 @@ class Form(Fields, Generic[M]):
     """The form of a settings model.
 
     initial: what the machine has; what isn't touched is left alone and isn't in `settings`.
+    wanted:  what is touched from the start, as a setup file has it.
     choices: the choices that fields name (`timezones`).
     place:   where the settings are in a setup file: the module's name.
     """
@@ -346,9 +368,10 @@ class Form(Fields, Generic[M]):
         place: str = "",
         *,
         notes: Mapping[str, Note] | None = None,
+        wanted: Mapping[str, Any] | None = None,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
-        super().__init__(Draft.of(model, initial), choices, place, notes=notes, id=id)
+        super().__init__(Draft.of(model, initial, wanted), choices, place, notes=notes, id=id)
         self.model = model
 
     def settings(self) -> M | Invalid:
