@@ -20,6 +20,8 @@ from pi_installer_tui.system.reading import Known, Source, Unknown
 from pi_installer_tui.tasks.secrets import Secrets
 from pi_installer_tui.tasks.steps import EditFile, InstallPackages, WriteFile
 
+from .test_account_steps import Jobs
+
 PAM = "password\trequisite\t\t\tpam_pwquality.so retry=3\npassword\t[success=1]\tpam_unix.so use_authtok\n"
 DEFS = "# PASS_MAX_DAYS 1\nPASS_MAX_DAYS\t99999\nPASS_MIN_DAYS\t0  \nUMASK\t\t022\nPASS_WARN_AGE 7"
 
@@ -142,3 +144,25 @@ async def test_a_weak_password_is_refused_before_anything_is_planned(
     assert good.mistakes == ()
     made = next(step for step in good.plan.flat if step.kind == "account")
     assert made.held and made.length == 20
+
+
+async def test_rules_are_brought_proven_and_taken_back_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PACE, "0")
+    jobs = Jobs(tmp_path)
+    before = jobs.whole()
+    setup = planning.parse(
+        "version: 1\nusers: {policy: {min_length: 14, classes: 3, max_days: 90}, accounts: {pi: {password: p}}}"
+    )
+    planned = await planning.plan(jobs.host, setup, secrets={"p": ""})
+    assert planned.mistakes == () and not planned.plan.blocked
+    job = await jobs.run(planned.plan)
+    found = await policy.read(jobs.host)
+    assert (found.asked.value, found.least()) == (True, 14)  # type: ignore[union-attr]
+    again = planning.parse("version: 1\nusers: {policy: {min_length: 14, classes: 3, max_days: 90}}")
+    assert not (await planning.plan(jobs.host, again)).plan.flat
+    weak = await planning.plan(jobs.host, setup, secrets={"p": "Password-2030-"})
+    assert "dictionary word" in weak.mistakes[0].message
+    await jobs.undo(job)
+    assert jobs.whole() == before

@@ -209,6 +209,35 @@ async def chpasswd(call: Call) -> int:
     return 0
 
 
+@player("pwscore", package="libpwquality-tools")
+async def pwscore(call: Call) -> int:
+    """Holds a password to the rules of libpwquality's files."""
+    rules = {"minlen": 8, "minclass": 0, "dictcheck": 1}
+    folder = "/etc/security/pwquality.conf.d"
+    names = [name for name in call.machine.files.listdir(folder) if name.endswith(".conf")]
+    for path in (*(f"{folder}/{name}" for name in names), "/etc/security/pwquality.conf"):
+        for line in (call.machine.text(path) or "").splitlines():
+            if match := re.fullmatch(r"\s*([a-z]+)\s*=\s*(-?[0-9]+)\s*", line.partition("#")[0]):
+                rules[match[1]] = int(match[2])
+    password = call.input.decode().partition("\n")[0]
+    words = call.options().words
+    kinds = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+    why = ""
+    if len(password) < rules["minlen"]:
+        why = f"The password is shorter than {rules['minlen']} characters"
+    elif sum(bool(re.search(kind, password)) for kind in kinds) < rules["minclass"]:
+        why = f"The password contains less than {rules['minclass']} character classes"
+    elif words and words[0] in password.lower():
+        why = "The password contains the user name in some form"
+    elif rules["dictcheck"] and re.fullmatch(r"[^a-z]*(password|dragon|monkey|letmein)[^a-z]*", password.lower()):
+        why = "The password fails the dictionary check - it is based on a dictionary word"
+    if why:
+        await call.err(f"Password quality check failed:\n {why}")
+        return 1
+    await call.out(str(min(100, 4 * len(password))))
+    return 0
+
+
 @player("passwd")
 async def passwd(call: Call) -> int:
     options = call.options("-S", "--status")
