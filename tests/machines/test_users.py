@@ -203,16 +203,16 @@ def test_an_account_is_made_used_locked_expired_removed_and_all_of_it_taken_back
 
 @pytest.mark.long
 def test_a_password_that_nobody_gave_is_made_shown_once_and_works(installed: Machine, ada: Person) -> None:
-    accounts = {"ada": {"password": "ada", "role": "guest"}}
+    accounts = {"ada": {"password": "users.ada", "role": "guest"}}
     told = tui(installed, "apply", "-", "--yes", setup=setup_of(accounts)).stdout
     (line,) = [line for line in told.splitlines() if "shown this once" in line]
     password = line.rpartition(" ")[2]
     assert ada.by_password(password, "id", "-un").stdout.strip() == "ada"
-    tui(installed, "secret", "ada", status=3)
-    again = apply(installed, {"bob": {"password": "bob"}})
-    shown = tui(installed, "secret", "bob").stdout.strip()
+    tui(installed, "secret", "users.ada", status=3)
+    again = apply(installed, {"bob": {"password": "users.bob"}})
+    shown = tui(installed, "secret", "users.bob").stdout.strip()
     assert len(shown) == 23
-    tui(installed, "secret", "bob", status=3)
+    tui(installed, "secret", "users.bob", status=3)
     found = installed.run(["grep", "-rlF", "-e", password, "-e", shown, "/var/lib/pi-installer-tui"], check=False)
     assert not found.stdout
     undo(installed, again)
@@ -291,7 +291,9 @@ def test_what_is_exported_changes_nothing(installed: Machine, ada: Person) -> No
     assert plan["changed"] is False, plan
 
 
-def apply_users(machine: Machine, users: dict[str, Any], *, status: int = 0, **secrets: str) -> dict[str, Any]:
+def apply_users(
+    machine: Machine, users: dict[str, Any], secrets: dict[str, str] | None = None, *, status: int = 0
+) -> dict[str, Any]:
     """Applies the key `users` of a setup, and gives what was said."""
     argv = ["apply", "-", "--yes", "--json"]
     if secrets:
@@ -302,19 +304,20 @@ def apply_users(machine: Machine, users: dict[str, Any], *, status: int = 0, **s
     return found
 
 
+@pytest.mark.long
 def test_rules_for_passwords_hold_for_everybody_and_are_taken_back_to_the_byte(installed: Machine, ada: Person) -> None:
     before = Before(installed)
     rules = {"min_length": 14, "classes": 3, "dictionary": True, "max_days": 90, "min_days": 0, "warn_days": 14}
-    users = {"policy": rules, "accounts": {"ada": {"password": "ada"}}}
+    users = {"policy": rules, "accounts": {"ada": {"password": "users.ada"}}}
     # held to the rules of the same run, before anything is done
-    weak = apply_users(installed, users, status=3, ada="Kurz-1")
+    weak = apply_users(installed, users, {"users.ada": "Kurz-1"}, status=3)
     assert "14" in weak["mistakes"][0]["message"]
     before.assert_as_before()
 
     done = apply_users(installed, users)
     assert done["changed"] and not done["failed"] and not done["unknown"], done
     job = newest_job(installed)
-    made = tui(installed, "secret", "ada").stdout.strip()
+    made = tui(installed, "secret", "users.ada").stdout.strip()
     assert len(made) == 23 and ada.by_password(made, "id", "-un").stdout.strip() == "ada"
     assert says(installed, "chage", "-l", "ada").splitlines()[-2:] == [
         "Maximum number of days between password change\t\t: 90",
@@ -330,26 +333,28 @@ def test_rules_for_passwords_hold_for_everybody_and_are_taken_back_to_the_byte(i
         asked = installed.run(["runuser", "-u", "ada", "--", "passwd"], stdin=f"{made}\n{new}\n{new}\n", check=False)
         assert asked.ok is taken, (new, asked)
     # and so does this program, in the tool's own words; a ready hash is taken as it is
-    alone = {"accounts": {"ada": {"password": "ada"}}}
-    weak = apply_users(installed, alone, status=3, ada="passwordpassword")
+    alone = {"accounts": {"ada": {"password": "users.ada"}}}
+    weak = apply_users(installed, alone, {"users.ada": "passwordpassword"}, status=3)
     assert "less than 3 character classes" in weak["mistakes"][0]["message"]
     hashed = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"
-    apply_users(installed, alone, ada=hashed)
+    apply_users(installed, alone, {"users.ada": hashed})
     undo(installed, newest_job(installed))
 
     undo(installed, job)
     before.assert_as_before()
 
 
+@pytest.mark.long
 def test_a_key_is_made_for_somebody_and_its_private_half_logs_in(installed: Machine, ada: Person) -> None:
     before = whole(installed)
     installed.write("/root/office.pub", f"# from the office\n{ada.public}\n")
     done = apply_users(installed, {"accounts": {"ada": {"keys_from": ["/root/office.pub"], "new_key": "ada-laptop"}}})
     assert done["changed"] and not done["failed"], done
     assert ada.by_key("id", "-un").stdout.strip() == "ada"
-    private = tui(installed, "secret", "ada-laptop").stdout
+    private = tui(installed, "secret", "users.ada-laptop").stdout
     found = ["grep", "-rlF", private.splitlines()[-3], "/var/lib/pi-installer-tui", "/run", "/etc"]
     assert not installed.run(found, check=False).stdout
+    ada.key = ada.folder / "laptop.key"  # beside which no other public half lies
     ada.key.write_text(private)
     ada.key.chmod(0o600)
     assert ada.by_key("id", "-un").stdout.strip() == "ada"

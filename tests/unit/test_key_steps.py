@@ -25,17 +25,17 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
 
 
 def step(name: str = "pi-laptop") -> NewKey:
-    return NewKey(id="key", path=PATH, name=name, uid=1000, gid=1000)
+    return NewKey(id="key", path=PATH, name=name, private=f"users.{name}", uid=1000, gid=1000)
 
 
 async def test_a_key_is_made_once_and_taken_back_to_the_byte(jobs: Jobs) -> None:
     before = jobs.whole()
     job = await jobs.run(step())
     plan = Plan(steps=(step(),))
-    assert unseen(jobs.store.root, plan) == ("pi-laptop",)
+    assert unseen(jobs.store.root, plan) == ("users.pi-laptop",)
     text = await jobs.host.text(PATH) or ""
     ((name, private),) = take(jobs.store.root, plan)
-    assert name == "pi-laptop" and text.endswith(f"{public_half(private)} pi-laptop\n")
+    assert name == "users.pi-laptop" and text.endswith(f"{public_half(private)} pi-laptop\n")
     assert take(jobs.store.root, plan) == () and unseen(jobs.store.root, plan) == ()
     assert await step().done(jobs.host)
     again = await jobs.run(step())

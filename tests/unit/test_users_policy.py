@@ -135,12 +135,12 @@ async def test_a_weak_password_is_refused_before_anything_is_planned(
 ) -> None:
     monkeypatch.setenv(PACE, "0")
     host = DemoHost.create(str(tmp_path / "demo"))
-    setup = planning.parse("version: 1\nusers: {policy: {min_length: 14}, accounts: {ada: {password: p}}}")
-    planned = await planning.plan(host, setup, secrets={"p": "hunter2hunter"})
+    setup = planning.parse("version: 1\nusers: {policy: {min_length: 14}, accounts: {ada: {password: users.p}}}")
+    planned = await planning.plan(host, setup, secrets={"users.p": "hunter2hunter"})
     (mistake,) = planned.mistakes
     assert mistake.place == "users.accounts.ada.password" and "14" in mistake.message
     assert "hunter2" not in repr(planned)
-    good = await planning.plan(host, setup, secrets={"p": "Zx8-kpQv2mWs7Ft"})
+    good = await planning.plan(host, setup, secrets={"users.p": "Zx8-kpQv2mWs7Ft"})
     assert good.mistakes == ()
     made = next(step for step in good.plan.flat if step.kind == "account")
     assert made.held and made.length == 20
@@ -153,16 +153,16 @@ async def test_rules_are_brought_proven_and_taken_back_to_the_byte(
     jobs = Jobs(tmp_path)
     before = jobs.whole()
     setup = planning.parse(
-        "version: 1\nusers: {policy: {min_length: 14, classes: 3, max_days: 90}, accounts: {pi: {password: p}}}"
+        "version: 1\nusers: {policy: {min_length: 14, classes: 3, max_days: 90}, accounts: {pi: {password: users.p}}}"
     )
-    planned = await planning.plan(jobs.host, setup, secrets={"p": ""})
+    planned = await planning.plan(jobs.host, setup, secrets={"users.p": ""})
     assert planned.mistakes == () and not planned.plan.blocked
     job = await jobs.run(planned.plan)
     found = await policy.read(jobs.host)
     assert (found.asked.value, found.least()) == (True, 14)  # type: ignore[union-attr]
     again = planning.parse("version: 1\nusers: {policy: {min_length: 14, classes: 3, max_days: 90}}")
     assert not (await planning.plan(jobs.host, again)).plan.flat
-    weak = await planning.plan(jobs.host, setup, secrets={"p": "Password-2030-"})
+    weak = await planning.plan(jobs.host, setup, secrets={"users.p": "Password-2030-"})
     assert "dictionary word" in weak.mistakes[0].message
     await jobs.undo(job)
     assert jobs.whole() == before

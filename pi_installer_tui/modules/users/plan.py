@@ -12,7 +12,7 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.users import checks, policy
 from pi_installer_tui.modules.users import keys as key_lines
-from pi_installer_tui.modules.users.settings import NEW_NAME, Account, Role, UsersSettings
+from pi_installer_tui.modules.users.settings import NEW_NAME, Account, Role, UsersSettings, secret_of
 from pi_installer_tui.modules.users.state import (
     BACKUPS,
     HOMES,
@@ -296,7 +296,16 @@ def _keys(
         part.checks += checks.keys(base, part.setting, home, added)
     if made is not None:
         part.steps.append(
-            NewKey(id=f"{base}.new-key", setting=part.setting, needs=part.ids(), path=path, name=made, uid=uid, gid=gid)
+            NewKey(
+                id=f"{base}.new-key",
+                setting=part.setting,
+                needs=part.ids(),
+                path=path,
+                name=made,
+                private=secret_of(made),
+                uid=uid,
+                gid=gid,
+            )
         )
         part.checks += checks.called(base, part.setting, home, made)
         text = _(

@@ -18,7 +18,7 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
 from pi_installer_tui.modules.users import keys as key_lines
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.secrets import SECRET, SecretName
+from pi_installer_tui.tasks.secrets import reference
 
 #: useradd(8), CAVEATS: at most 32 characters. Wider than what a new account may be called: old ones can be managed.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -26,6 +26,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 NEW_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _FILE = re.compile(r"/[^\x00-\x1f\x7f]{1,1000}")
+_KEY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._+-]+)+")
 MAX_COMMENT = 100
 MAX_KEY = 16 * 1024  # bytes: twice what ssh-keygen's longest RSA key has
@@ -89,8 +90,13 @@ def _file(path: str) -> str:
     return path
 
 
+def secret_of(key: str) -> str:
+    """The secret that the private half of a new key becomes."""
+    return f"users.{key}"
+
+
 def _key_name(text: str) -> str:
-    if not SECRET.fullmatch(text):
+    if not _KEY_NAME.fullmatch(text):
         raise ValueError(_("may have letters without accents, digits, _, - and ., and starts with a letter or digit"))
     return text
 
@@ -135,6 +141,7 @@ Fingerprint = Annotated[str, BeforeValidator(_text), AfterValidator(_fingerprint
 KeyFile = Annotated[str, BeforeValidator(_text), AfterValidator(_file)]
 KeyName = Annotated[str, BeforeValidator(_text), AfterValidator(_key_name)]
 Expiry = Annotated[str, BeforeValidator(_text), AfterValidator(_expiry)]
+SecretName = Annotated[str, *reference("users")]
 
 
 class Account(Frozen):
@@ -319,6 +326,6 @@ class UsersSettings(Settings):
         made = [account.new_key for account in accounts if account.new_key is not None]
         used = {account.password for account in accounts}
         for name in made:
-            if made.count(name) > 1 or name in used:
-                raise ValueError(_("two secrets can't be called {name}").format(name=name))
+            if made.count(name) > 1 or secret_of(name) in used:
+                raise ValueError(_("two secrets can't be called {name}").format(name=secret_of(name)))
         return self

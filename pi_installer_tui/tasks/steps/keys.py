@@ -29,21 +29,23 @@ _REMOVE = ("rm", "--recursive", "--force", "--one-file-system", "--")
 _BEGIN, _END = "-----BEGIN OPENSSH PRIVATE KEY-----", "-----END OPENSSH PRIVATE KEY-----"
 _MAGIC = b"openssh-key-v1\0"
 
+Comment = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 Number = Annotated[int, Field(ge=0, le=2**32 - 2)]
 
 
 class NewKey(Named):
-    """A new key (Ed25519) in an authorized_keys, made where none in it has the comment `name`, which is also the name
-    of the secret that is its private half. uid, gid: whose the file will be where it isn't there yet."""
+    """A new key (Ed25519) in an authorized_keys, made where none in it has the comment `name`. private: the secret
+    that its private half becomes. uid, gid: whose the file will be where it isn't there yet."""
 
     kind: Literal["new-key"] = "new-key"
-    name: SecretName
+    name: Comment
+    private: SecretName
     uid: Number
     gid: Number
 
     @property
     def secret(self) -> str | None:
-        return self.name
+        return self.private
 
     def describe(self) -> str:
         return clipped(_("make the SSH key {path}"), self.name)
@@ -89,10 +91,10 @@ class NewKey(Named):
             raise StepError("internal-error", type="Secrets", where=self.id)
         old = await self._text(host)
         if not self._there(old.content):
-            private = secrets.made(self.name)
+            private = secrets.made(self.private)
             if private is None or public_half(private) is None:
                 private = await self._make(context)
-                secrets.keep(self.name, private)
+                secrets.keep(self.private, private)
             public = public_half(private)
             if public is None:
                 raise StepError("internal-error", type="key", where=self.id)

@@ -77,7 +77,7 @@ class Draft:
 
     @classmethod
     def of(cls, model: type[BaseModel], initial: BaseModel, wanted: Mapping[str, Any] | None = None) -> Draft:
-        """The draft of a model's settings, starting with what is, and what is wanted already."""
+        """The draft of a model's settings, starting with what is, and with what is wanted already."""
         return cls(shape_of(model), plain(initial), lambda document: mistakes(model, document), wanted)
 
     # values -------------------------------------------------------------------------------------------------------

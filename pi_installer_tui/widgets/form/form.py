@@ -88,6 +88,7 @@ class Fields(Vertical):
         *,
         notes: Mapping[str, Note] | None = None,
         mistakes: Mapping[str, str] | None = None,
+        asked: Sequence[str] = (),
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
         super().__init__(id=id)
@@ -96,6 +97,8 @@ class Fields(Vertical):
         self.place = place
         self._notes = dict(notes or {})
         self._outside = dict(mistakes or {})
+        self._asked = tuple(tuple(path.split(".")) for path in asked)
+        self._short = bool(asked)
         self.rows: list[Row] = []
         self._general = ""
 
@@ -142,8 +145,36 @@ class Fields(Vertical):
 
     # rows ---------------------------------------------------------------------------------------------------------
 
-    def compose(self) -> ComposeResult:
+    @property
+    def short(self) -> bool:
+        """Only what is asked for is shown, and what was touched or is wrong."""
+        return self._short
+
+    @short.setter
+    def short(self, short: bool) -> None:
+        self._short = short and bool(self._asked)
+        self._sync()
+
+    @property
+    def hidden(self) -> int:
+        """How many fields stand behind `more`."""
+        return sum(line.kind != "heading" for line in self.draft.lines()) - sum(
+            line.kind != "heading" for line in self._lines()
+        )
+
+    def _lines(self) -> list[Line]:
         lines = self.draft.lines()
+        return [line for line in lines if self._stands(line)] if self._short else lines
+
+    def _stands(self, line: Line) -> bool:
+        """Whether the short form has a line: what is asked for, what is above and below it."""
+        path = line.path
+        if any(path[: len(asked)] == asked or asked[: len(path)] == path for asked in self._asked):
+            return True
+        return self.draft.touched(path) or any(at[: len(path)] == path for at in self.draft.errors)
+
+    def compose(self) -> ComposeResult:
+        lines = self._lines()
         self.rows = [row_for(line, self.choices) for line in lines[:FIRST]]
         with Body(id="rows"):
             yield from self.rows
@@ -167,7 +198,7 @@ class Fields(Vertical):
 
     def _sync(self) -> None:
         """Mounts and removes rows until they are the draft's lines."""
-        lines = self.draft.lines()
+        lines = self._lines()
         present = {(row.line.kind, row.line.path): row for row in self.rows}
         rows: list[Row] = []
         body = self.query_one("#rows", Body)
@@ -341,7 +372,7 @@ class Fields(Vertical):
         self._changed()
 
     def _structural(self, row: Row) -> bool:
-        lines: Iterable[tuple[str, Path]] = [(line.kind, line.path) for line in self.draft.lines()]
+        lines: Iterable[tuple[str, Path]] = [(line.kind, line.path) for line in self._lines()]
         return list(lines) != [(r.line.kind, r.line.path) for r in self.rows]
 
     def _changed(self) -> None:
@@ -352,7 +383,7 @@ class Form(Fields, Generic[M]):
     """The form of a settings model.
 
     initial: what the machine has; what isn't touched is left alone and isn't in `settings`.
-    wanted:  what is touched from the start, as a setup file has it.
+    wanted:  what is wanted already, as a setup file has it. asked: the paths of a short form (`short`); none: all.
     choices: the choices that fields name (`timezones`).
     place:   where the settings are in a setup file: the module's name.
     """
@@ -369,9 +400,10 @@ class Form(Fields, Generic[M]):
         *,
         notes: Mapping[str, Note] | None = None,
         wanted: Mapping[str, Any] | None = None,
+        asked: Sequence[str] = (),
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
-        super().__init__(Draft.of(model, initial, wanted), choices, place, notes=notes, id=id)
+        super().__init__(Draft.of(model, initial, wanted), choices, place, notes=notes, asked=asked, id=id)
         self.model = model
 
     def settings(self) -> M | Invalid:
