@@ -158,7 +158,7 @@ def make(state: State, name: str, uid: int, account: Account, others: Others, pa
     part.steps.append(_step(part, name, fields))
     part.checks += checks.there(base, part.setting, f"{name}:x:{uid}:{uid}:{account.comment or ''}:{home}:{shell}")
     _prove(part, name, fields)
-    if account.password is None and not account.keys and account.new_key is None:
+    if not (account.password or account.keys or account.keys_from or account.new_key):
         part.notice(_("{name} has neither a password nor a key: nobody can log in as it yet").format(name=name))
     _tell_secret(part, name, account, others)
     _warn_of_groups(part, name, groups or ())
@@ -502,7 +502,7 @@ def _way_in(state: State, one: Person, account: Account) -> bool:
     left = {key.fingerprint for key in keys} - {*(account.remove_keys or ())}
     hashed = known(one.password)
     counts = hashed == "set" or (hashed == "locked" and account.locked is False)
-    return bool(left or account.keys) or account.password is not None or counts
+    return bool(left or account.keys or account.keys_from) or account.password is not None or counts
 
 
 def _new_administrator(state: State, account: Account) -> bool:
@@ -510,4 +510,4 @@ def _new_administrator(state: State, account: Account) -> bool:
         return False
     rights = "sudo" in (groups_for(state, account, ()) or ()) or bool(account.sudo_without_password)
     shell = account.shell or SHELL
-    return rights and shell not in _REFUSING and (account.password is not None or bool(account.keys))
+    return rights and shell not in _REFUSING and bool(account.password or account.keys or account.keys_from)
