@@ -16,6 +16,7 @@ from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.report import ReportScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.signs import sign
 from pi_installer_tui.system.seat import Seat
@@ -101,6 +102,8 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.press("q", "q")
     async for where in every_audit(program):
         yield where
+    async for where in every_question(program):
+        yield where
     async for where in every_wait(program):
         yield where
 
@@ -123,6 +126,33 @@ async def every_audit(program: Program) -> AsyncIterator[str]:
     await program.until("Listens on")
     yield "socket"
     await program.press("q", "q", "q")
+
+
+async def every_question(program: Program) -> AsyncIterator[str]:
+    """Goes through the wizard and what comes of it, from Home and back."""
+    done = await program.ran(MOTD, checks=[CHECK])
+    program.app.push_screen(ReportScreen(done))
+    await program.until("To do next")
+    yield "report"
+    await program.press("q", "w")
+    await program.until("The plan so far")
+    yield "wizard: machine"
+    await program.press("n", "space")
+    await program.until("[x]")
+    yield "wizard: goals"
+    await program.press("o")
+    await program.until("No setup was saved yet")
+    yield "setups"
+    await program.press("q", "n")
+    await program.until("Hostname")
+    yield "wizard: module"
+    if not program.app.read_only:
+        await program.press("w")
+        await program.until("Save the answers as")
+        yield "name"
+        await program.press("escape")
+    await program.press("q", "q", "q")
+    await program.until("Last changes")
 
 
 async def every_wait(program: Program) -> AsyncIterator[str]:
