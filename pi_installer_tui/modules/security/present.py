@@ -110,6 +110,7 @@ def _ssh(sshd: Sshd) -> dict[str, Any]:
         return known(sshd.says(keyword)) or ""
 
     found: dict[str, Any] = {
+        "port": list(sshd.ports),
         "root_login": says("PermitRootLogin").replace("without-password", "prohibit-password"),
         "users": says("AllowUsers").split(),
         "groups": says("AllowGroups").split(),
@@ -166,7 +167,7 @@ def facts(state: State) -> Sequence[Fact]:
     lines = [
         Fact("firewall.enabled", _("Firewall"), mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
-        Fact("", _("SSH port"), _single(ports)),
+        Fact("ssh.port", _("SSH ports"), _single(ports)),
         Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
         Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
         Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),

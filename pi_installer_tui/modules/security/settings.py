@@ -36,6 +36,19 @@ def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+#: sshd takes 16 sockets (sshd.c, MAX_LISTEN_SOCKS), one for each version of IP
+SshPorts = Annotated[
+    tuple[Port, ...],
+    Field(min_length=1, max_length=8),
+    BeforeValidator(_several, json_schema_input_type=int | tuple[int, ...]),
+    AfterValidator(_no_doubles),
+    AfterValidator(lambda ports: tuple(sorted(ports))),
+]
 Name = Annotated[str, AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=64), AfterValidator(_no_doubles)]
 RootLogin = Literal["no", "prohibit-password", "yes"]
@@ -200,6 +213,13 @@ class FirewallSettings(Frozen):
 class SshSettings(Frozen):
     """How one logs in by SSH."""
 
+    port: SshPorts | None = Field(
+        default=None,
+        title=N_("Ports"),
+        description=N_(
+            "Where sshd listens: 22, or several. The old port stays open until somebody has logged in over the new one."
+        ),
+    )
     root_login: RootLogin | None = Field(
         default=None,
         title=N_("Root login"),

@@ -14,7 +14,7 @@ from pi_installer_tui.modules.security.ufw import CONF, DEFAULTS, RULES, RULES6,
 from pi_installer_tui.system.reading import Known, Unknown, known
 from pi_installer_tui.tasks.checks import CommandSays
 from pi_installer_tui.tasks.plan import Mistake
-from pi_installer_tui.tasks.steps import InstallPackages, RunCommand
+from pi_installer_tui.tasks.steps import InstallPackages, RunCommand, Step
 
 SETTING = "security.firewall"
 #: what the package brings (Debian, ufw 0.36)
@@ -62,8 +62,9 @@ def line_of(rule: Rule, *, six: bool) -> str:
     return " ".join([*words, *([f"comment={rule.comment.encode().hex()}"] if rule.comment else [])])
 
 
-def plan(state: State, settings: FirewallSettings) -> Part:
-    """The steps to what is wanted; all but the installation have to be put on probation."""
+def plan(state: State, settings: FirewallSettings, ports: Sequence[int] = ()) -> Part:
+    """The steps to what is wanted; all but the installation have to be put on probation. ports: those of SSH that stay
+    open, or are to be; none: those that sshd listens on."""
     part = Part(SETTING)
     ufw = state.ufw
     for reading in (ufw.rules, ufw.enabled.configured, ufw.enabled.effective, ufw.in_kernel):
@@ -86,10 +87,9 @@ def plan(state: State, settings: FirewallSettings) -> Part:
         _rule(part, rules, name, setting)
     after = afterwards(rules, settings)
     if will:
-        for port in state.sshd.ports or (22,):
+        for port in ports or state.sshd.ports or (22,):
             if lets_in(ufw, after, settings, port, state.seat.client) is None:
-                rule = Rule("allow", protocol="tcp", port=str(port), comment="SSH")
-                _add(part, f"keep-ssh-{port}", rule, first=False)
+                _add(part, f"keep-ssh-{port}", keeping(port), first=False)
                 part.notice(_("a rule is added that keeps SSH (port {port}) open").format(port=port))
     if settings.enabled is not None and (known(ufw.enabled.configured), known(ufw.enabled.effective)) != (will, will):
         verb, back = ("enable", "disable") if will else ("disable", "enable")
@@ -98,17 +98,42 @@ def plan(state: State, settings: FirewallSettings) -> Part:
             if will:
                 part.checks.append(_says("on", ("iptables", "-S"), "-A INPUT -j ufw-before-input"))
     if part.steps != kept or (will and ufw.in_kernel == Known(False)):
-        part.steps.append(
-            RunCommand(
-                id="security.firewall.reload",
-                setting=SETTING,
-                needs=part.ids(),
-                argv=("ufw", "reload"),
-                probe="repeatable",
-                again=True,
-            )
-        )
+        part.steps.append(_reload("reload", part.ids()))
     return part
+
+
+def keeping(port: int) -> Rule:
+    """The rule of ours that keeps SSH open."""
+    return Rule("allow", protocol="tcp", port=str(port), comment="SSH")
+
+
+def close(state: State, settings: FirewallSettings, ports: Sequence[int], added: Sequence[Step]) -> Part:
+    """What is left to do when sshd doesn't listen on these ports any more: the rules of ours for them go. added: the
+    steps that run before. A firewall that is off keeps its rules: they aren't looked at by whoever switches it on."""
+    part = Part(SETTING)
+    will = _on(state.ufw) if settings.enabled is None else settings.enabled
+    named = {rule_of(name, rule).about for name, rule in (settings.rules or {}).items()}
+    kept = {(rule.what, rule.comment) for rule in _there(state.ufw)}
+    ids = {step.id for step in added}
+    for port in ports if will else ():
+        rule = keeping(port)
+        there = (rule.what, rule.comment) in kept or f"security.firewall.keep-ssh-{port}" in ids
+        if there and rule.about not in named:
+            _delete(part, f"close-ssh-{port}", rule)
+    if part.steps:
+        part.steps.append(_reload("close-reload", part.ids()))
+    return part
+
+
+def _reload(what: str, needs: Sequence[str]) -> RunCommand:
+    return RunCommand(
+        id=f"security.firewall.{what}",
+        setting=SETTING,
+        needs=tuple(needs),
+        argv=("ufw", "reload"),
+        probe="repeatable",
+        again=True,
+    )
 
 
 def _there(ufw: Ufw) -> tuple[Rule, ...]:
@@ -234,8 +259,9 @@ def _within(address: str, network: str) -> bool:
         return False
 
 
-def validate(state: State, settings: FirewallSettings) -> Sequence[Mistake]:
-    """Rules that would shut out SSH or the connection this is asked for from, and profiles that aren't there."""
+def validate(state: State, settings: FirewallSettings, ports: Sequence[int] = ()) -> Sequence[Mistake]:
+    """Rules that would shut out SSH or the connection this is asked for from, and profiles that aren't there. ports: as
+    for `plan`."""
     profiles = state.ufw.applications or {}
     found = [
         Mistake(f"{SETTING}.rules.{name}.application", _("there is no such profile on this machine"))
@@ -243,11 +269,11 @@ def validate(state: State, settings: FirewallSettings) -> Sequence[Mistake]:
         if rule.application is not None and state.ufw.installed and rule.application not in profiles
     ]
     will = _on(state.ufw) if settings.enabled is None else settings.enabled
-    if not plan(state, settings).steps or not will:
+    if not plan(state, settings, ports).steps or not will:
         return found
     rules = afterwards(_there(state.ufw), settings)
     mine: Mapping[Rule, str] = {rule_of(name, rule).about: name for name, rule in (settings.rules or {}).items()}
-    for port in state.sshd.ports or (22,):
+    for port in ports or state.sshd.ports or (22,):
         decides = lets_in(state.ufw, rules, settings, port, state.seat.client)
         if isinstance(decides, Rule) and decides.action in ("deny", "reject"):
             name = mine.get(decides.about)
