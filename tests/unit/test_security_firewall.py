@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pi_installer_tui.modules.security import MODULE, ufw
-from pi_installer_tui.modules.security.plans.ufw import arguments, line_of, rule_of
+from pi_installer_tui.modules.security.plans.rules import arguments, line_of, rule_of
 from pi_installer_tui.modules.security.profiles import PROFILES, resolved
 from pi_installer_tui.modules.security.settings import RuleSettings, SecuritySettings
 from pi_installer_tui.modules.security.state import State
@@ -162,13 +162,15 @@ def test_a_machine_as_wanted_needs_nothing() -> None:
         assert MODULE.plan(found, MODULE.present(found), Others()).empty
 
 
-texts = st.text(max_size=12) | st.sampled_from(["22", "80,443", "1:9", "10.0.0.0/8", "fd00::/8", "eth0", "OpenSSH"])
+texts = st.text(max_size=12) | st.sampled_from(["22", "80,443", "1:9", "10.0.0.0/8", "fd00::/8", "eth0", "in"])
 fields = st.fixed_dictionaries(
     {"action": st.sampled_from(["allow", "deny", "reject", "limit"]) | texts},
     optional={
-        "direction": st.sampled_from(["in", "out"]) | texts,
+        "direction": st.sampled_from(["in", "out", "route"]) | texts,
         "protocol": st.sampled_from(["tcp", "udp", "esp"]) | texts,
-        **dict.fromkeys(("port", "application", "source", "destination", "interface", "comment"), texts),
+        "log": st.sampled_from(["log", "log-all"]) | texts,
+        **dict.fromkeys(("port", "application", "source", "source_port", "destination", "interface"), texts),
+        **dict.fromkeys(("out_interface", "comment", "before", "after"), texts),
     },
 )
 
@@ -180,6 +182,7 @@ def test_every_rule_is_an_error_or_plain_arguments_that_ufw_reads_back(rule: dic
         wanted = rule_of("mine", RuleSettings.model_validate(rule))
     except ValidationError:
         return
+    assert not {wanted.comment, wanted.interface, wanted.out_interface, wanted.application} & {"in", "log", "delete"}
     for word in (*arguments(wanted), wanted.comment):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,:;()/_+-]*|_[A-Za-z0-9_.-]*", word), word
     if not wanted.application:

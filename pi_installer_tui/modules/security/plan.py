@@ -28,7 +28,7 @@ def plan(state: State, settings: SecuritySettings, _others: Others) -> Plan:
     steps = [s for p in parts for s in p.steps]
     blocked = any(part.blocked for part in parts if part.setting in (port.SETTING, sshd.SETTING))
     ports = port.change(state.sshd, wanted.ssh) if not blocked else None
-    after = list(afterwards(state, wanted, ports, steps)) if ports is not None else []
+    after = list(afterwards(state, wanted, ports)) if ports is not None else []
     return Plan(
         modules=(NAME,),
         settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
@@ -51,7 +51,8 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield fail2ban.plan(listening(state, ports.both) if ports is not None else state, settings.bans)
     why = port.hindrance(state.sshd) if ports is not None else ""
     if settings.firewall is not None or (ports is not None and not why):
-        part = ufw.plan(state, settings.firewall or FirewallSettings(), _kept(state, settings))
+        closes = ports.closes if ports is not None and not why else ()
+        part = ufw.plan(state, settings.firewall or FirewallSettings(), _kept(state, settings), closes)
         if part.blocked and not why:
             why = part.blocked[0].why
         yield part if settings.firewall is not None or not part.blocked else Part(ufw.SETTING)
@@ -62,11 +63,11 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield sshd.plan(state, ssh)
 
 
-def afterwards(state: State, settings: SecuritySettings, ports: port.Change, steps: Sequence[Step]) -> Iterable[Part]:
+def afterwards(state: State, settings: SecuritySettings, ports: port.Change) -> Iterable[Part]:
     """What comes when somebody has logged in over a new port: sshd leaves the old ones, the firewall shuts them, and
-    bans are about the new ones. steps: those that run before."""
+    bans are about the new ones."""
     yield sshd.afterwards(state.sshd, settings.ssh or SshSettings(), ports)
-    yield ufw.close(state, settings.firewall or FirewallSettings(), ports.closes, steps)
+    yield ufw.close(state, settings.firewall or FirewallSettings(), ports.both, ports.closes)
     yield _bans(state, settings, ports)
 
 
