@@ -156,7 +156,11 @@ def test_what_is_opened_and_what_is_closed(
 def test_where_systemd_listens_its_socket_is_told_too_and_its_addresses_stay() -> None:
     made = plan(state(socket=True, running=True, addresses=("0.0.0.0", "[::]")))
     before, after = halves(made)
-    socket = ["systemctl daemon-reload", "systemctl stop ssh.socket ssh.service", "systemctl start ssh.socket"]
+    socket = [
+        "systemctl daemon-reload",
+        "systemctl stop ssh.socket ssh.service",
+        "systemctl start ssh.socket ssh.service",
+    ]
     head = f"{DROP_IN}: [Socket]; ListenStream="
     old, new = (f"ListenStream=0.0.0.0:{port}; ListenStream=[::]:{port}" for port in (22, 2222))
     assert before == [f"{OWN}: Port 22; Port 2222", f"{head}; {old}; {new}", "sshd -t", *socket]

@@ -156,6 +156,8 @@ async def ask(host: Host, argv: Sequence[str]) -> Reading[Effective]:
         last = (answer.stderr or answer.stdout).strip().splitlines()[-1:] or [""]
         if "no hostkeys available" in last[0] and not host.privileged:
             return Unknown(_("`sshd -T` says it to root only"))
+        if "privilege separation directory" in last[0]:  # the service's RuntimeDirectory
+            return Unknown(_("`sshd -T` says nothing before sshd has started; systemd starts it with the first login"))
         return Unknown(_("`sshd -T` fails: {why}").format(why=last[0]))
     found: dict[str, tuple[str, ...]] = {}
     for line in answer.stdout.splitlines():

@@ -136,7 +136,8 @@ def test(what: str, needs: Sequence[str]) -> Step:
 
 def socket_again(what: str, needs: Sequence[str]) -> list[Step]:
     """systemd listens anew in sshd's place. A socket can't begin to listen while its service runs, which is stopped for
-    that; whoever is logged in stays so (ssh.service, KillMode=process)."""
+    that; whoever is logged in stays so (ssh.service, KillMode=process). Both run afterwards: without its service sshd
+    can't say what it does (`sshd -T` needs /run/sshd, the service's RuntimeDirectory)."""
 
     def command(name: str, *argv: str, offline: bool = False) -> Step:
         return RunCommand(
@@ -152,7 +153,7 @@ def socket_again(what: str, needs: Sequence[str]) -> list[Step]:
     return [
         command("read", "daemon-reload", offline=True),
         command("stop", "stop", SOCKET, SERVICE),
-        command("start", "start", SOCKET),
+        command("start", "start", SOCKET, SERVICE),
     ]
 
 
