@@ -39,10 +39,13 @@ def setup_of(security: dict[str, Any]) -> str:
 class Change:
     """A change that is asked for over an SSH connection, which stays open, or by root in the machine."""
 
-    def __init__(self, machine: Machine, security: dict[str, Any], *options: str, over_ssh: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, security: dict[str, Any], *options: str, over_ssh: bool = True, env: str = ""
+    ) -> None:
         self.machine = machine
         machine.write("/root/setup.yaml", setup_of(security))
-        argv = ["pi-installer-tui", "apply", "/root/setup.yaml", "--yes", "--confirm", "wait", *options]
+        argv = ["env", *([env] if env else []), "pi-installer-tui", "apply", "/root/setup.yaml", "--yes"]
+        argv += ["--confirm", "wait", *options]
         command = machine.ssh_command(["sudo", *argv]) if over_ssh else machine.enter(argv)
         quiet = subprocess.DEVNULL
         self.line = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
@@ -325,7 +328,8 @@ def some_rules(count: int) -> dict[str, dict[str, Any]]:
 
 #: ufw's own parser, in ufw's own process: what it makes of each list of arguments
 UFW = """
-import json, sys
+import gettext, json, sys
+gettext.install("ufw")
 from ufw.frontend import parse_command
 for argv in json.load(sys.stdin):
     made = parse_command(argv).data

@@ -78,23 +78,35 @@ def test_a_port_that_a_session_forwards_is_not_sshds_and_cannot_be_taken(install
         forwards.kill()
 
 
-@pytest.mark.parametrize("end", ["nobody-comes", "killed", "power-cut"])
-def test_without_a_login_over_the_new_port_all_goes_back_by_itself(pi: Machine, end: str) -> None:
+def test_without_a_login_over_the_new_port_all_goes_back_by_itself(pi: Machine) -> None:
     before, was = Before(pi), rules(pi)
-    change = Change(pi, {"ssh": {"port": 2222}}, "--within", "600" if end == "power-cut" else "12")
+    for end in ("nobody comes", "killed", "power cut"):
+        change = Change(pi, {"ssh": {"port": 2222}}, "--within", "600" if end == "power cut" else "10")
+        change.wait_for("asking")
+        change.line.kill()
+        if end == "killed":
+            pi.run(["systemctl", "kill", "--signal=KILL", f"pi-installer-tui-job-{change.job}*.service"])
+        elif end == "power cut":
+            power_cut_and_boot(pi)
+        assert_open(pi, 22)
+        change.wait_for("reverted", seconds=40)
+        assert_open(pi, 22, closed=2222)
+        before.assert_as_before()
+        assert rules(pi) == was, end
+
+
+@pytest.mark.parametrize("suite", ["trixie"], indirect=True)
+def test_killed_after_the_confirmation_both_ports_are_open_and_the_job_can_go_on(installed: Machine) -> None:
+    pi = installed
+    crash = "PI_INSTALLER_TUI_CRASH=security.ssh.close-file:started"
+    change = Change(pi, {"ssh": {"port": 2222}}, "--within", "120", over_ssh=False, env=crash)
     change.wait_for("asking")
-    change.line.kill()
-    if end == "killed":
-        pi.run(["systemctl", "kill", "--signal=KILL", f"pi-installer-tui-job-{change.job}*.service"])
-    elif end == "power-cut":
-        power_cut_and_boot(pi)
-    else:
-        assert_open(pi, 22, 2222)
-    assert_open(pi, 22)
-    change.wait_for("reverted", seconds=40)
-    assert_open(pi, 22, closed=2222)
-    before.assert_as_before()
-    assert rules(pi) == was
+    assert gets_in(pi, 2222, "sudo", "pi-installer-tui", "confirm", change.job).returncode == 0
+    until(lambda: change.status() == "interrupted")
+    assert_open(pi, 22, 2222)
+    tui(pi, "continue", change.job)
+    assert_open(pi, 2222, closed=22)
+    assert not changes(pi, {"ssh": {"port": 2222}})
 
 
 @pytest.fixture
