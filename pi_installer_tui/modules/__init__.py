@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A module's line in the table. name: its key in a setup file. after: modules that are applied before it.
-    screen: `package.module:Class` of its own screen, "" for the general one."""
+    screen: `package.module:Class` of its own screen, "" for the general one. goals: what it serves in the wizard
+    (goals.py) beside those that can't be without it; always: the wizard asks for it whatever the machine is for."""
 
     name: str
     title: str
@@ -24,6 +25,8 @@ class Listed:
     summary: str
     after: tuple[str, ...] = ()
     screen: str = ""
+    goals: tuple[str, ...] = ()
+    always: bool = False
 
 
 MODULES: tuple[Listed, ...] = (
@@ -32,6 +35,7 @@ MODULES: tuple[Listed, ...] = (
         title=N_("System"),
         group=N_("Base"),
         summary=N_("hostname, time, locale, keyboard, network"),
+        always=True,
     ),
     Listed(
         name="users",
@@ -39,6 +43,7 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("accounts, passwords, SSH keys, groups, sudo"),
         after=("system",),
+        always=True,
     ),
     Listed(
         name="security",
@@ -46,6 +51,7 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("firewall, SSH, bans, updates, kernel, audit log"),
         after=("system", "users"),
+        goals=("vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
 )
 
