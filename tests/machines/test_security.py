@@ -334,6 +334,7 @@ from ufw.frontend import parse_command
 for argv in json.load(sys.stdin):
     made = parse_command(argv).data
     rule = made["rule"]
+    rule.set_v6(made["iptype"] == "v6")
     rule.normalize()
     print(json.dumps([rule.action, "route" if rule.forward else rule.direction, rule.protocol, rule.dport, rule.dapp,
         rule.src, rule.sport, rule.dst, rule.interface_in, rule.interface_out, rule.logtype, rule.get_comment(),

@@ -144,3 +144,22 @@ def test_where_systemd_listens_its_socket_is_changed_the_same_way(by_socket: Mac
     undo(pi, change.job)
     assert_open(pi, 22, closed=2222)
     before.assert_as_before()
+
+
+@pytest.mark.long
+def test_bans_follow_the_port(installed: Machine) -> None:
+    def banned_from() -> str:
+        action = says(installed, "fail2ban-client", "get", "sshd", "actions").split()[-1]
+        return says(installed, "fail2ban-client", "get", "sshd", "action", action, "port")
+
+    def apply(**security: Any) -> None:
+        tui(installed, "apply", "-", "--yes", "--confirm", "none", setup=setup_of(security))
+
+    apply(bans={"enabled": True})
+    assert banned_from() == "22"
+    apply(ssh={"port": 2222})
+    assert_open(installed, 2222, closed=22)
+    until(lambda: banned_from() == "2222")
+    assert not changes(installed, {"ssh": {"port": 2222}, "bans": {"enabled": True}})
+    apply(ssh={"port": [22, 2222]}, bans={"enabled": True, "tries": 4})
+    until(lambda: banned_from() == "22,2222")

@@ -15,8 +15,9 @@ from pi_installer_tui.modules.security.sshd import CONFIG, OWN, Line
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.ufw import Rule, Ufw
 from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value
-from pi_installer_tui.tasks.plan import Others, Plan
+from pi_installer_tui.tasks.plan import Others, Plan, merge
 from pi_installer_tui.tasks.steps import Probation, RunCommand, Step, Unit, WriteFile
+from pi_installer_tui.tasks.steps.probation import Confirmation
 
 from .test_security_firewall import SSH
 from .test_security_firewall import state as with_firewall
@@ -56,7 +57,8 @@ def does(step: Step) -> str:
 
 
 def halves(made: Plan) -> tuple[list[str], list[str]]:
-    """What is done on probation, and what after it."""
+    """What is done on probation, and what after it; in a plan that is merged with others, too."""
+    assert merge([Plan(), made], {}).steps == made.steps, "what comes afterwards stays behind what it needs"
     trial = next(step for step in made.steps if isinstance(step, Probation))
     after = made.steps[made.steps.index(trial) + 1 :]
     return [does(step) for step in trial.steps], [does(step) for step in after]
@@ -78,6 +80,19 @@ def test_the_old_port_stays_open_until_the_new_one_was_used() -> None:
     assert after == [f"{OWN}: Port 2222", "sshd -t", RESTART]
     assert over(made) == ((2222,), (22,))
     assert any("22 stays open" in notice.text for notice in made.notices)
+
+
+def test_what_comes_afterwards_goes_with_what_is_on_probation() -> None:
+    made = plan(state(ufw=firewall(SSH), jail=JAIL))
+    assert len(made.flat) > 9
+    for step in ("security.ssh.file", "security.ssh.test", "security.ssh.reload"):
+        left = {each.id for each in made.without([step]).flat}
+        assert not {each for each in left if "close" in each or "bans" in each}, step
+    assert "security.firewall.close-ssh-22" not in {each.id for each in made.without(["security.ssh.close"]).flat}
+    alone = made.to_be_confirmed(Confirmation(by="none"))
+    assert [step.id for step in Plan.model_validate_json(alone.model_dump_json()).steps][
+        -1
+    ] == "security.bans.ports-reload"
 
 
 def test_the_firewall_lets_the_new_port_in_first_and_shuts_the_old_one_last() -> None:

@@ -29,10 +29,11 @@ def plan(state: State, settings: SecuritySettings, _others: Others) -> Plan:
     blocked = any(part.blocked for part in parts if part.setting in (port.SETTING, sshd.SETTING))
     ports = port.change(state.sshd, wanted.ssh) if not blocked else None
     after = list(afterwards(state, wanted, ports)) if ports is not None else []
+    last = in_turn(after, [s.id for s in steps if s.setting in (sshd.SETTING, port.SETTING)])
     return Plan(
         modules=(NAME,),
         settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
-        steps=(*on_probation(state, wanted, steps, ports), *(s for p in after for s in p.steps)),
+        steps=(*on_probation(state, wanted, steps, ports), *last),
         checks=tuple(c for p in (*parts, *after) for c in p.checks if p.steps),
         blocked=tuple(b for p in parts for b in p.blocked),
         notices=tuple(n for p in parts for n in p.notices if p.steps),
@@ -69,6 +70,18 @@ def afterwards(state: State, settings: SecuritySettings, ports: port.Change) -> 
     yield sshd.afterwards(state.sshd, settings.ssh or SshSettings(), ports)
     yield ufw.close(state, settings.firewall or FirewallSettings(), ports.both, ports.closes)
     yield _bans(state, settings, ports)
+
+
+def in_turn(parts: Iterable[Part], needs: Sequence[str]) -> Sequence[Step]:
+    """The steps of these parts, each of which needs all of the parts before and `needs`, the steps on probation: they
+    come after it, and go with it, whatever else a plan is made of (tasks/plan.py, merge and without)."""
+    found: list[Step] = []
+    before = [*needs]
+    for part in parts:
+        for step in part.steps:
+            found.append(step.model_copy(update={"needs": tuple(dict.fromkeys((*before, *step.needs)))}))
+        before += part.ids()
+    return found
 
 
 def listening(state: State, ports: Sequence[int]) -> State:
