@@ -153,7 +153,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         try:
             await confirm(self.store, job, self.who, self.host)
         except ConfirmError as error:
-            said = words.not_confirmed(error.reason)
+            said = words.not_confirmed(error.reason, error.ports)
             late = error.reason != "not-yet"
             self._problem(_("Not confirmed: {error}."), said, _("Nothing else was changed.") if late else stayed)
         except expected() as error:

@@ -354,7 +354,7 @@ def _ask_to_confirm(machine: Machine, job: str, printer: Printer, answer: _Answe
     printer.sentence(left, "      ", style="warn")
     for address in trial.reaches:
         if address:
-            printer.line(f"      {_('New address')}: {words.connect(caller(), address)}")
+            printer.line(f"      {_('New address')}: {words.connect(caller(), address, seat)}")
     if seat.server in trial.leaves:
         printer.sentence(_("This connection ends with the confirmation. From a new one:"), "      ")
     elif answer.open:
@@ -370,7 +370,7 @@ async def _confirm_from_here(machine: Machine, job: str, printer: Printer, answe
     try:
         await probation.confirm(machine.store, job, caller(), machine.host)
     except probation.ConfirmError as error:
-        printer.sentence(words.not_confirmed(error.reason), "      ", style="bad")
+        printer.sentence(words.not_confirmed(error.reason, error.ports), "      ", style="bad")
     answer.close()
 
 
@@ -501,12 +501,12 @@ async def _confirm(args: Namespace, machine: Machine) -> int:
     trial = probation.look(machine.store, args.job)
     seat = find()
     if trial is not None and trial.can_be_confirmed and seat.server in trial.leaves and not args.anyway:
-        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller()))
+        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller(), seat))
     try:
         anyway = bool(args.anyway) and seat.at_the_machine
         await probation.confirm(machine.store, args.job, caller(), machine.host, anyway=anyway)
     except probation.ConfirmError as error:
-        raise Stop(Exit.FAILED, words.not_confirmed(error.reason)) from None
+        raise Stop(Exit.FAILED, words.not_confirmed(error.reason, error.ports)) from None
     print(_("Confirmed: the change stays."))
     return Exit.DONE
 
