@@ -28,6 +28,7 @@ from pi_installer_tui.console.driver import CellDriver
 from pi_installer_tui.console.scrollbar import plain
 from pi_installer_tui.console.theme import THEME
 from pi_installer_tui.i18n import _
+from pi_installer_tui.modules import action as listed_action
 from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
@@ -187,7 +188,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @work(group="show", exclusive=True)
     async def replan(self, job: str) -> None:
-        from pi_installer_tui.planning import combine, plan
+        from pi_installer_tui.planning import arguments, combine, plan, plan_action
         from pi_installer_tui.screens.review import ReviewScreen
 
         old = await asyncio.to_thread(self.store.plan, job)
@@ -195,7 +196,11 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self.show_undo(old.undoes)
             return
         with self._doing(_("planning again ...")):
-            planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
+            if old.asked is not None:
+                told = arguments(old.asked.module, old.asked.action, old.asked.arguments)
+                planned = await plan_action(self.host, old.asked.module, old.asked.action, told)
+            else:
+                planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
         if planned.reviewed is None:
             from pi_installer_tui.screens.message import Problem
 
@@ -288,6 +293,31 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         package, _colon, cls = where.partition(":")
         screen: type[Screen[None]] = getattr(import_module(package), cls)
         await self.push_screen(screen(name))
+
+    @work(group="show", exclusive=True)
+    async def open_action(self, module: str, action: str) -> None:
+        from pi_installer_tui.screens.act import ActScreen
+
+        await self.push_screen(ActScreen(module, action))
+
+    @work(group="show", exclusive=True)
+    async def act(self, module: str, action: str, told: Mapping[str, object]) -> None:
+        from pi_installer_tui.planning import SetupError, arguments, plan_action
+        from pi_installer_tui.screens.review import ReviewScreen
+
+        title = _(listed_action(module, action).title)
+        try:
+            with self._doing(_("planning: {what} ...").format(what=title)):
+                planned = await plan_action(self.host, module, action, arguments(module, action, told))
+            if planned.reviewed is None:
+                raise SetupError(*planned.mistakes)
+        except SetupError as error:
+            said = "; ".join(str(mistake) for mistake in error.mistakes)
+            self._problem(_("It can't be done: {error}"), said, _("Nothing was changed."))
+        except expected() as error:
+            self._problem(_("The plan could not be made: {error}"), error, _("Nothing was changed."))
+        else:
+            await self.push_screen(ReviewScreen(planned.reviewed))
 
     async def _home(self) -> None:
         while len(self.screen_stack) > 1:

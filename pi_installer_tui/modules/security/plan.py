@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from pi_installer_tui.modules.part import Part
-from pi_installer_tui.modules.security.plans import fail2ban, sshd, sysctl, ufw, updates
+from pi_installer_tui.modules.security.plans import auditd, fail2ban, protocols, sshd, sysctl, ufw, updates
 from pi_installer_tui.modules.security.profiles import resolved
 from pi_installer_tui.modules.security.settings import SecuritySettings, SshSettings
 from pi_installer_tui.modules.security.state import State
@@ -40,6 +40,9 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield updates.plan(state, settings.updates)
     if settings.kernel is not None:
         yield sysctl.plan(state, settings.kernel)
+        yield protocols.plan(state, settings.kernel)
+    if settings.audit_log is not None:
+        yield auditd.plan(state, settings.audit_log)
     if settings.bans is not None:
         yield fail2ban.plan(state, settings.bans)
     if settings.firewall is not None:
