@@ -19,6 +19,7 @@ from pi_installer_tui import modules, setup_file
 from pi_installer_tui.i18n import _
 from pi_installer_tui.mistakes import mistakes, place, unknown
 from pi_installer_tui.modules.base import Arguments, Fact, Settings
+from pi_installer_tui.modules.goals import GOALS
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
@@ -49,10 +50,13 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What is wanted: a module's settings by its name, in the order modules are applied. document: the same as plain
-    data, as it goes into the plan."""
+    data, as it goes into the plan. goals: what the machine is for (modules/goals.py), for the wizard. unattended: the
+    file may be applied at boot without anybody agreeing to it."""
 
     settings: Mapping[str, Settings]
     document: Mapping[str, Any]
+    goals: tuple[str, ...] = ()
+    unattended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,15 @@ def combine(documents: Sequence[Mapping[str, Any]]) -> Setup:
             wrong.append(Mistake("version", _("this program knows version 1")))
         own = {key: value for key, value in document.items() if key != "version"}
         merged = setup_file.merge(merged, own) if merged else own
+    goals, unattended = merged.pop("goals", None), merged.pop("unattended", None)
+    wrong += _goals_wrong(goals)
+    if unattended is not None and type(unattended) is not bool:
+        wrong.append(Mistake("unattended", _("must be true or false")))
     known = modules.names()
     for key in merged:
         if key not in known:
-            wrong.append(Mistake(place(key), unknown(key, [*known, "version"], _("there is no such module"))))
+            also = [*known, "version", "goals", "unattended"]
+            wrong.append(Mistake(place(key), unknown(key, also, _("there is no such module"))))
     settings: dict[str, Settings] = {}
     for name in known:
         if name not in merged:
@@ -103,13 +112,32 @@ def combine(documents: Sequence[Mapping[str, Any]]) -> Setup:
             wrong += error.mistakes
     if wrong:
         raise SetupError(*dict.fromkeys(wrong))
-    return of(settings)
+    return of(settings, tuple(goals or ()), unattended=bool(unattended))
 
 
-def of(settings: Mapping[str, Settings]) -> Setup:
+def _goals_wrong(goals: object) -> list[Mistake]:
+    if goals is None:
+        return []
+    if not isinstance(goals, list):
+        return [Mistake("goals", _("must be a list"))]
+    known = [goal.name for goal in GOALS]
+    return [
+        Mistake(place("goals", number), unknown(str(name), known, _("there is no such goal")))
+        for number, name in enumerate(goals)
+        if name not in known
+    ]
+
+
+def of(settings: Mapping[str, Settings], goals: tuple[str, ...] = (), *, unattended: bool = False) -> Setup:
     """The setup of settings that were made some other way: a form's, a wizard's."""
     ordered = {name: settings[name] for name in modules.names() if name in settings}
-    return Setup(ordered, {"version": VERSION, **{name: plain(s) for name, s in ordered.items()}})
+    about: dict[str, Any] = {"version": VERSION}
+    if unattended:
+        about["unattended"] = True
+    if goals:
+        about["goals"] = list(goals)
+    document = {**about, **{name: plain(s) for name, s in ordered.items()}}
+    return Setup(ordered, document, goals, unattended)
 
 
 def validated(name: str, data: object) -> Settings:
@@ -149,7 +177,8 @@ async def plan(host: Host, setup: Setup, how: Confirmation | None = None, *, sec
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
     others = Others(modules=tuple(setup.settings), secrets=frozenset(secrets))
     parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
-    merged = merge(parts, setup.document)
+    claims = [c for name, s in setup.settings.items() for c in loaded[name].claims(states[name], s)]
+    merged = merge(parts, setup.document, (claim.what for claim in claims if claim.kind == "port"))
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
 
 
@@ -231,6 +260,15 @@ def schema(names: Sequence[str] = ()) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "version": {"const": VERSION, "description": "The version of the setup file's format."},
+            "goals": {
+                "type": "array",
+                "items": {"enum": [goal.name for goal in GOALS]},
+                "description": "What the machine is for; the wizard opens with it.",
+            },
+            "unattended": {
+                "type": "boolean",
+                "description": "On the boot partition: may be applied at boot without anybody agreeing to it.",
+            },
             **{name: references[model, "validation"] for name, model in models.items()},
         },
         "required": ["version"],

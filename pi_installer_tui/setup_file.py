@@ -190,7 +190,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     problem = (error.problem or error.context or "").strip()
     if "\\t" in problem or "'\t'" in problem:
         return _("YAML is indented by spaces, here is a tab")
-    # PyYAML's words may quote the character it met, never more of the text
+    # PyYAML's words may quote what it met: a character, its own name for a token, but a word of the text nowhere
+    problem = re.sub(r" '[^'<][^']+'", "", problem)
     return _("this isn't YAML: {problem}").format(problem=problem)
 
 

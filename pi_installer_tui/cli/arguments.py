@@ -69,7 +69,10 @@ def parser() -> argparse.ArgumentParser:
 
     def setup(to: argparse.ArgumentParser) -> None:
         to.add_argument(
-            "setup", nargs="+", metavar="SETUP.yaml", help=_("setup files, merged left to right; - is standard input")
+            "setup",
+            nargs="+",
+            metavar="SETUP.yaml",
+            help=_("setup files, or names of saved ones, merged left to right; - is standard input"),
         )
 
     def secrets(to: argparse.ArgumentParser) -> None:
@@ -138,6 +141,11 @@ def parser() -> argparse.ArgumentParser:
     module(export)
     schema = verb("schema", _("the setup file's JSON Schema"))
     module(schema)
+    kept = verb("setups", _("setup files that were saved under a name"))
+    json(kept)
+    kept_verbs = kept.add_subparsers(dest="setups_verb", metavar="show NAME", parser_class=_Parser)
+    one = kept_verbs.add_parser("show", help=_("one of them, as it is"), description=_("one saved setup file"))
+    one.add_argument("name", metavar="NAME", type=saved_name, help=_("as `setups` lists it"))
     jobs = verb("jobs", _("every job: when, who, how it ended"))
     json(jobs)
     shown = jobs.add_subparsers(dest="jobs_verb", metavar="show ID", parser_class=_Parser)
@@ -209,6 +217,15 @@ def secret_name(text: str) -> str:
     """A secret's name; nothing else gets near the folder of secrets."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", text):
         raise argparse.ArgumentTypeError(_("that isn't the name of a secret"))
+    return text
+
+
+def saved_name(text: str) -> str:
+    """A saved setup's name; nothing else gets near the folder of setups."""
+    from pi_installer_tui.setups import NAME
+
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(_("that isn't the name of a saved setup"))
     return text
 
 

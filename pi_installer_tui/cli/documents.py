@@ -6,7 +6,7 @@ Every document has `version`, `changed`, `failed`, `unknown` and `reboot_needed`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pi_installer_tui import modules
 from pi_installer_tui.system.reading import Known, Unknown
@@ -15,6 +15,9 @@ from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.review import Reviewed
 from pi_installer_tui.tasks.steps import Preview
 from pi_installer_tui.tasks.store import JobSummary, Store
+
+if TYPE_CHECKING:
+    from pi_installer_tui.setups import Saved
 
 VERSION = 1
 
@@ -59,6 +62,11 @@ def status(states: Mapping[str, Any], reboot: bool) -> dict[str, Any]:
         reboot_needed=reboot,
         modules={name: modules.load(name).state_json(state) for name, state in states.items()},
     )
+
+
+def setups(found: Sequence[Saved]) -> dict[str, Any]:
+    """The setups that are kept."""
+    return document(setups=[{"name": each.name, "changed": each.changed} for each in found])
 
 
 def waits_for_reboot(value: Any) -> bool:

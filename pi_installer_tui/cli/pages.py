@@ -23,6 +23,7 @@ from pi_installer_tui.tasks.store import JobSummary
 
 if TYPE_CHECKING:
     from pi_installer_tui.cli.machine import Machine
+    from pi_installer_tui.setups import Saved
     from pi_installer_tui.system.seat import Seat
 
 
@@ -174,6 +175,14 @@ def jobs(printer: Printer, summaries: Sequence[JobSummary], unreadable: Sequence
         printer.sentence("; ".join(part for part in (words.what(summary), note) if part), "    ")
     for job_id in unreadable:
         printer.line(_("{job}  can't be read").format(job=job_id), "bad")
+
+
+def setups(printer: Printer, found: Sequence[Saved]) -> None:
+    """The setups that are kept, one a line."""
+    if not found:
+        printer.line(_("No setup is saved."))
+    for each in found:
+        printer.line(f"{when(each.changed)}  {each.name}")
 
 
 def _style(state: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import stat
 import sys
 import termios
 from argparse import Namespace
@@ -14,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pi_installer_tui import modules, planning, setup_file
+from pi_installer_tui import given, modules, planning, setup_file, setups
 from pi_installer_tui.cli import documents, pages
 from pi_installer_tui.cli.arguments import CHANGING, PROGRAM
 from pi_installer_tui.cli.following import Follower, ask
@@ -22,7 +23,7 @@ from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _, ngettext
-from pi_installer_tui.mistakes import place, unknown
+from pi_installer_tui.mistakes import unknown
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -32,22 +33,20 @@ from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
-from pi_installer_tui.tasks.secrets import SECRET, Secrets, give, made
+from pi_installer_tui.tasks.secrets import Secrets, give, made
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
 #: mistakes in the input that are printed; --json has all
 _TOLD = 50
 
-#: characters of a secret: what a line for chpasswd(8) has room for
-_SECRET_MAX = 500
-
 _OUTCOMES = {"done": Exit.DONE, "failed": Exit.FAILED, "stale": Exit.STALE, "cancelled": Exit.CANCELLED}
 
 
 def run(args: Namespace) -> int:
     """Runs the verb in `args`. Raises Stop."""
-    verb = args.verb if not getattr(args, "jobs_verb", None) else f"{args.verb} {args.jobs_verb}"
+    below = getattr(args, "jobs_verb", None) or getattr(args, "setups_verb", None)
+    verb = f"{args.verb} {below}" if below else args.verb
     try:
         if verb == "schema":
             print_json(planning.schema(_names(args)))
@@ -106,42 +105,58 @@ def _wrong(mistakes: tuple[Mistake, ...], as_json: bool) -> int:
 # setup files -----------------------------------------------------------------------------------------------------
 
 
-def read_setup(names: list[str]) -> planning.Setup:
-    """The setup in files, merged left to right. Raises SetupError for everything that is wrong with them, a missing
-    file too."""
+def read_setup(names: list[str], state: Path) -> planning.Setup:
+    """The setup in files, merged left to right; the name of one that is kept below the state directory counts where the
+    current folder has no file of that name. Raises SetupError for everything that is wrong with them, a missing file
+    too."""
     if names.count("-") > 1:
         raise SetupError(Mistake("-", _("standard input can be read once")))
-    return planning.combine([setup_file.read(_text(name), "-" if name == "-" else name) for name in names])
+    return planning.combine([setup_file.read(_text(_file(name, state)), name) for name in names])
 
 
-def read_secrets(args: Namespace) -> dict[str, str]:
-    """The secrets that were given, by name. Raises SetupError; a value is never repeated."""
+def _file(name: str, state: Path) -> str:
+    """The file that a setup's name stands for; says so where it could be another one than somebody thinks."""
+    if not setups.NAME.fullmatch(name):
+        return name
+    kept = setups.path(state, name)
+    if Path(name).exists():
+        with contextlib.suppress(PermissionError):
+            if kept.exists():
+                said = _("The file {name} of this folder is taken, not the setup that is saved under this name.")
+                Printer(sys.stderr).sentence(said.format(name=name))
+        return name
+    if not kept.exists():
+        raise SetupError(Mistake(name, _("there is no such file, and no setup is saved under this name")))
+    said = _("{name} is the setup that is saved under this name: {path}")
+    Printer(sys.stderr).sentence(said.format(name=name, path=kept))
+    return str(kept)
+
+
+def read_secrets(args: Namespace, setup: planning.Setup) -> dict[str, str]:
+    """The secrets that were given, by name; those of --secrets outrank systemd's credentials. Raises SetupError, in
+    which no value is repeated."""
+    found = given.credentials(setup.document)
     name = getattr(args, "secrets", None)
     if name is None:
-        return {}
+        return found
     if name == "-" and "-" in args.setup:
         raise SetupError(Mistake("-", _("standard input can be read once")))
-    found = setup_file.read(_text(name), "-" if name == "-" else name)
-    wrong = []
-    for key, value in found.items():
-        if not SECRET.fullmatch(key):
-            wrong.append(Mistake(place(key), _("isn't the name of a secret")))
-        elif not isinstance(value, str) or not value:
-            wrong.append(Mistake(place(key), _('must be text; put a number or true/false in quotes ("…")')))
-        elif len(value) > _SECRET_MAX or any(ord(character) < 32 or ord(character) == 127 for character in value):
-            wrong.append(Mistake(place(key), _("must be one line, up to {n} characters").format(n=_SECRET_MAX)))
-    if wrong:
-        raise SetupError(*wrong)
-    return found
+    return found | given.parse(_text(name, private=True), name)
 
 
-def _text(name: str) -> str:
+def _text(name: str, *, private: bool = False) -> str:
+    """A file's text, or standard input's. private: a file that others may read or write isn't taken. Raises
+    SetupError."""
     limit = setup_file.MAX_SIZE + 1
     try:
         if name == "-":
             data = sys.stdin.buffer.read(limit)
         else:
             with Path(name).open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if private and stat.S_ISREG(mode) and mode & 0o066:
+                    why = _("others may read or write it (mode {mode}): chmod 600 it, or give it by standard input")
+                    raise SetupError(Mistake(name, why.format(mode=f"{stat.S_IMODE(mode):04o}")))
                 data = file.read(limit)
         return data.decode("utf-8-sig")
     except OSError as error:
@@ -173,8 +188,9 @@ def _rebooting(args: Namespace, plan: Plan) -> Plan:
 
 
 async def _planned(args: Namespace, machine: Machine) -> Reviewed:
-    args.given = read_secrets(args)
-    planned = await planning.plan(machine.host, read_setup(args.setup), _confirmation(args), secrets=args.given)
+    setup = read_setup(args.setup, machine.store.root)
+    args.given = read_secrets(args, setup)
+    planned = await planning.plan(machine.host, setup, _confirmation(args), secrets=args.given)
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
     return planned.reviewed
@@ -458,6 +474,26 @@ def _seen(machine: Machine, job: str) -> None:
         news.seen(machine.store, job)
 
 
+async def _setups(args: Namespace, machine: Machine) -> int:
+    found = setups.saved(machine.store.root)
+    if args.json:
+        print_json(documents.setups(found))
+    else:
+        pages.setups(Printer(), found)
+    return Exit.DONE
+
+
+async def _show_setup(args: Namespace, machine: Machine) -> int:
+    try:
+        text = setups.read(machine.store.root, args.name)
+    except UnicodeDecodeError:
+        raise SetupError(Mistake(args.name, _("isn't UTF-8"))) from None
+    if text is None:
+        raise Stop(Exit.INPUT, _("no setup is saved as {name}; `setups` lists them").format(name=args.name))
+    sys.stdout.write(text)
+    return Exit.DONE
+
+
 async def _attach(args: Namespace, machine: Machine) -> int:
     _job(machine, args.job)
     with _Interrupts() as interrupts:
@@ -522,6 +558,8 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "plan": _plan,
     "apply": _apply,
     "export": _export,
+    "setups": _setups,
+    "setups show": _show_setup,
     "jobs": _list,
     "jobs show": _show,
     "attach": _attach,

@@ -26,7 +26,9 @@ class ListedAction:
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A module's line in the table. name: its key in a setup file. after: modules that are applied before it.
-    screen: `package.module:Class` of its own screen, "" for the general one. actions: what it does beside settings."""
+    screen: `package.module:Class` of its own screen, "" for the general one. goals: what it serves in the wizard
+    (goals.py) beside those that can't be without it; always: the wizard asks for it whatever the machine is for.
+    actions: what it does beside settings."""
 
     name: str
     title: str
@@ -35,6 +37,8 @@ class Listed:
     after: tuple[str, ...] = ()
     screen: str = ""
     actions: tuple[ListedAction, ...] = ()
+    goals: tuple[str, ...] = ()
+    always: bool = False
 
 
 MODULES: tuple[Listed, ...] = (
@@ -43,6 +47,7 @@ MODULES: tuple[Listed, ...] = (
         title=N_("System"),
         group=N_("Base"),
         summary=N_("hostname, time, locale, keyboard, network"),
+        always=True,
     ),
     Listed(
         name="users",
@@ -50,6 +55,7 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("accounts, passwords, SSH keys, groups, sudo"),
         after=("system",),
+        always=True,
     ),
     Listed(
         name="security",
@@ -65,6 +71,7 @@ MODULES: tuple[Listed, ...] = (
                 help=N_("an address that fail2ban has shut out is let in again"),
             ),
         ),
+        goals=("vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
 )
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from pi_installer_tui.i18n import _
 from pi_installer_tui.tasks.journal import sync_folder, write_file
 
 SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
@@ -23,6 +24,26 @@ SecretName = Annotated[str, Field(pattern=rf"^{SECRET.pattern}$")]
 
 if TYPE_CHECKING:
     from pi_installer_tui.tasks.plan import Plan
+
+
+def reference(module: str) -> tuple[BeforeValidator, WithJsonSchema]:
+    """What makes a text the name of a secret in a module's settings: `users.` and a name. What looks otherwise may be a
+    secret itself that somebody wrote there, so it is refused, and not repeated."""
+
+    known = re.compile(rf"{module}\.[A-Za-z0-9_.-]{{1,160}}")
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not known.fullmatch(value):
+            raise ValueError(
+                _(
+                    "isn't the name of a secret, which is {module} with a dot and letters, digits, _, - or dots behind "
+                    "it. A setup file holds no secret itself: that is given under its name (--secrets FILE), or made"
+                ).format(module=module)
+            )
+        return value
+
+    return BeforeValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{known.pattern}$"})
+
 
 #: letters and digits that nobody takes for another one when it is read from a screen
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -203,16 +203,16 @@ def test_an_account_is_made_used_locked_expired_removed_and_all_of_it_taken_back
 
 @pytest.mark.long
 def test_a_password_that_nobody_gave_is_made_shown_once_and_works(installed: Machine, ada: Person) -> None:
-    accounts = {"ada": {"password": "ada", "role": "guest"}}
+    accounts = {"ada": {"password": "users.ada", "role": "guest"}}
     told = tui(installed, "apply", "-", "--yes", setup=setup_of(accounts)).stdout
     (line,) = [line for line in told.splitlines() if "shown this once" in line]
     password = line.rpartition(" ")[2]
     assert ada.by_password(password, "id", "-un").stdout.strip() == "ada"
-    tui(installed, "secret", "ada", status=3)
-    again = apply(installed, {"bob": {"password": "bob"}})
-    shown = tui(installed, "secret", "bob").stdout.strip()
+    tui(installed, "secret", "users.ada", status=3)
+    again = apply(installed, {"bob": {"password": "users.bob"}})
+    shown = tui(installed, "secret", "users.bob").stdout.strip()
     assert len(shown) == 20
-    tui(installed, "secret", "bob", status=3)
+    tui(installed, "secret", "users.bob", status=3)
     found = installed.run(["grep", "-rlF", "-e", password, "-e", shown, "/var/lib/pi-installer-tui"], check=False)
     assert not found.stdout
     undo(installed, again)

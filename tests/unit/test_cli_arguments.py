@@ -40,6 +40,8 @@ def program(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
         ["cancel", "1"],
         ["jobs", "frobnicate"],
         ["jobs", "show"],
+        ["setups", "show"],
+        ["setups", "show", "../x"],
         ["--stat"],
         ["plan", "--js", "a.yaml"],
         ["--read-only", "apply", "a.yaml"],

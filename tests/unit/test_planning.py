@@ -69,6 +69,16 @@ def test_later_files_win_and_null_takes_back() -> None:
     assert setup.document == {"version": 1, "system": {"hostname": "two"}}
 
 
+def test_what_the_machine_is_for_stands_in_the_file() -> None:
+    setup = planning.parse("version: 1\ngoals: [home-server]\nunattended: true\nsystem: {hostname: one}\n")
+    assert setup.goals == ("home-server",) and setup.unattended
+    assert planning.of(setup.settings, setup.goals, unattended=True).document == setup.document
+    assert wrong("version: 1\ngoals: [home-sever]\nunattended: 1\n") == [
+        "goals[0]: there is no such goal; did you mean home-server?",
+        "unattended: must be true or false",
+    ]
+
+
 def test_an_empty_module_wants_nothing() -> None:
     assert planning.parse("version: 1\nsystem:\n").document == {"version": 1, "system": {}}
     assert planning.parse("version: 1\n").settings == {}
@@ -110,7 +120,7 @@ def test_the_schema_is_one_document_without_open_references() -> None:
     schema = planning.schema()
     text = json.dumps(schema)
     assert schema["required"] == ["version"] and schema["additionalProperties"] is False
-    assert set(schema["properties"]) == {"version", *modules.names()}
+    assert set(schema["properties"]) == {"version", "goals", "unattended", *modules.names()}
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/$defs/')[1:]}:
         assert reference in schema["$defs"]
 

@@ -99,11 +99,11 @@ def test_a_group_that_makes_root_of_its_members_is_told() -> None:
 
 def test_a_password_is_set_when_one_is_given_or_none_is_there() -> None:
     found = state(admin(), person("ada", 1001), person("bob", 1002, hashed="none"))
-    assert made(found, ada={"password": "p"}).empty
-    given = the_step(made(found, ("p",), ada={"password": "p"}))
-    assert given.password == "p" and given.sensitive
-    missing = made(found, bob={"password": "p"})
-    assert the_step(missing).password == "p"
+    assert made(found, ada={"password": "users.p"}).empty
+    given = the_step(made(found, ("users.p",), ada={"password": "users.p"}))
+    assert given.password == "users.p" and given.sensitive
+    missing = made(found, bob={"password": "users.p"})
+    assert the_step(missing).password == "users.p"
     assert any("shows it, once" in notice.text for notice in missing.notices)
 
 

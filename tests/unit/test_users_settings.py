@@ -178,7 +178,7 @@ def case(number: int) -> tuple[str, dict[str, Any]]:
     if source.random() < 0.2:
         account["groups"] = [source.choice(["audio", "video", words(source, 6)])]
     if source.random() < 0.3:
-        account["password"] = source.choice(["p", words(source, 6)])
+        account["password"] = source.choice(["users.p", words(source, 6)])
     return name, account
 
 

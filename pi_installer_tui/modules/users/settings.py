@@ -17,7 +17,7 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
 from pi_installer_tui.modules.users import keys as key_lines
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.secrets import SecretName
+from pi_installer_tui.tasks.secrets import reference
 
 #: useradd(8), CAVEATS: at most 32 characters. Wider than what a new account may be called: old ones can be managed.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -118,6 +118,7 @@ Shell = Annotated[str, BeforeValidator(_text), AfterValidator(_shell)]
 Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key)]
 Fingerprint = Annotated[str, BeforeValidator(_text), AfterValidator(_fingerprint)]
 Expiry = Annotated[str, BeforeValidator(_text), AfterValidator(_expiry)]
+SecretName = Annotated[str, *reference("users")]
 
 
 class Account(Frozen):
