@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from .machine import Machine
 from .program import Before, newest_job, says, tui, undo, until
 
@@ -30,6 +32,7 @@ def changed(machine: Machine, setup: str) -> Any:
     return json.loads(tui(machine, "plan", "-", "--json", setup=setup).stdout)["changed"]
 
 
+@pytest.mark.parametrize("suite", [pytest.param("bookworm", marks=pytest.mark.long), "trixie"], indirect=True)
 def test_bans_rules_and_settings_are_set_up_proven_used_and_taken_back(installed: Machine) -> None:
     installed.run(["apt-get", "update", "-qq"])
     installed.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "nginx"])

@@ -24,7 +24,7 @@ from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.host import Completed
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value
 from pi_installer_tui.tasks.plan import Others, Plan
-from pi_installer_tui.tasks.steps import RunCommand, WriteFile
+from pi_installer_tui.tasks.steps import InstallPackages, RunCommand, WriteFile
 from tests.unit.test_security_ssh import state
 
 ON: Value[bool] = Value(Known(True), Known(True))
@@ -261,3 +261,12 @@ def test_what_an_action_is_told_is_checked_in_words(told: Mapping[str, object], 
     with pytest.raises(SetupError) as caught:
         planning.arguments("security", "unban", told)
     assert [mistake.place for mistake in caught.value.mistakes] == [place]
+
+
+def test_what_it_bans_by_is_installed_too_and_by_itself() -> None:
+    bare = machine(installed=False, enabled=Value(MISSING, Known(False)), lacks=("nftables",))
+    packages = [step.packages for step in plan(bare).steps if isinstance(step, InstallPackages)]
+    assert packages == [("nftables",), ("fail2ban", "python3-systemd")]
+    blunt = applied(machine())
+    lacking = replace(blunt, fail2ban=replace(blunt.fail2ban, lacks=("iptables",)))
+    assert [step.kind for step in plan(lacking).steps] == ["install-packages", "unit"], "it counted and banned nobody"

@@ -99,15 +99,17 @@ def _steps(part: Part, now: Fail2ban, wanted: Mapping[str, JailSettings], text: 
         part.steps.append(RunCommand(id="security.bans.log", setting=SETTING, argv=("touch", LOG), probe=there))
     if now.own != text:
         part.steps.append(WriteFile(id="security.bans.file", setting=SETTING, path=OWN, content=text))
-    packages = (*(("fail2ban", "python3-systemd") if not now.installed else ()), *now.lacks)
-    if packages:  # it starts with our file, without which Debian 12's ends at once
+    if now.lacks:  # by themselves, for fail2ban's own package has made data when it is taken back
+        what = "security.bans.programs"
+        part.steps.append(InstallPackages(id=what, setting=SETTING, risks=("download",), packages=now.lacks))
+    if not now.installed:  # it starts with our file, without which Debian 12's ends at once
         part.steps.append(
             InstallPackages(
                 id="security.bans.package",
                 setting=SETTING,
                 needs=part.ids(),
                 risks=("download",),
-                packages=packages,
+                packages=("fail2ban", "python3-systemd"),
             )
         )
     runs = {jail.name for jail in known(now.jails) or ()}
