@@ -31,6 +31,7 @@ from pi_installer_tui.console.driver import CellDriver
 from pi_installer_tui.console.scrollbar import plain
 from pi_installer_tui.console.theme import THEME
 from pi_installer_tui.i18n import _
+from pi_installer_tui.modules import action as listed_action
 from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
@@ -192,7 +193,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
 
     @work(group="show", exclusive=True)
     async def replan(self, job: str, without: str = "") -> None:
-        from pi_installer_tui.planning import combine, plan
+        from pi_installer_tui.planning import arguments, combine, plan, plan_action
         from pi_installer_tui.screens.review import ReviewScreen
         from pi_installer_tui.tasks.review import review
 
@@ -202,7 +203,11 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             return
         with self._doing(_("planning again ...")):
             secrets = self._typed.get(job, {})
-            planned = await plan(self.host, combine([{"version": 1, **old.settings}]), secrets=secrets)
+            if old.asked is not None:
+                told = arguments(old.asked.module, old.asked.action, old.asked.arguments)
+                planned = await plan_action(self.host, old.asked.module, old.asked.action, told)
+            else:
+                planned = await plan(self.host, combine([{"version": 1, **old.settings}]), secrets=secrets)
         if planned.reviewed is None:
             from pi_installer_tui.screens.message import Problem
 
@@ -309,6 +314,31 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             sys.stdout.flush()
             subprocess.run(argv, check=False)
         self.action_redraw()
+
+    @work(group="show", exclusive=True)
+    async def open_action(self, module: str, action: str) -> None:
+        from pi_installer_tui.screens.act import ActScreen
+
+        await self.push_screen(ActScreen(module, action))
+
+    @work(group="show", exclusive=True)
+    async def act(self, module: str, action: str, told: Mapping[str, object]) -> None:
+        from pi_installer_tui.planning import SetupError, arguments, plan_action
+        from pi_installer_tui.screens.review import ReviewScreen
+
+        title = _(listed_action(module, action).title)
+        try:
+            with self._doing(_("planning: {what} ...").format(what=title)):
+                planned = await plan_action(self.host, module, action, arguments(module, action, told))
+            if planned.reviewed is None:
+                raise SetupError(*planned.mistakes)
+        except SetupError as error:
+            said = "; ".join(str(mistake) for mistake in error.mistakes)
+            self._problem(_("It can't be done: {error}"), said, _("Nothing was changed."))
+        except expected() as error:
+            self._problem(_("The plan could not be made: {error}"), error, _("Nothing was changed."))
+        else:
+            await self.push_screen(ReviewScreen(planned.reviewed))
 
     @work(group="show", exclusive=True)
     async def open_wizard(self) -> None:

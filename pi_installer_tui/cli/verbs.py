@@ -23,6 +23,7 @@ from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.mistakes import unknown
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -169,7 +170,7 @@ def _text(name: str, *, private: bool = False) -> str:
 
 def _confirmation(args: Namespace) -> Confirmation | None:
     """How what is on probation is confirmed: as the options say, else by whether somebody sits at a terminal."""
-    if args.verb not in ("apply", "undo"):
+    if args.verb not in ("act", "apply", "undo"):
         return None
     by = args.confirm or ("wait" if _terminal() else "auto")
     return Confirmation(by=by, seconds=args.within or USUAL, peers=tuple(args.peer))
@@ -235,6 +236,19 @@ async def _plan(args: Namespace, machine: Machine) -> int:
 
 async def _apply(args: Namespace, machine: Machine) -> int:
     return await _agree_and_run(args, machine, await _planned(args, machine))
+
+
+async def _act(args: Namespace, machine: Machine) -> int:
+    known = [action.name for action in modules.listed(args.module).actions]
+    if args.action not in known:
+        raise SetupError(Mistake(args.module, unknown(args.action, known, _("there is no such action"))))
+    if twice := sorted({key for key, _value in args.told if [k for k, _v in args.told].count(key) > 1}):
+        raise SetupError(Mistake(twice[0], _("stands there twice")))
+    told = planning.arguments(args.module, args.action, dict(args.told))
+    planned = await planning.plan_action(machine.host, args.module, args.action, told, _confirmation(args))
+    if planned.reviewed is None:
+        raise SetupError(*planned.mistakes)
+    return await _agree_and_run(args, machine, planned.reviewed)
 
 
 async def _undo(args: Namespace, machine: Machine) -> int:
@@ -538,6 +552,7 @@ async def _secret(args: Namespace, machine: Machine) -> int:
 
 
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
+    "act": _act,
     "status": _status,
     "audit": _audit,
     "plan": _plan,

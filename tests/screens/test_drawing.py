@@ -23,7 +23,7 @@ from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import review
-from pi_installer_tui.tasks.steps import Probation, Reboot
+from pi_installer_tui.tasks.steps import InstallPackages, Probation, Reboot
 from pi_installer_tui.tasks.steps.probation import Place
 from tests.screens.conftest import Program
 from tests.screens.test_form import go
@@ -104,6 +104,8 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_question(program):
         yield where
+    async for where in every_action(program):
+        yield where
     async for where in every_wait(program):
         yield where
 
@@ -153,6 +155,26 @@ async def every_question(program: Program) -> AsyncIterator[str]:
         await program.press("escape")
     await program.press("q", "q", "q")
     await program.until("Last changes")
+
+
+async def every_action(program: Program) -> AsyncIterator[str]:
+    """Goes through what is done beside settings, from Home and back."""
+    await program.ran(InstallPackages(id="bans", packages=("fail2ban",)))
+    program.app.open_module("security")
+    await program.until("Profile")
+    yield "security"
+    await program.press("n")
+    await program.until("203.0.113.77")
+    yield "bans"
+    await program.press("q")
+    await program.until("Profile")
+    await program.press("a")
+    await program.until("lift a ban")
+    yield "actions"
+    await program.press("enter")
+    await program.until("Jail")
+    yield "action"
+    await program.press("q", "q", "q")
 
 
 async def every_wait(program: Program) -> AsyncIterator[str]:

@@ -9,7 +9,7 @@ from typing import cast
 
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.security.fail2ban import OWN, SERVICE
-from pi_installer_tui.modules.security.plans import fail2ban, port, sshd, sysctl, ufw, updates
+from pi_installer_tui.modules.security.plans import auditd, fail2ban, port, protocols, sshd, sysctl, ufw, updates
 from pi_installer_tui.modules.security.profiles import resolved
 from pi_installer_tui.modules.security.settings import FirewallSettings, SecuritySettings, SshSettings
 from pi_installer_tui.modules.security.state import State
@@ -48,6 +48,9 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield updates.plan(state, settings.updates)
     if settings.kernel is not None:
         yield sysctl.plan(state, settings.kernel)
+        yield protocols.plan(state, settings.kernel)
+    if settings.audit_log is not None:
+        yield auditd.plan(state, settings.audit_log)
     if settings.bans is not None:
         yield fail2ban.plan(listening(state, ports.both) if ports is not None else state, settings.bans)
     why = port.hindrance(state.sshd) if ports is not None else ""

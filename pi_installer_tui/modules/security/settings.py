@@ -12,10 +12,21 @@ from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    StrictBool,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
+from pi_installer_tui.modules.security.fail2ban import FILTERS, SSHD
 from pi_installer_tui.tasks.frozen import Frozen
 
 #: what useradd(8) of Debian takes, capitals too, which older accounts may have
@@ -135,6 +146,8 @@ RuleName = Annotated[
 Comment = Annotated[
     str, _matching(_COMMENT, N_("may have letters, digits, blanks and , . : ; ( ) / _ + -")), _not_a_word()
 ]
+JAILS = (SSHD, *FILTERS)
+JailName = Annotated[str, AfterValidator(lambda name: _jail(name))]
 Policy = Literal["allow", "deny", "reject"]
 
 
@@ -367,8 +380,36 @@ class SshSettings(Frozen):
     )
 
 
+def _jail(name: str) -> str:
+    if name not in JAILS:
+        raise ValueError(_("isn't one of {jails}").format(jails=", ".join(JAILS)))
+    return name
+
+
+class JailSettings(Frozen):
+    """One jail: who fails at one service."""
+
+    enabled: StrictBool | None = Field(
+        default=None,
+        title=N_("Jail"),
+        description=N_("Whether who fails at this service is shut out. A service that isn't here gets no jail."),
+    )
+    tries: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, title=N_("Tries"), description=N_("After so many failures one is banned.")
+    )
+    within: Annotated[int, Field(ge=10, le=604800)] | None = Field(
+        default=None,
+        title=N_("Within"),
+        description=N_("The time in which the failures count together."),
+        json_schema_extra={"unit": "s"},
+    )
+    ban_time: Annotated[int, Field(ge=10, le=31536000)] | None = Field(
+        default=None, title=N_("Ban"), description=N_("How long a ban lasts."), json_schema_extra={"unit": "s"}
+    )
+
+
 class BanSettings(Frozen):
-    """fail2ban, which shuts out for a while who keeps failing to log in by SSH."""
+    """fail2ban, which shuts out for a while who keeps failing to log in."""
 
     enabled: StrictBool | None = Field(
         default=None,
@@ -391,6 +432,15 @@ class BanSettings(Frozen):
         default=None,
         title=N_("Never banned"),
         description=N_("Addresses and networks beside the machine's own ones that are never banned."),
+    )
+    jails: Mapping[JailName, JailSettings] | None = Field(
+        default=None,
+        title=N_("Jails"),
+        description=N_(
+            "sshd and each service that fail2ban knows has one, where it is installed; here is what one of them has of "
+            "its own."
+        ),
+        json_schema_extra={"choices": "jails", "key_title": N_("Jail")},
     )
 
 
@@ -421,6 +471,72 @@ class UpdateSettings(Frozen):
     )
 
 
+#: sysctl.d(5), with dots; an interface that has dots in its own name can't be named so
+_SYSCTL = re.compile(r"(?:dev|fs|kernel|net|user|vm)(?:\.[A-Za-z0-9_-]{1,40}){1,7}")
+_SYSCTL_VALUE = re.compile(r"[A-Za-z0-9_.,:+/-]{1,64}(?: [A-Za-z0-9_.,:+/-]{1,64}){0,15}")
+#: what isn't set from here, and why: a wrong value can't be taken back over a connection that it has cut
+_RUNS, _CUTS = N_("names a program that the kernel runs as root"), N_("could cut this machine off")
+_STOPS, _STAYS = N_("could stop this machine"), N_("can't be taken back before the next boot")
+_REFUSED: Mapping[str, str] = {
+    r"kernel\.(core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper\..*)": _RUNS,
+    r"net\.ipv6\.conf\..*\.(disable_ipv6|accept_ra.*|autoconf|forwarding|addr_gen_mode|router_solicit.*)": _CUTS,
+    r"net\.ipv4\.conf\..*\.(arp_.*|disable_policy|disable_xfrm|drop_.*)": _CUTS,
+    r"net\.ipv[46]\.(neigh|route)\..*": _CUTS,
+    r"net\.ipv4\.(tcp_mem|udp_mem|ip_local_port_range|ip_local_reserved_ports|tcp_max_orphans)": _CUTS,
+    r"net\.(netfilter\.)?nf_conntrack_(max|buckets)": _CUTS,
+    r"kernel\.(modules_disabled|kexec_load_disabled)": _STAYS,
+    r"kernel\.(pid_max|threads-max|panic.*|hung_task_panic)": _STOPS,
+    r"fs\.(file-max|nr_open|mount-max)": _STOPS,
+    r"vm\.(min_free_kbytes|nr_hugepages.*|nr_overcommit_hugepages|overcommit_.*|panic_on_oom)": _STOPS,
+    r"user\..*": _STOPS,
+}
+
+
+def _sysctl(name: str) -> str:
+    if not _SYSCTL.fullmatch(name):
+        raise ValueError(_("isn't the name of a kernel setting, such as net.ipv4.tcp_syncookies"))
+    for pattern, why in _REFUSED.items():
+        if re.fullmatch(pattern, name):
+            raise ValueError(_("isn't set from here: it {why}").format(why=_(why)))
+    return name
+
+
+def _sysctl_value(value: object) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _SYSCTL_VALUE.fullmatch(" ".join(text.split())):
+        raise ValueError(_("isn't a number or words of letters and digits"))
+    return " ".join(text.split())
+
+
+SysctlName = Annotated[str, AfterValidator(_sysctl)]
+
+
+class SysctlSettings(Frozen):
+    """One setting of the kernel. In a setup file its value alone will do."""
+
+    value: Annotated[str, BeforeValidator(_sysctl_value)] | None = Field(
+        default=None, title=N_("Value"), description=N_("What the kernel is told, now and at each boot.")
+    )
+    state: Literal["present", "absent"] | None = Field(
+        default=None, title=N_("State"), description=N_("absent: it isn't set any more from the next boot on.")
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alone(cls, data: Any) -> Any:
+        return data if isinstance(data, (Mapping, cls)) else {"value": data}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": ["string", "integer"]}, handler(core)]}
+
+    @model_validator(mode="after")
+    def _has_one(self) -> SysctlSettings:
+        if (self.value is None) != (self.state == "absent"):
+            raise ValueError(_("needs a value, or `state: absent`"))
+        return self
+
+
 class KernelSettings(Frozen):
     """Settings of the kernel and its network (sysctl)."""
 
@@ -428,6 +544,37 @@ class KernelSettings(Frozen):
         default=None,
         title=N_("Hardened"),
         description=N_("A list of settings that shut well-known ways of attack; the review names each."),
+    )
+    rare_protocols: StrictBool | None = Field(
+        default=None,
+        title=N_("Rare protocols"),
+        description=N_(
+            "Whether the kernel loads DCCP, RDS, SCTP and TIPC for whoever asks. Hardly anything needs them."
+        ),
+    )
+    values: Mapping[SysctlName, SysctlSettings] | None = Field(
+        default=None,
+        title=N_("Single settings"),
+        description=N_("Settings by their names, which outrank the list: net.ipv4.tcp_syncookies. Others stay."),
+        json_schema_extra={"key_title": N_("Setting")},
+    )
+
+
+class AuditLogSettings(Frozen):
+    """auditd, which writes down who changes what decides about this machine."""
+
+    enabled: StrictBool | None = Field(
+        default=None,
+        title=N_("Audit log"),
+        description=N_("Whether the kernel's audit log is kept, in /var/log/audit."),
+    )
+    rules: Literal["baseline"] | None = Field(
+        default=None,
+        title=N_("Rules"),
+        description=N_(
+            "baseline, also when left out: changes of accounts, sudo, SSH, clock, kernel modules and what starts by "
+            "itself."
+        ),
     )
 
 
@@ -450,11 +597,14 @@ class SecuritySettings(Settings):
         default=None, title=N_("SSH"), description=N_("How one logs in by SSH. What isn't named here is left alone.")
     )
     bans: BanSettings | None = Field(
-        default=None, title=N_("Bans"), description=N_("Who keeps failing to log in by SSH is shut out for a while.")
+        default=None, title=N_("Bans"), description=N_("Who keeps failing to log in is shut out for a while.")
     )
     updates: UpdateSettings | None = Field(
         default=None, title=N_("Updates"), description=N_("Updates that are installed without anybody asking.")
     )
     kernel: KernelSettings | None = Field(
         default=None, title=N_("Kernel"), description=N_("Settings of the kernel and its network.")
+    )
+    audit_log: AuditLogSettings | None = Field(
+        default=None, title=N_("Audit log"), description=N_("What is written down of changes that matter.")
     )

@@ -42,6 +42,17 @@ SERVICES = {
     "unattended-upgrades": ("unattended-upgrades", "Unattended Upgrades Shutdown"),
 }
 
+#: the configuration that comes with packages, where something of it is asked for
+FILES = {
+    "unattended-upgrades": {
+        "/etc/apt/apt.conf.d/20auto-upgrades": 'APT::Periodic::Update-Package-Lists "1";\n'
+        'APT::Periodic::Unattended-Upgrade "1";\n',
+        "/etc/apt/apt.conf.d/50unattended-upgrades": "Unattended-Upgrade::Origins-Pattern {\n"
+        '        "origin=Debian,codename=${distro_codename},label=Debian";\n'
+        '        "origin=Debian,codename=${distro_codename},label=Debian-Security";\n'
+        '        "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";\n};\n',
+    },
+}
 
 # dpkg's and apt's files ---------------------------------------------------------------------------------------
 
@@ -372,6 +383,9 @@ async def _configured(call: Call, name: str) -> None:
     machine = call.machine
     with machine.locked():
         set_status(machine, name, "install ok installed")
+        for path, text in FILES.get(name, {}).items():
+            if not machine.exists(path):
+                machine.write(path, text)
         if name in SERVICES:
             unit, description = SERVICES[name]
             path = f"{units.LIB}/{unit}.service"
@@ -418,6 +432,8 @@ async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> 
                 units.set_enabled(machine, unit, False)
                 machine.remove(f"{units.LIB}/{unit}.service")
             if purge:
+                for path in FILES.get(name, {}):
+                    machine.remove(path)
                 for folder in ("/var/lib", "/var/log", "/etc"):
                     _remove_tree(machine, f"{folder}/{name}")
             set_status(machine, name, None if purge else "deinstall ok config-files")
