@@ -33,7 +33,7 @@ from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
-from pi_installer_tui.tasks.secrets import Secrets, give, made
+from pi_installer_tui.tasks.secrets import Secrets, give, take
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
@@ -347,8 +347,9 @@ async def _follow(
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
-        for name, value in made(machine.store.root, plan):
-            printer.line(_("{name}, shown this once: {value}").format(name=name, value=value), "bold")
+        for name, value in take(machine.store.root, plan):
+            parted = "\n" if "\n" in value else " "
+            printer.line(_("{name}, shown this once:").format(name=name) + parted + value.rstrip("\n"), "bold")
         pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
@@ -547,7 +548,7 @@ async def _secret(args: Namespace, machine: Machine) -> int:
     value = Secrets(machine.store.root).show(args.name)
     if value is None:
         raise Stop(Exit.INPUT, _("no secret {name} waits to be shown").format(name=args.name))
-    print(value)
+    print(value.rstrip("\n"))
     return Exit.DONE
 
 

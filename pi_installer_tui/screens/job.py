@@ -18,7 +18,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from pi_installer_tui.console import glyphs
-from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens import trial as probation
 from pi_installer_tui.screens.ask import Ask
@@ -26,6 +26,7 @@ from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
 from pi_installer_tui.screens.history import can_undo
 from pi_installer_tui.tasks import changes, news, words
+from pi_installer_tui.tasks.secrets import take, unseen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
 from pi_installer_tui.widgets.panel import Line, Panel
@@ -58,7 +59,8 @@ class JobScreen(ShellScreen):
         "Cancel stops the job after asking; what was done before stays and can be undone.\n"
         "A change that could cut you off goes back by itself unless it is confirmed in time, from here, from Home or "
         "with `pi-installer-tui confirm`. If its address changes, log in at the new one before you confirm. A job that "
-        "waits for a reboot goes on by itself at the next boot."
+        "waits for a reboot goes on by itself at the next boot.\n"
+        "A password or key that the job made is shown when you ask for it, once."
     )
     PARTS = ("summary", "steps", "detail")
     CSS = """
@@ -88,6 +90,7 @@ class JobScreen(ShellScreen):
         self._reboot_at = ""
         self._left = False
         self._seen_open = False
+        self._unseen: tuple[str, ...] = ()
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(self._job, "strong")], [], []], id="summary")
@@ -124,6 +127,9 @@ class JobScreen(ShellScreen):
         store = self.shell.store
         summary = store.summary(self._job)
         self._left = news.left(store, self._job)
+        if not summary.open and not self.shell.read_only and self._plan is not None:
+            with contextlib.suppress(OSError):
+                self._unseen = unseen(store.root, self._plan)
         if not summary.open and not self.shell.read_only:
             with contextlib.suppress(OSError):
                 news.seen(store, self._job)
@@ -273,7 +279,17 @@ class JobScreen(ShellScreen):
         third = self._third(view)
         if view.confirmed is not None and view.outcome:
             third = [*third, Cell("  " + words.confirmed(view.confirmed.by), "quiet")]
+        if self._unseen and view.outcome:
+            return [third, self._secret_line()]
         return [third]
+
+    def _secret_line(self) -> Line:
+        text = ngettext(
+            "The job made a secret: {names}. Press s to see it, once.",
+            "The job made secrets: {names}. Press s to see them, once.",
+            len(self._unseen),
+        )
+        return [Cell(f"{glyphs(self).warning} " + text.format(names=", ".join(self._unseen)), "warn")]
 
     def _reboot_lines(self) -> list[Line]:
         signs = glyphs(self)
@@ -468,6 +484,8 @@ class JobScreen(ShellScreen):
                 return over and not armed and self._summary is not None and can_undo(self._summary)
             case "resume":
                 return view is not None and view.outcome == "interrupted" and not self.shell.read_only
+            case "secret":
+                return bool(self._unseen)
             case "replan":
                 return view is not None and view.outcome in ("stale", "failed", "cancelled")
             case "skip":
@@ -507,6 +525,18 @@ class JobScreen(ShellScreen):
     def _reboot_when(self, when: str | None) -> None:
         if when:
             self.shell.agree_reboot(self._job, when.rjust(5, "0"))
+
+    @work(exclusive=True, group="secret")
+    async def action_secret(self) -> None:
+        from pi_installer_tui.screens.secret import SecretScreen
+
+        assert self._plan is not None
+        found = await asyncio.to_thread(take, self.shell.store.root, self._plan)
+        self._unseen = ()
+        self._draw_summary()
+        self.refresh_bindings()
+        if found:
+            await self.app.push_screen(SecretScreen(found))
 
     def action_leave(self) -> None:
         self._left = True
