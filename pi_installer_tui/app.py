@@ -289,6 +289,12 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         screen: type[Screen[None]] = getattr(import_module(package), cls)
         await self.push_screen(screen(name))
 
+    @work(group="show", exclusive=True)
+    async def open_wizard(self) -> None:
+        from pi_installer_tui.screens.wizard import WizardScreen
+
+        await self.push_screen(WizardScreen())
+
     async def _home(self) -> None:
         while len(self.screen_stack) > 1:
             await self.pop_screen()

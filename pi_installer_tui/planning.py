@@ -174,7 +174,8 @@ async def plan(host: Host, setup: Setup, how: Confirmation | None = None, *, sec
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
     others = Others(modules=tuple(setup.settings), secrets=frozenset(secrets))
     parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
-    merged = merge(parts, setup.document)
+    claims = [c for name, s in setup.settings.items() for c in loaded[name].claims(states[name], s)]
+    merged = merge(parts, setup.document, (claim.what for claim in claims if claim.kind == "port"))
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
 
 

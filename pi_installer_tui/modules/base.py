@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel
 
@@ -33,6 +33,45 @@ class Fact:
     setting: str
     title: str
     value: Value[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a module has to say in the wizard.
+
+    wanted: sensible values for the goals, as a setup file has them, without what the machine is already.
+    asked:  the settings of its short form, as paths with dots; all others stand behind `more`.
+    remark: what to know before filling in its form, in words.
+    memory, disk: bytes that it takes beside what is there. architectures: Debian's names, where not all will do.
+    """
+
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    remark: str = ""
+    memory: int = 0
+    disk: int = 0
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What only one can have. kind: `port` (what: `22/tcp`) or `subnet` (`192.168.1.0/24`). setting: where it is set,
+    inside the module; title: who it is for. programs: the processes that may have the port already."""
+
+    kind: Literal["port", "subnet"]
+    what: str
+    setting: str
+    title: str
+    programs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where something runs now. address: a URL or a command, in which {user} and {host} stand for the person and each
+    address of the machine; what: in words."""
+
+    address: str
+    what: str
 
 
 def has_setting(model: type[BaseModel], path: str) -> bool:
@@ -87,6 +126,18 @@ class Module(ABC, Generic[S, C]):
     @abstractmethod
     def validate(self, state: S, settings: C) -> Sequence[Mistake]:
         """Mistakes that only this machine's state shows: an interface that isn't there, a zone it doesn't know."""
+
+    def offer(self, state: S, goals: frozenset[str]) -> Offer:
+        """What it proposes for a machine that is to be this (names of modules/goals.py; none: nothing yet)."""
+        return Offer()
+
+    def claims(self, state: S, settings: C) -> Sequence[Claim]:
+        """What the machine will have of what only one can have, by these settings."""
+        return ()
+
+    def links(self, state: S) -> Sequence[Link]:
+        """Where what it manages can be reached now, for the report."""
+        return ()
 
     async def probe(self, host: Host, state: S, settings: C) -> Sequence[Mistake]:
         """Mistakes that have to be asked of the outside: an address that somebody else has."""

@@ -102,6 +102,9 @@ class Shell(Protocol):
     def draw_for(self, wish: str) -> None:
         """Draws for another console from now on (a wish as `--console` takes it)."""
 
+    def open_wizard(self) -> object:
+        """Opens the wizard."""
+
     def open_module(self, name: str) -> object:
         """Opens a module's screen."""
 

@@ -55,6 +55,31 @@ def lines(machine: Machine, width: int, signs: Glyphs) -> list[list[Cell]]:
     return result
 
 
+def named(machine: Machine) -> Iterator[tuple[str, str]]:
+    """What is known of the machine, each value with its name."""
+    model, memory, load = known(machine.model), known(machine.memory), known(machine.load)
+    if model:
+        yield _("model"), printable(model)
+    for title, reading in ((_("release"), machine.release), (_("kernel"), machine.kernel)):
+        if value := known(reading):
+            yield title, printable(value)
+    if architecture := known(machine.architecture):
+        kernel = f" ({architecture.kernel})" if architecture.mixed else ""
+        yield _("architecture"), f"{architecture.userland}{kernel}"
+    if load is not None and load.cpus:
+        yield _("processors"), str(load.cpus)
+    if memory is not None:
+        said = _("{total}, of which {free} are free").format(total=size(memory.total), free=size(memory.available))
+        yield _("memory"), said
+    for disk in known(machine.disks) or ():
+        said = _("{total} on {device}, of which {free} are free")
+        said = said.format(total=size(disk.total), device=disk.device, free=size(disk.free))
+        yield _("disk {mount}").format(mount=printable(disk.mount)), printable(said)
+    for address in known(machine.addresses) or ():
+        how = _("from DHCP, may change") if address.dynamic else _("fixed")
+        yield _("network"), printable(f"{address.interface} {address.address}/{address.prefix} ({how})")
+
+
 def _line(left: Cell, right: Sequence[Cell], width: int, signs: Glyphs) -> list[Cell]:
     """A text on the left, cut where it has to be, and cells on the right end."""
     if not right:

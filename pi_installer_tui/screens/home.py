@@ -206,6 +206,9 @@ class HomeScreen(ShellScreen):
             self._draw()
             self._look()
 
+    def action_wizard(self) -> None:
+        self.shell.open_wizard()
+
     def action_audit(self) -> None:
         from pi_installer_tui.screens.security.audit import AuditScreen
 

@@ -3,7 +3,7 @@ pure data, made by a module's `plan(state, settings, others)`, and is stored as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.steps import Probation, Step
+from pi_installer_tui.tasks.steps import Probation, Reboot, Step
 from pi_installer_tui.tasks.steps.probation import Confirmation, without_probation
 
 VERSION = 1
@@ -38,6 +38,7 @@ class Plan(Frozen):
     settings: the setup file's document that was planned (no secrets: they are references).
     expects:  filled in by `review.seal`: for each step what it found, compared again by the worker under the lock.
     undoes:   the job that this plan takes back.
+    ports:    those that are in use by what the plan is about (`22/tcp`), as the modules say.
     """
 
     version: int = VERSION
@@ -49,6 +50,7 @@ class Plan(Frozen):
     notices: tuple[Notice, ...] = ()
     expects: dict[str, dict[str, str]] = {}
     undoes: str = ""
+    ports: tuple[str, ...] = ()
 
     @property
     def flat(self) -> tuple[Step, ...]:
@@ -73,6 +75,31 @@ class Plan(Frozen):
             }
         )
 
+    def without(self, steps: Iterable[str]) -> Plan:
+        """The same plan without these steps and without those that need them, and without the checks of settings for
+        which nothing is left to be done. To be reviewed afterwards."""
+        gone = set(steps)
+        kept: list[Step] = []
+        for step in self.steps:
+            if isinstance(step, Probation):
+                inner = []
+                for each in step.steps:
+                    if each.id in gone or gone.intersection(each.needs):
+                        gone.add(each.id)
+                    else:
+                        inner.append(each)
+                step = step.model_copy(update={"steps": tuple(inner)})
+                if not inner:
+                    gone.add(step.id)
+            if step.id in gone or gone.intersection(step.needs):
+                gone.update(each.id for each in (step, *cast("tuple[Step, ...]", step.inner())))
+            else:
+                kept.append(step)
+        settings = {each.setting for step in kept for each in cast("tuple[Step, ...]", step.inner()) or (step,)}
+        lost = {step.setting for step in self.flat if step.id in gone} - settings
+        checks = tuple(check for check in self.checks if check.setting not in lost)
+        return self.model_copy(update={"steps": tuple(kept), "checks": checks, "expects": {}})
+
     @property
     def empty(self) -> bool:
         """Nothing to do."""
@@ -90,17 +117,41 @@ class Plan(Frozen):
         return self
 
 
-def merge(plans: Iterable[Plan], settings: Mapping[str, Any]) -> Plan:
-    """One plan out of several modules', in the order given."""
+def merge(plans: Iterable[Plan], settings: Mapping[str, Any], ports: Iterable[str] = ()) -> Plan:
+    """One plan out of several modules', in the order given; but what is on probation comes after all else, the last
+    module's first, for what all others stand on (the network) changes last, and a reboot ends it."""
     parts = tuple(plans)
     return Plan(
         modules=tuple(m for p in parts for m in p.modules),
         settings=dict(settings),
-        steps=tuple(s for p in parts for s in p.steps),
+        steps=_ordered([p.steps for p in parts]),
+        ports=tuple(dict.fromkeys(ports)),
         checks=tuple(c for p in parts for c in p.checks),
         blocked=tuple(b for p in parts for b in p.blocked),
         notices=tuple(n for p in parts for n in p.notices),
     )
+
+
+def _ordered(parts: Sequence[tuple[Step, ...]]) -> tuple[Step, ...]:
+    first: list[Step] = []
+    trials: list[list[Step]] = []
+    reboots: list[Step] = []
+    for steps in parts:
+        late: dict[str, list[Step]] = {}
+        mine: list[Step] = []
+        for step in steps:
+            waited = next((late[need] for need in step.needs if need in late), None)
+            if isinstance(step, Reboot):
+                where = reboots
+            elif isinstance(step, Probation):
+                where = mine if waited is None else waited
+            else:
+                where = first if waited is None else waited
+            where.append(step)
+            if where is not first:
+                late.update({each.id: where for each in (step, *cast("tuple[Step, ...]", step.inner()))})
+        trials.insert(0, mine)
+    return (*first, *(step for steps in trials for step in steps), *reboots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def test_a_bare_machine_gets_a_program_that_starts(checkout: Machine) -> None:
     assert checkout.ssh(["pi-installer-tui", "--version"]).stdout.strip() == version(checkout)
 
 
+@pytest.mark.long
 def test_uninstalling_leaves_nothing_but_the_state_directory(checkout: Machine) -> None:
     tops = ("/boot", "/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var")
     # what apt and the system write by themselves: lists of packages, logs, caches, the record of what dpkg did
@@ -79,6 +80,7 @@ def test_uninstalling_leaves_nothing_but_the_state_directory(checkout: Machine) 
     assert checkout.read("/etc/pi-installer-tui/example.yaml") == b"kept: yes\n"
 
 
+@pytest.mark.long
 @one_suite
 def test_uninstalling_keeps_packages_that_something_else_needs_by_now(checkout: Machine) -> None:
     install(checkout)
@@ -103,6 +105,7 @@ def test_an_upgrade_takes_the_place_of_the_old_version_in_one_step(installed: Ma
     assert installed.run(["ls", f"{PREFIX}/versions"]).stdout.split() == [current(installed).removeprefix("versions/")]
 
 
+@pytest.mark.long
 @one_suite
 def test_an_upgrade_leaves_a_running_program_its_files(installed: Machine) -> None:
     old = current(installed)
@@ -220,6 +223,7 @@ def _page(kind: str) -> str:
     return f"http://127.0.0.1:8099/{kind}/textual/"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["with", "without"])
 def test_the_lock_holds_where_a_second_index_has_other_files_of_the_same_version(installed: Machine, kind: str) -> None:
     with second_index(installed, kind):
@@ -276,6 +280,7 @@ def test_what_it_does_not_run_on_is_refused_in_words_and_untouched(checkout: Mac
     assert checkout.packages() == packages
 
 
+@pytest.mark.long
 def test_armhf_builds_what_has_no_wheel_from_locked_sources(installed: Machine) -> None:
     """The way that armhf takes, second index and all, on this machine's own processor: dpkg says armhf, the compiler
     does the rest."""

@@ -220,6 +220,7 @@ def test_an_orderly_reboot_lets_dpkg_end_and_the_job_goes_on_afterwards(jobs: Jo
     jobs.check_undone(job)
 
 
+@pytest.mark.long
 def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> None:
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
@@ -260,6 +261,7 @@ def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_
     jobs.check_applied()
 
 
+@pytest.mark.long
 def test_a_job_can_be_cancelled_from_any_of_its_followers(jobs: Jobs) -> None:
     machine = jobs.machine
     job = jobs.call("start")

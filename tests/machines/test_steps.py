@@ -117,6 +117,7 @@ def test_after_a_kill_an_undo_is_possible_at_once(unchanged: Steps, point: str) 
     assert unchanged.undo(GAMES)[-1][0] == "done"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lock", ["/var/lib/dpkg/lock-frontend", "/var/cache/apt/archives/lock"], ids=["dpkg", "archives"]
 )
@@ -151,6 +152,7 @@ def test_nothing_is_installed_that_would_remove_something(unchanged: Steps) -> N
     assert told[-1][:3] == ["failed", "would-remove", {"packages": "systemd-timesyncd"}]
 
 
+@pytest.mark.long
 def test_undo_refuses_to_take_away_what_another_package_needs(unchanged: Steps) -> None:
     library = {"kind": "install-packages", "id": "p", "packages": ["libncurses6"]}
     unchanged.apply(library)
@@ -167,6 +169,7 @@ def test_undo_of_a_service_that_holds_no_data_leaves_etc_and_the_packages_as_the
     assert unchanged.undo(REDIS)[-1] == ["done", False]
 
 
+@pytest.mark.long
 def test_undo_keeps_data_made_since_until_deleting_it_is_asked_for(unchanged: Steps) -> None:
     unchanged.apply(REDIS)
     for words in (["set", "name", "attic"], ["save"]):

@@ -130,6 +130,7 @@ def test_what_is_exported_is_what_is(pi: Machine) -> None:
     assert json.loads(plan.stdout)["changed"] is False
 
 
+@pytest.mark.long
 def test_packages_that_are_missing_come_and_go(pi: Machine) -> None:
     pi.run(["apt-get", "update", "-qq"])
     gone = ["locales", "console-setup", "keyboard-configuration", "systemd-timesyncd"]
@@ -173,6 +174,7 @@ def with_cloud_init(machine: Machine) -> None:
     machine.run(["cloud-init", "status", "--wait"], check=False)
 
 
+@pytest.mark.long
 def test_a_hostname_that_cloud_init_owns_stays_over_reboots(pi: Machine) -> None:
     with_cloud_init(pi)
     before = Before(pi)
@@ -310,6 +312,7 @@ def test_netplan_is_written_at_the_top_of_its_chain(pi: Machine, renderer: str) 
     assert_address(pi, pi.number)
 
 
+@pytest.mark.long
 def test_networkd_on_its_own_is_written_in_its_file(pi: Machine) -> None:
     with_networkd_alone(pi)
     before = Before(pi)

@@ -29,12 +29,12 @@ from pi_installer_tui.modules.security.audit import (
 from pi_installer_tui.modules.security.audit.base import AREAS, Check, Finding, Verdict
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Ruleset
 from pi_installer_tui.modules.security.audit.report import CHECKS, Report, score
-from pi_installer_tui.modules.security.audit.sockets import Socket
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.fail2ban import Fail2ban, Jail
 from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value
+from pi_installer_tui.system.sockets import Socket
 
 ANY = Check("x.y", "files", 1, "?", "risk", "fix")
 

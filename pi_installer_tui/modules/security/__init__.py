@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pi_installer_tui.modules.base import Fact, Module
+from pi_installer_tui.modules.base import Claim, Fact, Link, Module, Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,21 @@ class Security(Module["State", "SecuritySettings"]):
         from pi_installer_tui.modules.security.present import choices
 
         return choices(state, name)
+
+    def offer(self, state: State, goals: frozenset[str]) -> Offer:
+        from pi_installer_tui.modules.security.offer import offer
+
+        return offer(state, goals)
+
+    def claims(self, state: State, settings: SecuritySettings) -> Sequence[Claim]:
+        from pi_installer_tui.modules.security.offer import claims
+
+        return claims(state, settings)
+
+    def links(self, state: State) -> Sequence[Link]:
+        from pi_installer_tui.modules.security.offer import links
+
+        return links(state)
 
     def validate(self, state: State, settings: SecuritySettings) -> Sequence[Mistake]:
         from pi_installer_tui.modules.security.plan import validate

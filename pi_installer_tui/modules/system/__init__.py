@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pi_installer_tui.modules.base import Fact, Module
+from pi_installer_tui.modules.base import Claim, Fact, Module, Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,16 @@ class System(Module["State", "SystemSettings"]):
         from pi_installer_tui.modules.system.present import choices
 
         return choices(state, name)
+
+    def offer(self, state: State, goals: frozenset[str]) -> Offer:
+        from pi_installer_tui.modules.system.offer import offer
+
+        return offer(state, goals)
+
+    def claims(self, state: State, settings: SystemSettings) -> Sequence[Claim]:
+        from pi_installer_tui.modules.system.offer import claims
+
+        return claims(state, settings)
 
     def validate(self, state: State, settings: SystemSettings) -> Sequence[Mistake]:
         from pi_installer_tui.modules.system.plan import validate

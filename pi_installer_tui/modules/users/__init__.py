@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pi_installer_tui.modules.base import Fact, Module
+from pi_installer_tui.modules.base import Fact, Module, Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,11 @@ class Users(Module["State", "UsersSettings"]):
         from pi_installer_tui.modules.users.present import choices
 
         return choices(state, name)
+
+    def offer(self, state: State, goals: frozenset[str]) -> Offer:
+        from pi_installer_tui.modules.users.offer import offer
+
+        return offer(state, goals)
 
     def validate(self, state: State, settings: UsersSettings) -> Sequence[Mistake]:
         from pi_installer_tui.modules.users.plan import validate

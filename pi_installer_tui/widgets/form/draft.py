@@ -76,9 +76,9 @@ class Draft:
         self.errors = self._check(self.document())
 
     @classmethod
-    def of(cls, model: type[BaseModel], initial: BaseModel) -> Draft:
-        """The draft of a model's settings, starting with what is."""
-        return cls(shape_of(model), plain(initial), lambda document: mistakes(model, document))
+    def of(cls, model: type[BaseModel], initial: BaseModel, wanted: Mapping[str, Any] | None = None) -> Draft:
+        """The draft of a model's settings, starting with what is, and with what is wanted already."""
+        return cls(shape_of(model), plain(initial), lambda document: mistakes(model, document), wanted)
 
     # values -------------------------------------------------------------------------------------------------------
 

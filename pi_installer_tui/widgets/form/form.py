@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel
 from textual import events
@@ -84,6 +84,7 @@ class Fields(Vertical):
         *,
         notes: Mapping[str, Note] | None = None,
         mistakes: Mapping[str, str] | None = None,
+        asked: Sequence[str] = (),
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
         super().__init__(id=id)
@@ -92,6 +93,8 @@ class Fields(Vertical):
         self.place = place
         self._notes = dict(notes or {})
         self._outside = dict(mistakes or {})
+        self._asked = tuple(tuple(path.split(".")) for path in asked)
+        self._short = bool(asked)
         self.rows: list[Row] = []
         self._general = ""
 
@@ -138,8 +141,36 @@ class Fields(Vertical):
 
     # rows ---------------------------------------------------------------------------------------------------------
 
-    def compose(self) -> ComposeResult:
+    @property
+    def short(self) -> bool:
+        """Only what is asked for is shown, and what was touched or is wrong."""
+        return self._short
+
+    @short.setter
+    def short(self, short: bool) -> None:
+        self._short = short and bool(self._asked)
+        self._sync()
+
+    @property
+    def hidden(self) -> int:
+        """How many fields stand behind `more`."""
+        return sum(line.kind != "heading" for line in self.draft.lines()) - sum(
+            line.kind != "heading" for line in self._lines()
+        )
+
+    def _lines(self) -> list[Line]:
         lines = self.draft.lines()
+        return [line for line in lines if self._stands(line)] if self._short else lines
+
+    def _stands(self, line: Line) -> bool:
+        """Whether the short form has a line: what is asked for, what is above and below it."""
+        path = line.path
+        if any(path[: len(asked)] == asked or asked[: len(path)] == path for asked in self._asked):
+            return True
+        return self.draft.touched(path) or any(at[: len(path)] == path for at in self.draft.errors)
+
+    def compose(self) -> ComposeResult:
+        lines = self._lines()
         self.rows = [row_for(line, self.choices) for line in lines[:FIRST]]
         with Body(id="rows"):
             yield from self.rows
@@ -163,7 +194,7 @@ class Fields(Vertical):
 
     def _sync(self) -> None:
         """Mounts and removes rows until they are the draft's lines."""
-        lines = self.draft.lines()
+        lines = self._lines()
         present = {(row.line.kind, row.line.path): row for row in self.rows}
         rows: list[Row] = []
         body = self.query_one("#rows", Body)
@@ -320,7 +351,7 @@ class Fields(Vertical):
         self._changed()
 
     def _structural(self, row: Row) -> bool:
-        lines: Iterable[tuple[str, Path]] = [(line.kind, line.path) for line in self.draft.lines()]
+        lines: Iterable[tuple[str, Path]] = [(line.kind, line.path) for line in self._lines()]
         return list(lines) != [(r.line.kind, r.line.path) for r in self.rows]
 
     def _changed(self) -> None:
@@ -331,6 +362,7 @@ class Form(Fields, Generic[M]):
     """The form of a settings model.
 
     initial: what the machine has; what isn't touched is left alone and isn't in `settings`.
+    wanted:  what is wanted already, as a setup file has it. asked: the paths of a short form (`short`); none: all.
     choices: the choices that fields name (`timezones`).
     place:   where the settings are in a setup file: the module's name.
     """
@@ -346,9 +378,11 @@ class Form(Fields, Generic[M]):
         place: str = "",
         *,
         notes: Mapping[str, Note] | None = None,
+        wanted: Mapping[str, Any] | None = None,
+        asked: Sequence[str] = (),
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
-        super().__init__(Draft.of(model, initial), choices, place, notes=notes, id=id)
+        super().__init__(Draft.of(model, initial, wanted), choices, place, notes=notes, asked=asked, id=id)
         self.model = model
 
     def settings(self) -> M | Invalid:

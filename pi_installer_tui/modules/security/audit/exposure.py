@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 from pi_installer_tui.modules.security.audit import base, sockets
 from pi_installer_tui.modules.security.audit.netfilter import ruleset
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Passage, Published, Ruleset
-from pi_installer_tui.modules.security.audit.sockets import Socket
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.sockets import COMMAND, Socket
 
 #: local: it listens on this machine's own address only; none: not with this version of IP
 Reach: TypeAlias = Passage | Literal["local", "none"]
@@ -96,4 +96,4 @@ def line(row: Exposed) -> str:
 
 def receipt(rows: tuple[Exposed, ...] | list[Exposed]) -> base.Evidence:
     """The lines of some sockets."""
-    return base.evidence(sockets.COMMAND, map(line, rows))
+    return base.evidence(COMMAND, map(line, rows))
