@@ -95,7 +95,7 @@ async def _begin(machine: Machine, found: BootFile, setup: planning.Setup, met: 
     if planned.reviewed.refused:
         refused = [f"{each.step}: {words.failure(each.reason, each.values)}" for each in planned.reviewed.refused]
         return _tell(machine, [_("{path} was not applied:").format(path=found.path), *refused[:_TOLD]], Exit.FAILED)
-    plan = _for_nobody(planned.reviewed.plan)
+    plan = for_nobody(planned.reviewed.plan)
     blocked = [f"{each.setting}: {each.why}" for each in plan.blocked]
     if plan.empty:
         boot_file.remember(store.root, replace(met, settled=True))
@@ -149,7 +149,7 @@ async def _withdraw(machine: Machine) -> None:
             await jobs.cancel(machine.store, summary.id, news.FIRST_BOOT, machine.host)
 
 
-def _for_nobody(plan: Plan) -> Plan:
+def for_nobody(plan: Plan) -> Plan:
     """The plan where nobody sits: it reboots when it must, and what only a new login confirms has an hour for it."""
     steps = []
     for step in plan.steps:
@@ -192,4 +192,5 @@ def _tell(machine: Machine, lines: Iterable[str], status: Exit = Exit.DONE) -> i
         print(line)
     with contextlib.suppress(OSError):
         news.say(machine.store, Path(MOTD_BOOT_FILE), told)
+        news.tell(machine.store)
     return status

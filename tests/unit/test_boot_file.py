@@ -8,8 +8,12 @@ import pytest
 
 from pi_installer_tui import boot_file
 from pi_installer_tui.boot_file import Record
+from pi_installer_tui.cli import first_boot
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.tasks.plan import Plan
+from pi_installer_tui.tasks.steps import Link, Probation, Reboot
+from pi_installer_tui.tasks.steps.probation import USUAL, NewLogin
 
 TEXT = "version: 1\nsystem: {hostname: attic}\n"
 
@@ -69,3 +73,16 @@ def test_a_record_that_cant_be_read_is_none(tmp_path: Path, text: str) -> None:
 def test_a_file_of_secrets_is_named_beside_it() -> None:
     found = boot_file.BootFile("/boot/pi-installer-tui.yaml", "", "")
     assert found.secrets == "/boot/pi-installer-tui.secrets.yaml"
+
+
+def test_where_nobody_sits_a_reboot_comes_by_itself_and_a_new_login_has_an_hour() -> None:
+    link = Link(id="a.link", path="/etc/a", target="/etc/b")
+    wired = Probation(id="a.network", steps=(link,), confirm="auto")
+    shell = Probation(
+        id="a.ssh", steps=(link.model_copy(update={"id": "a.other"}),), confirm="auto", login=NewLogin(users=("ada",))
+    )
+    plan = first_boot.for_nobody(Plan(modules=("a",), steps=(wired, shell, Reboot(id="a.reboot", when="ask"))))
+    network, ssh, reboot = plan.steps
+    assert isinstance(network, Probation) and network.seconds == USUAL
+    assert isinstance(ssh, Probation) and (ssh.seconds, ssh.confirm) == (3600, "auto")
+    assert isinstance(reboot, Reboot) and reboot.when == "now"
