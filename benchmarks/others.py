@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -222,7 +223,9 @@ def main() -> int:
             contenders = prepare(machine)
             times = measure(machine, contenders, options.runs)
     middle = [median(each) for each in times]
-    print(f"{hardware.describe()}; Debian {options.suite}; median of {options.runs} runs each, in turns.\n")
+    load = os.getloadavg()[1]
+    runs = f"median of {options.runs} runs each, in turns"
+    print(f"{hardware.describe()}; Debian {options.suite}; load {load:.1f}; {runs}.\n")
     print("| nothing to do, same machine, same tasks | goal | seconds | slowest | times ours | met |")
     print("|---|---|---|---|---|---|")
     goals = ("", f"at least {TIMES:.0f} times ours", "more than ours")
