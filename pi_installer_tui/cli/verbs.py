@@ -544,6 +544,12 @@ async def _continue(args: Namespace, machine: Machine) -> int:
         return await _follow(machine, args.job, machine.store.plan(args.job), interrupts, cancels=True)
 
 
+async def _first_boot(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.first_boot import first_boot
+
+    return await first_boot(args, machine)
+
+
 async def _secret(args: Namespace, machine: Machine) -> int:
     value = Secrets(machine.store.root).show(args.name)
     if value is None:
@@ -567,6 +573,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "cancel": _cancel,
     "confirm": _confirm,
     "continue": _continue,
+    "first-boot": _first_boot,
     "reboot": _reboot,
     "secret": _secret,
     "undo": _undo,

@@ -8,6 +8,7 @@ outside of one.
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import posixpath
 import re
@@ -120,9 +121,9 @@ async def read(host: Host, users: Sequence[str] = (), address: str = "") -> Sshd
         unreadable = str(error) if isinstance(error, ValueError) else _("no permission for {path}").format(path=CONFIG)
     per_user = {}
     if isinstance(effective, Known):
-        for user in users:
-            criteria = f"user={user},host={address or 'localhost'},addr={address or '127.0.0.1'}"
-            per_user[user] = await ask(host, ["sshd", "-T", "-C", criteria])
+        where = f"host={address or 'localhost'},addr={address or '127.0.0.1'}"
+        said = await asyncio.gather(*(ask(host, ["sshd", "-T", "-C", f"user={user},{where}"]) for user in users))
+        per_user = dict(zip(users, said, strict=True))
     service, socket = await _units(host)
     by_socket = socket.get("ActiveState") == "active"
     streams = re.findall(r"(\S+):(\d+) \(Stream\)", socket.get("Listen", "")) if by_socket else []
