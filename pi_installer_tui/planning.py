@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.json_schema import models_json_schema
@@ -17,12 +18,12 @@ from pydantic.json_schema import models_json_schema
 from pi_installer_tui import modules, setup_file
 from pi_installer_tui.i18n import _
 from pi_installer_tui.mistakes import mistakes, place, unknown
-from pi_installer_tui.modules.base import Fact, Settings
+from pi_installer_tui.modules.base import Arguments, Fact, Settings
 from pi_installer_tui.modules.goals import GOALS
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
-from pi_installer_tui.tasks.plan import Mistake, Others, Plan, merge
+from pi_installer_tui.tasks.plan import Asked, Mistake, Others, Plan, merge
 from pi_installer_tui.tasks.review import Reviewed, review
 from pi_installer_tui.tasks.steps.probation import Confirmation
 
@@ -32,12 +33,14 @@ __all__ = [
     "Planned",
     "Setup",
     "SetupError",
+    "arguments",
     "combine",
     "export",
     "of",
     "parse",
     "plain",
     "plan",
+    "plan_action",
     "read",
     "schema",
     "validated",
@@ -188,6 +191,50 @@ async def plan(
     claims = [c for name, s in whole.items() for c in loaded[name].claims(states[name], s)]
     merged = merge(parts, setup.document, (claim.what for claim in claims if claim.kind == "port"))
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
+
+
+# actions ---------------------------------------------------------------------------------------------------------
+
+
+def arguments(module: str, action: str, data: Mapping[str, object]) -> Arguments:
+    """What an action is told, from plain data; text is taken for what its field is (a list's items stand between
+    commas). Raises SetupError, its places the arguments' names, and KeyError."""
+    model = modules.load(module).arguments(action)
+    known = [*model.model_fields]
+    if wrong := [name for name in data if name not in known]:
+        raise SetupError(*(Mistake(place(n), unknown(n, known, _("there is no such argument"))) for n in wrong))
+    typed = {name: _typed(model.model_fields[name].annotation, value) for name, value in data.items()}
+    try:
+        return model.model_validate(typed)
+    except ValidationError as error:
+        raise SetupError(*mistakes(error, model, typed, "")) from None
+
+
+def _typed(annotation: Any, value: object) -> object:
+    """A text as the plain value that a field of this kind takes; numbers are left to the model."""
+    if not isinstance(value, str):
+        return value
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next((a for a in get_args(annotation) if a is not NoneType), annotation)
+    if get_origin(annotation) is tuple:
+        return [part.strip() for part in value.split(",")]
+    if annotation is bool:
+        return {"true": True, "false": False}.get(value, value)
+    return value
+
+
+async def plan_action(
+    host: Host, module: str, action: str, told: Arguments, how: Confirmation | None = None
+) -> Planned:
+    """From an action and what it is told to a plan that can be shown, as `plan` does. Changes nothing. Raises
+    KeyError for an action that the module doesn't have."""
+    modules.action(module, action)
+    loaded, state = modules.load(module), (await read(host, (module,)))[module]
+    if wrong := loaded.validate_action(state, action, told):
+        return Planned(None, tuple(dict.fromkeys(wrong)), {module: state})
+    asked = Asked(module=module, action=action, arguments=told.model_dump(mode="json", exclude_none=True))
+    made = loaded.plan_action(state, action, told).model_copy(update={"asked": asked})
+    return Planned(await review(made if how is None else made.to_be_confirmed(how), host), (), {module: state})
 
 
 async def export(host: Host, names: Sequence[str] = ()) -> str:

@@ -124,6 +124,19 @@ def parser() -> argparse.ArgumentParser:
     json(apply)
     apply.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
     confirmation(apply)
+    listed = [(m, action) for m in modules.MODULES for action in m.actions]
+    act = verb("act", _("do something that isn't a setting: show, ask, run, check"))
+    act.epilog = "\n".join(
+        [_("actions:"), *(f"  {m.name} {action.name:12} {_(action.title)}: {_(action.help)}" for m, action in listed)]
+    )
+    acting = tuple(dict.fromkeys(m.name for m, _action in listed))
+    act.add_argument("module", choices=acting, metavar="MODULE", help=", ".join(acting))
+    act.add_argument("action", metavar="ACTION", help=_("as it stands below"))
+    act.add_argument("told", nargs="*", default=[], type=told, metavar="KEY=VALUE", help=_("what it is about"))
+    act.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    json(act)
+    act.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
+    confirmation(act)
     export = verb("export", _("the machine's present settings as a setup file"))
     module(export)
     schema = verb("schema", _("the setup file's JSON Schema"))
@@ -149,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
     reboot.add_argument("--at", metavar="HH:MM", type=clock, help=_("then, instead of now"))
     job(verb("cancel", _("stop a job that runs or waits; what is on probation goes back")))
     job(verb("continue", _("let an interrupted job go on where it was")))
+    verb("first-boot", _("apply the boot partition's setup file that says `unattended: true`, once (at boot)"))
     secret = verb("secret", _("show a secret that a job has made, for the only time"))
     secret.add_argument("name", metavar="NAME", type=secret_name, help=_("as the setup file names it"))
     undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
@@ -173,7 +187,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 #: the verbs that start or stop something
-CHANGING = ("apply", "cancel", "confirm", "continue", "reboot", "secret", "undo")
+CHANGING = ("act", "apply", "cancel", "confirm", "continue", "first-boot", "reboot", "secret", "undo")
 
 
 def seconds(text: str) -> int:
@@ -183,6 +197,14 @@ def seconds(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not LEAST <= int(text[:6]) <= MOST:
         raise argparse.ArgumentTypeError(_("seconds, from {least} to {most}").format(least=LEAST, most=MOST))
     return int(text)
+
+
+def told(text: str) -> tuple[str, str]:
+    """What an action is told: a key and its value."""
+    key, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key):
+        raise argparse.ArgumentTypeError(_("it looks like KEY=VALUE"))
+    return key, value
 
 
 def peer(text: str) -> str:

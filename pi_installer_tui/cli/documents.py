@@ -103,6 +103,7 @@ def plan(reviewed: Reviewed, *, changed: bool | None = None) -> dict[str, Any]:
         unknown=_blocked(made),
         reboot_needed=_reboots(made),
         modules=list(made.modules),
+        action=None if made.asked is None else made.asked.model_dump(),
         undoes=made.undoes,
         refused=[{"step": r.step, "reason": r.reason, "values": r.values} for r in reviewed.refused],
         steps=[

@@ -23,6 +23,7 @@ from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.mistakes import unknown
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import HostError
@@ -169,7 +170,7 @@ def _text(name: str, *, private: bool = False) -> str:
 
 def _confirmation(args: Namespace) -> Confirmation | None:
     """How what is on probation is confirmed: as the options say, else by whether somebody sits at a terminal."""
-    if args.verb not in ("apply", "undo"):
+    if args.verb not in ("act", "apply", "undo"):
         return None
     by = args.confirm or ("wait" if _terminal() else "auto")
     return Confirmation(by=by, seconds=args.within or USUAL, peers=tuple(args.peer))
@@ -235,6 +236,19 @@ async def _plan(args: Namespace, machine: Machine) -> int:
 
 async def _apply(args: Namespace, machine: Machine) -> int:
     return await _agree_and_run(args, machine, await _planned(args, machine))
+
+
+async def _act(args: Namespace, machine: Machine) -> int:
+    known = [action.name for action in modules.listed(args.module).actions]
+    if args.action not in known:
+        raise SetupError(Mistake(args.module, unknown(args.action, known, _("there is no such action"))))
+    if twice := sorted({key for key, _value in args.told if [k for k, _v in args.told].count(key) > 1}):
+        raise SetupError(Mistake(twice[0], _("stands there twice")))
+    told = planning.arguments(args.module, args.action, dict(args.told))
+    planned = await planning.plan_action(machine.host, args.module, args.action, told, _confirmation(args))
+    if planned.reviewed is None:
+        raise SetupError(*planned.mistakes)
+    return await _agree_and_run(args, machine, planned.reviewed)
 
 
 async def _undo(args: Namespace, machine: Machine) -> int:
@@ -355,7 +369,7 @@ def _ask_to_confirm(machine: Machine, job: str, printer: Printer, answer: _Answe
     printer.sentence(left, "      ", style="warn")
     for address in trial.reaches:
         if address:
-            printer.line(f"      {_('New address')}: {words.connect(caller(), address)}")
+            printer.line(f"      {_('New address')}: {words.connect(caller(), address, seat)}")
     if seat.server in trial.leaves:
         printer.sentence(_("This connection ends with the confirmation. From a new one:"), "      ")
     elif answer.open:
@@ -371,7 +385,7 @@ async def _confirm_from_here(machine: Machine, job: str, printer: Printer, answe
     try:
         await probation.confirm(machine.store, job, caller(), machine.host)
     except probation.ConfirmError as error:
-        printer.sentence(words.not_confirmed(error.reason), "      ", style="bad")
+        printer.sentence(words.not_confirmed(error.reason, error.ports), "      ", style="bad")
     answer.close()
 
 
@@ -502,12 +516,12 @@ async def _confirm(args: Namespace, machine: Machine) -> int:
     trial = probation.look(machine.store, args.job)
     seat = find()
     if trial is not None and trial.can_be_confirmed and seat.server in trial.leaves and not args.anyway:
-        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller()))
+        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller(), seat))
     try:
         anyway = bool(args.anyway) and seat.at_the_machine
         await probation.confirm(machine.store, args.job, caller(), machine.host, anyway=anyway)
     except probation.ConfirmError as error:
-        raise Stop(Exit.FAILED, words.not_confirmed(error.reason)) from None
+        raise Stop(Exit.FAILED, words.not_confirmed(error.reason, error.ports)) from None
     print(_("Confirmed: the change stays."))
     return Exit.DONE
 
@@ -530,6 +544,12 @@ async def _continue(args: Namespace, machine: Machine) -> int:
         return await _follow(machine, args.job, machine.store.plan(args.job), interrupts, cancels=True)
 
 
+async def _first_boot(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.first_boot import first_boot
+
+    return await first_boot(args, machine)
+
+
 async def _secret(args: Namespace, machine: Machine) -> int:
     value = Secrets(machine.store.root).show(args.name)
     if value is None:
@@ -539,6 +559,7 @@ async def _secret(args: Namespace, machine: Machine) -> int:
 
 
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
+    "act": _act,
     "status": _status,
     "audit": _audit,
     "plan": _plan,
@@ -552,6 +573,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "cancel": _cancel,
     "confirm": _confirm,
     "continue": _continue,
+    "first-boot": _first_boot,
     "reboot": _reboot,
     "secret": _secret,
     "undo": _undo,

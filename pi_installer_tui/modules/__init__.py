@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedAction:
+    """Something that a module does and that isn't a setting. name: its word on the command line; title: what it does,
+    in a phrase."""
+
+    name: str
+    title: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A module's line in the table. name: its key in a setup file. after: modules that are applied before it.
     screen: `package.module:Class` of its own screen, "" for the general one. goals: what it serves in the wizard
-    (goals.py) beside those that can't be without it; always: the wizard asks for it whatever the machine is for."""
+    (goals.py) beside those that can't be without it; always: the wizard asks for it whatever the machine is for.
+    actions: what it does beside settings."""
 
     name: str
     title: str
@@ -25,6 +36,7 @@ class Listed:
     summary: str
     after: tuple[str, ...] = ()
     screen: str = ""
+    actions: tuple[ListedAction, ...] = ()
     goals: tuple[str, ...] = ()
     always: bool = False
 
@@ -52,6 +64,14 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("firewall, SSH, bans, updates, kernel, audit log"),
         after=("system", "users"),
+        screen="pi_installer_tui.screens.security.module:SecurityScreen",
+        actions=(
+            ListedAction(
+                name="unban",
+                title=N_("lift a ban"),
+                help=N_("an address that fail2ban has shut out is let in again"),
+            ),
+        ),
         goals=("vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
 )
@@ -67,6 +87,14 @@ def listed(name: str) -> Listed:
     for module in MODULES:
         if module.name == name:
             return module
+    raise KeyError(name)
+
+
+def action(module: str, name: str) -> ListedAction:
+    """An action's line. Raises KeyError."""
+    for each in listed(module).actions:
+        if each.name == name:
+            return each
     raise KeyError(name)
 
 

@@ -1,4 +1,4 @@
-"""What every module is to the rest of the program: five verbs over one settings model."""
+"""What every module is to the rest of the program: five verbs over one settings model, and its actions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ class Settings(Frozen):
     widget: "address" | "interface" | "secret" | "text"; of a list: "lines", where its entries have blanks in them
     made: true             of a secret: an empty one is made by the job, and shown once
     """
+
+
+class Arguments(Frozen):
+    """The base of what an action is told. A field without a default has to be given; each has a `title` and a
+    `description`, and `json_schema_extra` as a setting has. On the command line every value is text (`KEY=VALUE`): a
+    list's items stand between commas, a switch is true or false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +163,18 @@ class Module(ABC, Generic[S, C]):
     @abstractmethod
     def plan(self, state: S, settings: C, others: Others) -> Plan:
         """The way from state to settings. Pure: no I/O, no clock, no randomness. Empty when all is as wanted."""
+
+    # actions: those that the table in modules/__init__.py lists -------------------------------------------------------
+
+    def arguments(self, action: str) -> type[Arguments]:
+        """What an action is told (imported when asked for). Raises KeyError."""
+        raise KeyError(action)
+
+    def validate_action(self, state: S, action: str, arguments: Arguments) -> Sequence[Mistake]:
+        """Mistakes that only this machine's state shows; their place is the argument's name."""
+        return ()
+
+    def plan_action(self, state: S, action: str, arguments: Arguments) -> Plan:
+        """What an action does. As pure as `plan`; empty where there is nothing to do. Its steps' setting is
+        `module.action`. Raises KeyError."""
+        raise KeyError(action)

@@ -87,8 +87,12 @@ class Shell(Protocol):
     def resume_job(self, job: str) -> object:
         """Lets an interrupted job go on, and shows it."""
 
-    def replan(self, job: str) -> object:
-        """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
+    def replan(self, job: str, without: str = "") -> object:
+        """Plans a job's settings again, from what the machine is now, and shows the plan for review; without a step,
+        and without what depends on it."""
+
+    def open_shell(self) -> None:
+        """Gives the terminal to a shell until that ends."""
 
     def start_job(self, plan: Plan, secrets: Mapping[str, str] | None = None) -> object:
         """Runs a reviewed plan as a job and shows it."""
@@ -108,12 +112,20 @@ class Shell(Protocol):
     def open_module(self, name: str) -> object:
         """Opens a module's screen."""
 
+    def open_action(self, module: str, action: str) -> object:
+        """Opens the form of an action of a module."""
+
+    def act(self, module: str, action: str, told: Mapping[str, object]) -> object:
+        """Plans an action and shows the plan for review."""
+
 
 class ShellScreen(Screen[None], inherit_bindings=False):
     """A screen of the program. place: its name in the registry of actions and in the help. about: what the help says
     of it (marked with N_)."""
 
     place: ClassVar[str] = ""
+    #: further places of the registry whose keys work here
+    more: ClassVar[tuple[str, ...]] = ()
     where: ClassVar[str] = ""
     #: ids of the widgets that its workers draw on
     PARTS: ClassVar[tuple[str, ...]] = ()

@@ -33,7 +33,7 @@ class HelpScreen(ShellScreen):
         super().__init__()
         self._about = of_screen.about
         self._title = of_screen.where
-        self._places = [of_screen.place]
+        self._places = [of_screen.place, *of_screen.more]
         self._places += ["form", "row", "field"] if of_screen.query("Fields") else []
         self._places += ["list"] if of_screen.query(Rows) else []
         self._places += ["text"] if of_screen.query(Text) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import textwrap
 import time
 from collections.abc import Iterable
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.store import JobSummary
 
 _OUTPUT = "output"
+#: a time of the clock
+CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 class JobScreen(ShellScreen):
@@ -86,6 +89,7 @@ class JobScreen(ShellScreen):
         self._trial: Trial | None = None
         self._reboot_at = ""
         self._left = False
+        self._seen_open = False
         self._unseen: tuple[str, ...] = ()
 
     def body(self) -> Iterable[Widget]:
@@ -168,6 +172,17 @@ class JobScreen(ShellScreen):
             self._read_trial()
         if self._watch.over:
             self._read_summary()
+            self._report_by_itself()
+        else:
+            self._seen_open = True
+
+    def _report_by_itself(self) -> None:
+        """What the wizard began ends with its report, where the end is watched."""
+        over = self._watch is not None and self._watch.view.outcome == "done" and not self._waits
+        if over and self._seen_open and self._plan is not None and "goals" in self._plan.settings:
+            self._seen_open = False
+            if self.app.screen is self:
+                self.action_report()
 
     def _tick(self) -> None:
         if self._waits:
@@ -472,7 +487,14 @@ class JobScreen(ShellScreen):
             case "secret":
                 return bool(self._unseen)
             case "replan":
-                return view is not None and view.outcome == "stale"
+                return view is not None and view.outcome in ("stale", "failed", "cancelled")
+            case "skip":
+                return view is not None and view.outcome == "failed" and view.failure is not None
+            case "shell":
+                failed = view is not None and view.outcome in ("failed", "interrupted")
+                return failed and not self.shell.read_only and not self.shell.demo
+            case "report":
+                return view is not None and view.outcome in ("done", "failed") and not self._waits
             case _:
                 return True
 
@@ -495,13 +517,14 @@ class JobScreen(ShellScreen):
         self.shell.agree_reboot(self._job)
 
     def action_reboot_at(self) -> None:
-        from pi_installer_tui.screens.when import AskTime
+        from pi_installer_tui.screens.line import AskLine
 
-        self.app.push_screen(AskTime(_("Reboot when the machine's clock shows:")), self._reboot_when)
+        question, wrong = _("Reboot when the machine's clock shows:"), _("That is no time: as 03:30.")
+        self.app.push_screen(AskLine(question, CLOCK, wrong, example="HH:MM"), self._reboot_when)
 
     def _reboot_when(self, when: str | None) -> None:
         if when:
-            self.shell.agree_reboot(self._job, when)
+            self.shell.agree_reboot(self._job, when.rjust(5, "0"))
 
     @work(exclusive=True, group="secret")
     async def action_secret(self) -> None:
@@ -551,3 +574,15 @@ class JobScreen(ShellScreen):
 
     def action_replan(self) -> None:
         self.shell.replan(self._job)
+
+    def action_skip(self) -> None:
+        if self._watch is not None and self._watch.view.failure is not None:
+            self.shell.replan(self._job, self._watch.view.failure.step)
+
+    def action_shell(self) -> None:
+        self.shell.open_shell()
+
+    def action_report(self) -> None:
+        from pi_installer_tui.screens.report import ReportScreen
+
+        self.app.push_screen(ReportScreen(self._job))

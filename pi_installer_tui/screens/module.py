@@ -65,6 +65,7 @@ class ModuleScreen(ShellScreen):
     ModuleScreen.-wide #facts { display: block; }
     ModuleScreen.-tall #said { margin-bottom: 1; }
     """
+    SCOPED_CSS = False  # it holds for those made from it too
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (118, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
@@ -148,8 +149,8 @@ class ModuleScreen(ShellScreen):
         form = self._form
         if form is None or self._planning is not None:
             return
-        if not form.changed:
-            self._say(Cell(_("Nothing was changed here, so there is nothing to plan."), "warn"))
+        if why := self._nothing_to_plan(form):
+            self._say(Cell(why, "warn"))
             return
         if form.mistakes:
             form.reject({})
@@ -160,6 +161,18 @@ class ModuleScreen(ShellScreen):
         self._planning = self.run_worker(self._plan, group="plan", exit_on_error=False)
         self._tick()
         self.refresh_bindings()
+
+    def _nothing_to_plan(self, form: Form[Any]) -> str:
+        """Why there is nothing to plan, "" where there is."""
+        return "" if form.changed else _("Nothing was changed here, so there is nothing to plan.")
+
+    async def _made(self, settings: Any) -> Planned:
+        """The plan to what the form says."""
+        from pi_installer_tui import planning
+
+        assert self._form is not None
+        setup = planning.of({self._module: settings})
+        return await planning.plan(self.shell.host, setup, secrets=self._form.secrets)
 
     def _tick(self) -> None:
         seconds = time.monotonic() - self._since
@@ -175,8 +188,7 @@ class ModuleScreen(ShellScreen):
         try:
             settings = self._form.settings()
             assert not isinstance(settings, Invalid)
-            secrets = self._form.secrets
-            planned = await planning.plan(self.shell.host, planning.of({self._module: settings}), secrets=secrets)
+            planned = await self._made(settings)
         except planning.SetupError as error:
             self._planned()
             self._refuse(error.mistakes)
@@ -225,7 +237,14 @@ class ModuleScreen(ShellScreen):
         self.app.push_screen(ItemScreen(event))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "actions":
+            return bool(modules.listed(self._module).actions)
         return action != "plan" or self._form is not None
+
+    def action_actions(self) -> None:
+        from pi_installer_tui.screens.act import ActionsScreen
+
+        self.app.push_screen(ActionsScreen(self._module))
 
     def action_refresh(self) -> None:
         if self.shell.is_open:

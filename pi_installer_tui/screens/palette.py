@@ -60,6 +60,12 @@ def commands(screen: ShellScreen) -> list[Command]:
 
         return run
 
+    def acts(module: str, action: str) -> Callable[[], Awaitable[object]]:
+        async def run() -> None:
+            screen.shell.open_action(module, action)
+
+        return run
+
     def does(action: str, node: DOMNode) -> Callable[[], Awaitable[object]]:
         async def run() -> None:
             await screen.app.run_action(action, node)
@@ -67,6 +73,11 @@ def commands(screen: ShellScreen) -> list[Command]:
         return run
 
     found = [Command(_(m.title), _(m.summary), "", opens(m.name)) for m in modules.MODULES]
+    found += [
+        Command(f"{_(m.title)}: {_(a.title)}", _(a.help), "", acts(m.name, a.name))
+        for m in modules.MODULES
+        for a in m.actions
+    ]
     listed = {each.id: each for each in ACTIONS if each.show != "help"}
     for active in screen.active_bindings.values():
         each = listed.pop(active.binding.id or "", None)

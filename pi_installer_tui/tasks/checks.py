@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.formats import FormatError, FormatName, get
 from pi_installer_tui.system.host import Completed, Host, HostError
 from pi_installer_tui.tasks.events import CheckStatus
@@ -122,32 +122,40 @@ class PathIs(CheckBase):
 
 
 class CommandSays(CheckBase):
-    """A command ends with 0 and prints a line (stripped) that equals `line`, or with `contains` has it as a word among
-    others separated by blanks; and it prints no line that equals `without`."""
+    """A command ends with 0 and prints a line (blanks count as one) that equals `line`, or with `contains` has it as a
+    word among others separated by blanks; it prints each of `lines`, and no line that equals `without`."""
 
     kind: Literal["command-says"] = "command-says"
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
     line: str = ""
     contains: str = ""
     without: str = ""
+    lines: tuple[str, ...] = ()
 
     def describe(self) -> str:
         wanted = self.line or self.contains
         command = shown(self.argv)
         if self.without:
             return _("`{command}` doesn't say {unwanted}").format(command=command, unwanted=self.without)
+        if self.lines:
+            count = len(self.lines)
+            said = ngettext("`{command}` says the line wanted", "`{command}` says all {count} lines wanted", count)
+            return said.format(command=command, count=count)
         return _("`{command}` says {wanted}").format(command=command, wanted=wanted) if wanted else command
 
     async def look(self, host: Host) -> Result:
         answer = await host.run(self.argv)
-        lines = [line.strip() for line in answer.stdout.splitlines()]
+        lines = [" ".join(line.split()) for line in answer.stdout.splitlines()]
         right = answer.ok
         if self.line:
-            right = right and self.line.strip() in lines
+            right = right and " ".join(self.line.split()) in lines
         if self.contains:
             right = right and self.contains in answer.stdout.split()
         if self.without:
-            right = right and self.without.strip() not in lines
+            right = right and " ".join(self.without.split()) not in lines
+        if missing := [line for line in self.lines if " ".join(line.split()) not in lines]:
+            said = _("it doesn't say: {missing}").format(missing="; ".join(missing))
+            return Result("failed", f"{_evidence(answer)}\n{said}")
         return Result("ok" if right else "failed", _evidence(answer))
 
 

@@ -32,10 +32,19 @@ class Notice(Frozen):
     text: str
 
 
+class Asked(Frozen):
+    """The action that a plan carries out: whose, which, and what it was told (no secrets: they are references)."""
+
+    module: str
+    action: str
+    arguments: dict[str, Any] = {}
+
+
 class Plan(Frozen):
     """Steps in the order they run.
 
     settings: the setup file's document that was planned (no secrets: they are references).
+    asked:    the action that was planned instead of settings.
     expects:  filled in by `review.seal`: for each step what it found, compared again by the worker under the lock.
     undoes:   the job that this plan takes back.
     ports:    those that are in use by what the plan is about (`22/tcp`), as the modules say.
@@ -44,6 +53,7 @@ class Plan(Frozen):
     version: int = VERSION
     modules: tuple[str, ...] = ()
     settings: dict[str, Any] = {}
+    asked: Asked | None = None
     steps: tuple[Step, ...] = ()
     checks: tuple[Check, ...] = ()
     blocked: tuple[Blocked, ...] = ()

@@ -94,6 +94,10 @@ class Secrets:
         self._forget("made", name)
         return found
 
+    def waits(self, name: str) -> bool:
+        """A value was made and nobody has seen it. Raises OSError."""
+        return self._get("made", name) is not None
+
     def _put(self, kind: str, name: str, value: str) -> None:
         for folder in (self._root.parent, self._root, self._root / kind):
             with contextlib.suppress(FileExistsError):

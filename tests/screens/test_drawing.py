@@ -16,6 +16,7 @@ from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.report import ReportScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.secret import SecretScreen
 from pi_installer_tui.screens.signs import sign
@@ -23,7 +24,7 @@ from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import review
-from pi_installer_tui.tasks.steps import Probation, Reboot
+from pi_installer_tui.tasks.steps import InstallPackages, Probation, Reboot
 from pi_installer_tui.tasks.steps.probation import Place
 from tests.screens.conftest import Program
 from tests.screens.test_form import go
@@ -102,6 +103,10 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.press("q", "q")
     async for where in every_audit(program):
         yield where
+    async for where in every_question(program):
+        yield where
+    async for where in every_action(program):
+        yield where
     async for where in every_user(program):
         yield where
     async for where in every_wait(program):
@@ -159,6 +164,53 @@ async def every_audit(program: Program) -> AsyncIterator[str]:
     await program.press("enter")
     await program.until("Listens on")
     yield "socket"
+    await program.press("q", "q", "q")
+
+
+async def every_question(program: Program) -> AsyncIterator[str]:
+    """Goes through the wizard and what comes of it, from Home and back."""
+    done = await program.ran(MOTD, checks=[CHECK])
+    program.app.push_screen(ReportScreen(done))
+    await program.until("To do next")
+    yield "report"
+    await program.press("q", "w")
+    await program.until("The plan so far")
+    yield "wizard: machine"
+    await program.press("n", "space")
+    await program.until("[x]")
+    yield "wizard: goals"
+    await program.press("o")
+    await program.until("No setup was saved yet")
+    yield "setups"
+    await program.press("q", "n")
+    await program.until("Hostname")
+    yield "wizard: module"
+    if not program.app.read_only:
+        await program.press("w")
+        await program.until("Save the answers as")
+        yield "name"
+        await program.press("escape")
+    await program.press("q", "q", "q")
+    await program.until("Last changes")
+
+
+async def every_action(program: Program) -> AsyncIterator[str]:
+    """Goes through what is done beside settings, from Home and back."""
+    await program.ran(InstallPackages(id="bans", packages=("fail2ban",)))
+    program.app.open_module("security")
+    await program.until("Profile")
+    yield "security"
+    await program.press("n")
+    await program.until("203.0.113.77")
+    yield "bans"
+    await program.press("q")
+    await program.until("Profile")
+    await program.press("a")
+    await program.until("lift a ban")
+    yield "actions"
+    await program.press("enter")
+    await program.until("Jail")
+    yield "action"
     await program.press("q", "q", "q")
 
 

@@ -30,7 +30,7 @@ from pi_installer_tui.modules.security.audit.base import AREAS, Check, Finding, 
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Ruleset
 from pi_installer_tui.modules.security.audit.report import CHECKS, Report, score
 from pi_installer_tui.modules.security.auditd import Auditd
-from pi_installer_tui.modules.security.fail2ban import Fail2ban, Jail
+from pi_installer_tui.modules.security.fail2ban import Ban, Fail2ban, Jail
 from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value
@@ -363,7 +363,7 @@ def test_fail2ban_without_a_jail_for_sshd_does_not_count() -> None:
     def verdict(bans: Fail2ban, *, ssh: bool = True) -> Verdict:
         return verdict_of(services.FAIL2BAN, services_of({}, fail2ban=bans, ssh=ssh))
 
-    jails = (Jail("sshd", ("10.1.1.1",), 3, 1), Jail("nginx", (), 0, 0))
+    jails = (Jail("sshd", (Ban("10.1.1.1"),), 3, 1), Jail("nginx", (), 0, 0))
     assert verdict(Fail2ban(True, ON, Known(jails))) == "good"
     assert verdict(Fail2ban(True, ON, Known(jails[1:]))) == "bad"
     assert verdict(Fail2ban(True, ON, Unknown("no permission"))) == "unknown"

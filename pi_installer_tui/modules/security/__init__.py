@@ -1,10 +1,11 @@
 """Security: how one gets in, what gets in, and what is done against what shouldn't.
 
-state.py      what is, out of a reader for each area: sshd.py, ufw.py, fail2ban.py, updates.py, sysctl.py, auditd.py;
-              accounts.py reads who can get in and change the machine
+state.py      what is, out of a reader for each area: sshd.py, ufw.py, fail2ban.py, updates.py, sysctl.py, protocols.py,
+              auditd.py; accounts.py reads who can get in and change the machine
 settings.py   what can be wanted, profiles.py sets of it with a name
 audit/        checks with receipts, a score, and who reaches what listens
 plans/        the way from one to the other, a file for each area
+actions.py    what is done beside settings
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pi_installer_tui.modules.base import Claim, Fact, Link, Module, Offer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pi_installer_tui.modules.base import Arguments
     from pi_installer_tui.modules.security.settings import SecuritySettings
     from pi_installer_tui.modules.security.state import State
     from pi_installer_tui.system.host import Host
@@ -89,6 +91,21 @@ class Security(Module["State", "SecuritySettings"]):
         from pi_installer_tui.modules.security.plan import plan
 
         return plan(state, settings, others)
+
+    def arguments(self, action: str) -> type[Arguments]:
+        from pi_installer_tui.modules.security.actions import ARGUMENTS
+
+        return ARGUMENTS[action]
+
+    def validate_action(self, state: State, action: str, arguments: Arguments) -> Sequence[Mistake]:
+        from pi_installer_tui.modules.security.actions import validate
+
+        return validate(state, arguments)
+
+    def plan_action(self, state: State, action: str, arguments: Arguments) -> Plan:
+        from pi_installer_tui.modules.security.actions import plan
+
+        return plan(state, arguments)
 
 
 MODULE = Security()

@@ -12,13 +12,16 @@ from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Va
 SERVICE = "auditd.service"
 FOLDER = "/etc/audit/rules.d"
 OWN = f"{FOLDER}/60-pi-installer-tui.rules"
+#: what augenrules(8) makes of the folder
+MERGED = "/etc/audit/audit.rules"
 
 
 @dataclass(frozen=True, slots=True)
 class Auditd:
     """enabled: whether the service is enabled, and whether it runs. written: the rules of the files, in the order in
     which augenrules(8) reads them; loaded: those that the kernel has. own: what our own file holds, "" for none.
-    here: whether this machine can have an audit log at all (not in a container)."""
+    here: whether this machine can have an audit log at all (not in a container). machine: the kernel's architecture, as
+    `uname -m` says it, "" where it doesn't."""
 
     installed: bool
     enabled: Value[bool]
@@ -26,13 +29,14 @@ class Auditd:
     loaded: Reading[tuple[str, ...]] = MISSING
     own: str = ""
     here: bool = True
+    machine: str = ""
 
 
 async def read(host: Host) -> Auditd:
     """What auditd does; its rules are told to root only."""
     here = not await _container(host)
     if await host.which("auditctl") is None:
-        return Auditd(False, Value(MISSING, Known(False)), here=here)
+        return Auditd(False, Value(MISSING, Known(False)), here=here, machine=await _machine(host))
     configured: Reading[bool] = MISSING
     running: Reading[bool] = MISSING
     try:
@@ -54,7 +58,15 @@ async def read(host: Host) -> Auditd:
         own = await host.text(OWN) or ""
     except PermissionError:
         written = Unknown(_("no permission for {path}").format(path=FOLDER))
-    return Auditd(True, Value(configured, running), written, await _loaded(host, here), own, here)
+    loaded, machine = await _loaded(host, here), await _machine(host)
+    return Auditd(True, Value(configured, running), written, loaded, own, here, machine)
+
+
+async def _machine(host: Host) -> str:
+    try:
+        return (await host.run(["uname", "-m"])).stdout.strip()
+    except CommandNotFound:
+        return ""
 
 
 async def _container(host: Host) -> bool:

@@ -8,11 +8,13 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.modules.security.fail2ban import FILTERS, SSHD, Jail
 from pi_installer_tui.modules.security.plan import parts_of
-from pi_installer_tui.modules.security.plans.fail2ban import LOOPBACK
-from pi_installer_tui.modules.security.settings import SecuritySettings
+from pi_installer_tui.modules.security.plans.fail2ban import LOOPBACK, obstacle
+from pi_installer_tui.modules.security.settings import JAILS, SecuritySettings
 from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.state import State
+from pi_installer_tui.modules.security.sysctl import HARDENED
 from pi_installer_tui.modules.security.updates import MAIL, MAIL_WHEN, REBOOT, REBOOT_TIME
 from pi_installer_tui.system.reading import (
     MISSING,
@@ -32,8 +34,8 @@ def present(state: State) -> SecuritySettings:
     ssh = {key: value for key, value in _ssh(state.sshd).items() if _settled(state, {"ssh": {key: value}})}
     firewall = _firewall(state)
     areas = {"firewall": firewall, "ssh": ssh, "bans": _bans(state), "updates": _updates(state)}
-    if _settled(state, {"kernel": {"hardened": True}}):
-        areas["kernel"] = {"hardened": True}
+    areas["kernel"] = _kernel(state)
+    areas["audit_log"] = _audit_log(state)
     return SecuritySettings.model_validate({name: values for name, values in areas.items() if values})
 
 
@@ -46,7 +48,7 @@ def _settled(state: State, model: dict[str, Any]) -> bool:
 
 
 def _firewall(state: State) -> dict[str, Any]:
-    """What ufw does, in the settings' words. A rule that can't be wanted here (routed, logged) is left out."""
+    """What ufw does, in the settings' words. A rule that can't be wanted here is left out."""
     ufw = state.ufw
     if not ufw.installed:
         return {}
@@ -61,16 +63,12 @@ def _firewall(state: State) -> dict[str, Any]:
             "action": rule.action,
             "direction": rule.direction if rule.direction != "in" else None,
             **{key: getattr(rule, key) or None for key in ("protocol", "port", "application", "source")},
-            **{key: getattr(rule, key) or None for key in ("destination", "interface")},
+            **{key: getattr(rule, key) or None for key in ("source_port", "destination", "interface")},
+            **{key: getattr(rule, key) or None for key in ("out_interface", "log")},
         }
         plain = {key: value for key, value in values.items() if value is not None}
         for each in (name, f"rule-{number}"):
-            if (
-                each
-                and not rule.log
-                and not rule.source_port
-                and _settled(state, {"firewall": {"rules": {each: plain}}})
-            ):
+            if each and _settled(state, {"firewall": {"rules": {each: plain}}}):
                 rules[each] = plain
                 break
     return {**found, "rules": rules} if rules else found
@@ -79,15 +77,55 @@ def _firewall(state: State) -> dict[str, Any]:
 def _bans(state: State) -> dict[str, Any]:
     """Our own jail in the settings' words, or that there are no bans."""
     own = state.fail2ban.own
-    found: dict[str, Any] = {"enabled": bool(own) and state.fail2ban.enabled.effective == Known(True)}
-    for name, key in (("tries", "maxretry"), ("within", "findtime"), ("ban_time", "bantime")):
-        if said := re.search(rf"^{key} = ([0-9]+)$", own, re.MULTILINE):
-            found[name] = int(said[1])
+    if not own or state.fail2ban.enabled.effective != Known(True):
+        return {"enabled": False} if _settled(state, {"bans": {"enabled": False}}) else {}
+    sections = {section.partition("]")[0]: section for section in own.split("\n[")[1:]}
+    jails = {name: _numbers(text) for name, text in sections.items() if name in JAILS}
+    general = jails.get(SSHD, {})
+    found: dict[str, Any] = {"enabled": True, **general}
     if said := re.search(r"^ignoreip = (.*)$", own, re.MULTILINE):
         found["never"] = [n for n in said[1].split() if n not in (*LOOPBACK, *state.fail2ban.networks)]
-    if found["enabled"] is False:
-        found = {"enabled": False}
+    different: dict[str, dict[str, Any]] = {}
+    for name in JAILS:
+        there, usual = name in jails, not (name in FILTERS and FILTERS[name].asked)
+        if there and jails[name] != ({} if name in FILTERS and FILTERS[name].tuned else general):
+            different[name] = {"enabled": True, **jails[name]}
+        elif there != usual and not obstacle(state, name):
+            different[name] = {"enabled": there}
+    if different:
+        found["jails"] = different
     return found if _settled(state, {"bans": found}) else {}
+
+
+def _numbers(section: str) -> dict[str, int]:
+    """What a jail of our file says in numbers, in the settings' words."""
+    found = {}
+    for name, key in (("tries", "maxretry"), ("within", "findtime"), ("ban_time", "bantime")):
+        if said := re.search(rf"^{key} = ([0-9]+)$", section, re.MULTILINE):
+            found[name] = int(said[1])
+    return found
+
+
+def _kernel(state: State) -> dict[str, Any]:
+    """The settings of our own file that the list doesn't have, and the list where all of it is so."""
+    singles = {name: value for name, value in state.sysctl.own.items() if HARDENED.get(name) != value}
+    values = {name: {"value": value} for name, value in singles.items() if _settled(state, _of_kernel(name, value))}
+    found: dict[str, Any] = {"values": values} if values else {}
+    if _settled(state, {"kernel": {"rare_protocols": False}}):
+        found["rare_protocols"] = False
+    hardened = {**found, "hardened": True}
+    return hardened if _settled(state, {"kernel": hardened}) else found
+
+
+def _of_kernel(name: str, value: str) -> dict[str, Any]:
+    return {"kernel": {"values": {name: {"value": value}}}}
+
+
+def _audit_log(state: State) -> dict[str, Any]:
+    """Whether there is an audit log with our rules, or none at all."""
+    on = bool(state.auditd.own) and state.auditd.enabled.configured == Known(True)
+    found: dict[str, Any] = {"enabled": True, "rules": "baseline"} if on else {"enabled": False}
+    return found if _settled(state, {"audit_log": found}) else {}
 
 
 def _updates(state: State) -> dict[str, Any]:
@@ -110,6 +148,7 @@ def _ssh(sshd: Sshd) -> dict[str, Any]:
         return known(sshd.says(keyword)) or ""
 
     found: dict[str, Any] = {
+        "port": list(sshd.ports),
         "root_login": says("PermitRootLogin").replace("without-password", "prohibit-password"),
         "users": says("AllowUsers").split(),
         "groups": says("AllowGroups").split(),
@@ -166,16 +205,25 @@ def facts(state: State) -> Sequence[Fact]:
     lines = [
         Fact("firewall.enabled", _("Firewall"), mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
-        Fact("", _("SSH port"), _single(ports)),
+        Fact("ssh.port", _("SSH ports"), _single(ports)),
         Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
         Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
         Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),
         Fact("ssh.users", _("SSH users"), sshd.value("AllowUsers")),
         Fact("bans.enabled", _("Bans"), mapped(state.fail2ban.enabled, _on)),
+        *(
+            []
+            if state.fail2ban.jails == MISSING
+            else [Fact("", _("Banned"), mapped(_single(state.fail2ban.jails), _banned))]
+        ),
         Fact("updates.enabled", _("Automatic updates"), mapped(_single(state.updates.automatic), _on)),
-        Fact("", _("Audit log"), mapped(state.auditd.enabled, _on)),
+        Fact("audit_log.enabled", _("Audit log"), mapped(state.auditd.enabled, _on)),
     ]
     return lines
+
+
+def _banned(jails: tuple[Jail, ...]) -> str:
+    return str(len({address for jail in jails for address in jail.banned}))
 
 
 def _on(on: bool) -> str:
@@ -216,9 +264,14 @@ def state_json(state: State) -> dict[str, Any]:
         "fail2ban": {
             "enabled": value_json(state.fail2ban.enabled),
             "banned": {jail.name: list(jail.banned) for jail in known(state.fail2ban.jails) or ()},
+            "bans": [
+                {"jail": jail.name, "address": ban.address, "since": ban.since, "until": ban.until}
+                for jail in known(state.fail2ban.jails) or ()
+                for ban in jail.bans
+            ],
         },
         "updates": {"automatic": reading_json(state.updates.automatic), "origins": reading_json(state.updates.origins)},
-        "sysctl": {name: value_json(value) for name, value in state.sysctl.values.items()},
+        "sysctl": {n: value_json(v) for n, v in state.sysctl.values.items() if n in HARDENED or n in state.sysctl.own},
         "auditd": {"enabled": value_json(state.auditd.enabled), "here": state.auditd.here},
     }
 
@@ -230,4 +283,10 @@ def choices(state: State, name: str) -> Sequence[str]:
             return tuple(account.name for account in state.accounts)
         case "applications":
             return tuple(state.ufw.applications or ())
+        case "jails":
+            return tuple(jail for jail in JAILS if not obstacle(state, jail))
+        case "banned":
+            return tuple(dict.fromkeys(a for jail in known(state.fail2ban.jails) or () for a in jail.banned))
+        case "banning":
+            return tuple(jail.name for jail in known(state.fail2ban.jails) or () if jail.banned)
     return ()

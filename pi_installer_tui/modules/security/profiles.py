@@ -12,7 +12,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "firewall": {"enabled": True, "incoming": "deny", "outgoing": "allow"},
         "ssh": {"root_login": "no", "x11_forwarding": False, "algorithms": "modern"},
         "updates": {"enabled": True},
-        "kernel": {"hardened": True},
+        "kernel": {"hardened": True, "rare_protocols": False},
     },
     "internet": {
         "firewall": {"enabled": True, "incoming": "deny", "outgoing": "allow"},
@@ -28,7 +28,8 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         },
         "bans": {"enabled": True, "tries": 5, "within": 600, "ban_time": 3600},
         "updates": {"enabled": True, "reboot": True, "reboot_time": "04:00"},
-        "kernel": {"hardened": True},
+        "kernel": {"hardened": True, "rare_protocols": False},
+        "audit_log": {"enabled": True, "rules": "baseline"},
     },
     "ci": {
         "firewall": {"enabled": True, "incoming": "deny", "outgoing": "allow"},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pi_installer_tui.modules.security import accounts, auditd, fail2ban, sshd, sysctl, ufw, updates
+from pi_installer_tui.modules.security import accounts, auditd, fail2ban, protocols, sshd, sysctl, ufw, updates
 from pi_installer_tui.modules.security.accounts import Account
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.fail2ban import Fail2ban
+from pi_installer_tui.modules.security.protocols import Protocols
 from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.modules.security.ufw import Ufw
@@ -32,6 +33,7 @@ class State:
     accounts: tuple[Account, ...]
     starter: str
     seat: Seat
+    protocols: Protocols = field(default_factory=Protocols)
 
 
 async def read(host: Host) -> State:
@@ -43,13 +45,12 @@ async def read(host: Host) -> State:
         ufw.read(host),
         fail2ban.read(host),
         updates.read(host),
-        sysctl.read(host),
+        sysctl.read(host, everything=True),
         auditd.read(host),
     )
-    with_keys = [
-        await accounts.with_keys(host, account, found_sshd.users.get(account.name, found_sshd.effective))
-        for account in people
-    ]
+    with_keys = await asyncio.gather(
+        *(accounts.with_keys(host, each, found_sshd.users.get(each.name, found_sshd.effective)) for each in people)
+    )
     return State(
         sshd=found_sshd,
         ufw=found_ufw,
@@ -60,4 +61,5 @@ async def read(host: Host) -> State:
         accounts=tuple(with_keys),
         starter=caller() if host.kind == "local" else "",
         seat=here,
+        protocols=await protocols.read(host),
     )

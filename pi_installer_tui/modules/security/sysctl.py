@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.host import CommandNotFound, Host
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value
 
 #: in the order in which they outrank each other (sysctl.d(5))
@@ -18,6 +18,7 @@ OWN = "/etc/sysctl.d/99-zz-pi-installer-tui.conf"
 
 #: what hardening sets, and to what (Documentation/admin-guide/sysctl, networking/ip-sysctl)
 HARDENED: Mapping[str, str] = {
+    "dev.tty.ldisc_autoload": "0",
     "fs.protected_fifos": "2",
     "fs.protected_hardlinks": "1",
     "fs.protected_regular": "2",
@@ -25,6 +26,8 @@ HARDENED: Mapping[str, str] = {
     "fs.suid_dumpable": "0",
     "kernel.dmesg_restrict": "1",
     "kernel.kptr_restrict": "2",
+    "kernel.perf_event_paranoid": "3",
+    "kernel.randomize_va_space": "2",
     "kernel.unprivileged_bpf_disabled": "2",
     "kernel.yama.ptrace_scope": "1",
     "net.core.bpf_jit_harden": "2",
@@ -34,30 +37,34 @@ HARDENED: Mapping[str, str] = {
     "net.ipv4.conf.default.accept_redirects": "0",
     "net.ipv4.conf.default.accept_source_route": "0",
     "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+    "net.ipv4.icmp_ignore_bogus_error_responses": "1",
     "net.ipv4.tcp_syncookies": "1",
     "net.ipv6.conf.all.accept_redirects": "0",
     "net.ipv6.conf.all.accept_source_route": "0",
     "net.ipv6.conf.default.accept_redirects": "0",
+    "net.ipv6.conf.default.accept_source_route": "0",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """values: each name with what the files set and what the kernel has; MISSING: this kernel doesn't have it.
-    writable: whether it can be set here (a container has its host's kernel). own: what our file sets."""
+    """values: each name with what the files set and what the kernel has; MISSING, or not there: this kernel doesn't
+    have it. writable: whether it can be set here (a container has its host's kernel). own: what our file sets.
+    others: whether `values` has all names; Unknown: only those that were asked for, and why."""
 
     values: Mapping[str, Value[str]]
     writable: Mapping[str, bool]
     own: Mapping[str, str] = field(default_factory=dict)
+    others: Reading[bool] = MISSING
 
 
-async def read(host: Host, names: Iterable[str] = tuple(HARDENED)) -> Sysctl:
-    """What the files and the kernel say of these names."""
-    wanted = tuple(names)
+async def read(host: Host, names: Iterable[str] = tuple(HARDENED), *, everything: bool = False) -> Sysctl:
+    """What the files and the kernel say of these names; everything: and of all others, as far as sysctl(8) tells."""
     files = await _files(host)
+    mounts = await host.text("/proc/mounts") or ""
     values: dict[str, Value[str]] = {}
     writable = {}
-    for name in wanted:
+    for name in names:
         path = f"/proc/sys/{name.replace('.', '/')}"
         effective: Reading[str] = MISSING
         try:
@@ -69,15 +76,32 @@ async def read(host: Host, names: Iterable[str] = tuple(HARDENED)) -> Sysctl:
             effective = Unknown(f"{path}: {error.strerror}")
         configured = files if isinstance(files, Unknown) else files.get(name, MISSING)
         values[name] = Value(configured, effective)
-        writable[name] = isinstance(effective, Known) and await _writable(host, path)
-    return Sysctl(
-        values, writable, dict(re.findall(r"^([a-z0-9_.]+) = (.*)$", await host.text(OWN) or "", re.MULTILINE))
-    )
+        writable[name] = isinstance(effective, Known) and _writable(mounts, path)
+    others: Reading[bool] = MISSING
+    if everything:
+        rest = await _everything(host)
+        others = rest if isinstance(rest, Unknown) else Known(True)
+        for name, value in ({} if isinstance(rest, Unknown) else rest).items():
+            path = f"/proc/sys/{name.replace('.', '/')}"
+            configured = files if isinstance(files, Unknown) else files.get(name, MISSING)
+            values.setdefault(name, Value(configured, Known(value, Source(path))))
+            writable.setdefault(name, _writable(mounts, path))
+    own = dict(re.findall(r"^([A-Za-z0-9_.-]+) = (.*)$", await host.text(OWN) or "", re.MULTILINE))
+    return Sysctl(values, writable, own, others)
 
 
-async def _writable(host: Host, path: str) -> bool:
+async def _everything(host: Host) -> dict[str, str] | Unknown:
+    """All that the kernel tells; of a setting of several lines the last one."""
+    try:
+        said = await host.run(["sysctl", "-a"])
+    except CommandNotFound as error:
+        return Unknown(str(error))
+    lines = (line.partition(" = ") for line in said.stdout.splitlines())
+    return {name: " ".join(value.split()) for name, equals, value in lines if equals and "/" not in name}
+
+
+def _writable(mounts: str, path: str) -> bool:
     """Whether what lies below /proc/sys here may be written at all: in a container much of it is mounted read-only."""
-    mounts = await host.text("/proc/mounts") or ""
     best = ("", "")
     for line in mounts.splitlines():
         fields = line.split()

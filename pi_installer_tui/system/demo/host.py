@@ -19,6 +19,7 @@ from pi_installer_tui.system.demo import (  # they register the players
     listening,  # noqa: F401
     network,  # noqa: F401
     packages,
+    security,  # noqa: F401
     units,  # noqa: F401
 )
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused

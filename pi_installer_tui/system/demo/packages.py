@@ -42,6 +42,17 @@ SERVICES = {
     "unattended-upgrades": ("unattended-upgrades", "Unattended Upgrades Shutdown"),
 }
 
+#: the configuration that comes with packages, where something of it is asked for
+FILES = {
+    "unattended-upgrades": {
+        "/etc/apt/apt.conf.d/20auto-upgrades": 'APT::Periodic::Update-Package-Lists "1";\n'
+        'APT::Periodic::Unattended-Upgrade "1";\n',
+        "/etc/apt/apt.conf.d/50unattended-upgrades": "Unattended-Upgrade::Origins-Pattern {\n"
+        '        "origin=Debian,codename=${distro_codename},label=Debian";\n'
+        '        "origin=Debian,codename=${distro_codename},label=Debian-Security";\n'
+        '        "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";\n};\n',
+    },
+}
 
 _PASSWORDS = "/etc/pam.d/common-password"
 _PROFILE = "/usr/share/pam-configs/pwquality"
@@ -376,6 +387,9 @@ async def _configured(call: Call, name: str) -> None:
     machine = call.machine
     with machine.locked():
         set_status(machine, name, "install ok installed")
+        for path, text in FILES.get(name, {}).items():
+            if not machine.exists(path):
+                machine.write(path, text)
         if name == "libpam-pwquality":
             _ask_pwquality(machine, True)
         if name in SERVICES:
@@ -444,6 +458,8 @@ async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> 
             if name == "libpam-pwquality":
                 _ask_pwquality(machine, False)
             if purge:
+                for path in FILES.get(name, {}):
+                    machine.remove(path)
                 for folder in ("/var/lib", "/var/log", "/etc"):
                     _remove_tree(machine, f"{folder}/{name}")
             set_status(machine, name, None if purge else "deinstall ok config-files")

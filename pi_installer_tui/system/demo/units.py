@@ -91,6 +91,12 @@ def set_active(machine: Machine, name: str, on: bool) -> None:
     )
 
 
+def began(machine: Machine, name: str, at: int) -> None:
+    """Says since when a unit runs: seconds since 1970."""
+    text = machine.text(ACTIVE) or ""
+    machine.write(ACTIVE, re.sub(rf"^({re.escape(name)} \S+ \S+ \S+)$", rf"\1 {at}000000 0", text, flags=re.MULTILINE))
+
+
 def enabled_state(machine: Machine, name: str) -> str:
     """As `systemctl is-enabled` says."""
     for folder in (ETC, LIB):
@@ -139,8 +145,8 @@ def set_enabled(machine: Machine, name: str, on: bool) -> list[str]:
     return said
 
 
-def property_values(machine: Machine, name: str) -> dict[str, str]:
-    """What `systemctl show` says of a unit."""
+def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[str, str]:
+    """What `systemctl show` says of a unit; unix: times in seconds since 1970."""
     name = real_name(machine, full_name(name))
     path = fragment(machine, name)
     state = enabled_state(machine, name)
@@ -151,7 +157,12 @@ def property_values(machine: Machine, name: str) -> dict[str, str]:
     changed = machine.files.stat(path) if path else None
     lives = running.sub == "running" and name.endswith(".service")
     stamp = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(running.since / 1e6)) if running.since else ""
+    if unix and running.since:
+        stamp = f"@{running.since // 1_000_000}"
+    reloaded_at = machine.memory("reloads").get(name)
+    reload = f"{{ argv[]=/bin/kill -HUP $MAINPID ; start_time=[@{reloaded_at}] ; status=0/0 }}" if reloaded_at else ""
     return {
+        **({"ExecReload": reload} if reload else {}),
         "Type": service.get("Type", "simple"),
         "MainPID": str(400 + zlib.crc32(f"{name}{running.since}".encode()) % 30_000) if lives else "0",
         "NRestarts": str(running.restarts),
@@ -181,14 +192,16 @@ async def systemctl(call: Call) -> int:
         *("--now", "--quiet", "-q", "--value", "--no-legend", "--plain", "--all", "-a", "--failed", "--no-pager"),
         *("--no-ask-password", "--no-block", "--full", "-l", "--force", "-f", "--system", "--runtime"),
         *("--property=", "-p=", "-P=", "--type=", "-t=", "--state=", "--output=", "-o=", "--job-mode=", "--lines="),
-        "-n=",
+        *("-n=", "--timestamp="),
     )
     verb, *words = options.words or ["list-units"]
     machine = call.machine
     names = [full_name(word) for word in words]
     quiet = options.has("--quiet", "-q")
     if verb == "show":
-        return await _show(call, names, [*options.values("--property", "-p", "-P")], options.has("--value", "-P"))
+        unix = options.value("--timestamp") == "unix"
+        asked = [*options.values("--property", "-p", "-P")]
+        return await _show(call, names, asked, options.has("--value", "-P"), unix=unix)
     if verb in ("is-active", "is-failed"):
         known = active_units(machine)
         states = [known.get(real_name(machine, name), Running()).active for name in names]
@@ -234,12 +247,12 @@ async def systemctl(call: Call) -> int:
     raise Refused(f"Unknown command verb '{verb}'.")
 
 
-async def _show(call: Call, names: list[str], asked: list[str], bare: bool) -> int:
+async def _show(call: Call, names: list[str], asked: list[str], bare: bool, *, unix: bool) -> int:
     wanted = [name for value in asked for name in value.split(",")]
     for at, name in enumerate(names):
         if at:
             await call.out()
-        for key, value in property_values(call.machine, name).items():
+        for key, value in property_values(call.machine, name, unix=unix).items():
             if key in wanted or not wanted:
                 await call.out(value if bare else f"{key}={value}")
     return 0
@@ -296,6 +309,7 @@ async def _job(call: Call, verb: str, names: list[str]) -> int:
             if verb == "stop":
                 set_active(machine, name, False)
             elif "reload" in verb and running:
+                machine.remember("reloads", {**machine.memory("reloads"), real: int(time.time())})
                 continue
             elif verb in ("restart", "reload-or-restart") or running == verb.startswith("try-"):
                 set_active(machine, name, True)

@@ -72,7 +72,7 @@ async def run(context: StepContext, argv: Sequence[str], *, env: Mapping[str, st
 
 class Probe(Frozen):
     """A command that tells whether another one is done: by its exit status and, with `output`, by its whole standard
-    output (stripped)."""
+    output (blanks and tabs, however many, count as one blank)."""
 
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
     status: int = 0
@@ -131,7 +131,7 @@ class RunCommand(StepBase):
             answer = await host.run(self.probe.argv)
         except CommandNotFound:
             return False
-        right = self.probe.output is None or answer.stdout.strip() == self.probe.output.strip()
+        right = self.probe.output is None or answer.stdout.split() == self.probe.output.split()
         return answer.status == self.probe.status and right
 
     async def capture(self, context: StepContext) -> None:

@@ -388,9 +388,6 @@ class Form(Fields, Generic[M]):
     place:   where the settings are in a setup file: the module's name.
     """
 
-    class Changed(Fields.Changed):
-        """Something was touched, or is left alone again."""
-
     def __init__(
         self,
         model: type[M],

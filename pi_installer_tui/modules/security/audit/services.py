@@ -48,7 +48,7 @@ AUDITD = Check(
     N_("Is it written down who changes accounts, sudo and the clock?"),
     N_("After a break-in nothing would tell what was done."),
     N_("Install auditd, with rules"),
-    "security.auditd",
+    "security.audit_log",
 )
 CHECKS = (CLEAR, NEEDLESS, FAIL2BAN, AUDITD)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
@@ -11,6 +11,7 @@ from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.sysctl import HARDENED, OWN, Sysctl
 from pi_installer_tui.system.reading import MISSING, Missing, Unknown, Value, known
 from pi_installer_tui.tasks.checks import CommandSays
+from pi_installer_tui.tasks.plan import Blocked
 from pi_installer_tui.tasks.steps import Probe, RunCommand, WriteFile
 
 SETTING = "security.kernel"
@@ -27,10 +28,18 @@ def plan(state: State, settings: KernelSettings) -> Part:
     write: dict[str, str] = {}
     tell: dict[str, str] = {}
     was: dict[str, str] = {}
-    for name, value in HARDENED.items() if settings.hardened else ():
+    singles = settings.values or {}
+    gone = {name for name, single in singles.items() if single.state == "absent" and name in now.own}
+    for name, value in wanted(settings).items():
+        if name not in now.values and isinstance(now.others, Unknown):
+            return part.block(now.others.reason)
         found = now.values.get(name, _NOTHING)
         if isinstance(found.effective, Missing):
-            missing.append(name)
+            if name in singles:
+                why = _("this kernel doesn't have it")
+                part.blocked.append(Blocked(setting=f"{SETTING}.values.{name}", why=why))
+            else:
+                missing.append(name)
             continue
         for reading in (found.configured, found.effective):
             if isinstance(reading, Unknown):
@@ -38,14 +47,18 @@ def plan(state: State, settings: KernelSettings) -> Part:
         effective: str | None = known(found.effective)
         configured: str | None = known(found.configured)
         right = effective == value
-        if configured != value and not (right and isinstance(found.configured, Missing)):
+        usual = right and isinstance(found.configured, Missing) and name not in singles
+        if configured != value and not usual:
             write[name] = value
         if not right and not now.writable[name]:
             elsewhere.append(name)
         elif not right:
             tell[name], was[name] = value, effective or ""
-    if write:
-        part.steps.append(WriteFile(id="security.kernel.file", setting=SETTING, path=OWN, content=content(now, write)))
+    if write or gone:
+        text = content(now, write, gone)
+        part.steps.append(WriteFile(id="security.kernel.file", setting=SETTING, path=OWN, content=text))
+    for name in sorted(gone):
+        part.notice(_("{name} stays as it is until the next boot").format(name=name))
     for name, value in tell.items():
         part.steps.append(
             RunCommand(
@@ -67,6 +80,15 @@ def plan(state: State, settings: KernelSettings) -> Part:
     return part
 
 
-def content(now: Sysctl, values: Mapping[str, str]) -> str:
-    """Our file: what it says already, with these values."""
-    return _HEAD + "".join(f"{name} = {value}\n" for name, value in sorted({**now.own, **values}.items()))
+def wanted(settings: KernelSettings) -> Mapping[str, str]:
+    """What is wanted of the kernel, by name; a single setting outranks the list."""
+    singles = settings.values or {}
+    named = {name: single.value for name, single in singles.items() if single.value is not None}
+    listed = {n: v for n, v in HARDENED.items() if n not in singles} if settings.hardened else {}
+    return {**listed, **named}
+
+
+def content(now: Sysctl, values: Mapping[str, str], gone: Collection[str] = ()) -> str:
+    """Our file: what it says already, with these values and without what is gone."""
+    lines = sorted({**{n: v for n, v in now.own.items() if n not in gone}, **values}.items())
+    return _HEAD + "".join(f"{name} = {value}\n" for name, value in lines)
