@@ -11,10 +11,12 @@ STATE=/var/lib/$NAME
 SETTINGS=/etc/$NAME
 UNITS=/etc/systemd/system
 BOOT=$NAME-boot.service
+FIRST=$NAME-first-boot.service
 
 usage() {
   cat <<USAGE
 sudo sh install.sh [--no-open]     install or upgrade; then open the program where a terminal is attached
+sudo sh install.sh --first-boot    the same, and apply $NAME.yaml on the boot partition at boot, once
 sudo sh install.sh --uninstall     remove it, and the Debian packages that only it needed; $STATE stays
 USAGE
 }
@@ -167,6 +169,7 @@ switch() {
   mkdir -p "${LINK%/*}"
   ln -sfn "$PREFIX/current/bin/$NAME" "$LINK"
   write_boot_unit
+  if [ -n "$first_boot" ]; then write_first_boot_unit; fi
   for old in "$PREFIX"/versions/*; do
     if [ "$old" = "$new" ]; then continue; fi
     if [ -z "$(running "$old/")" ]; then
@@ -194,8 +197,27 @@ UNIT
   ln -sfn "../$BOOT" "$UNITS/multi-user.target.wants/$BOOT"
 }
 
-remove_boot_unit() {
-  rm -f "$UNITS/multi-user.target.wants/$BOOT" "$UNITS/$BOOT" "/run/motd.d/50-$NAME"
+# Type=exec and after multi-user.target: neither that nor anyone who logs in waits for it. A file that doesn't say
+# `unattended: true` is only mentioned.
+write_first_boot_unit() {
+  cat >"$UNITS/$FIRST" <<UNIT
+[Unit]
+Description=Apply the setup file of $NAME on the boot partition, once
+After=multi-user.target network-online.target time-sync.target $BOOT
+Wants=network-online.target
+ConditionPathExists=|/boot/firmware/$NAME.yaml
+ConditionPathExists=|/boot/$NAME.yaml
+
+[Service]
+Type=exec
+ExecStart=$LINK first-boot
+UNIT
+  ln -sfn "../$FIRST" "$UNITS/multi-user.target.wants/$FIRST"
+}
+
+remove_boot_units() {
+  for unit in "$BOOT" "$FIRST"; do rm -f "$UNITS/multi-user.target.wants/$unit" "$UNITS/$unit"; done
+  rm -f "/run/motd.d/50-$NAME" "/run/motd.d/51-$NAME-boot-file"
 }
 
 # -- the two verbs -----------------------------------------------------------------------------------------------------
@@ -232,7 +254,7 @@ $in_use"
   sort -u "$PREFIX/apt-packages" >"$work/ours" 2>/dev/null || :
   case $(readlink "$LINK" 2>/dev/null) in "$PREFIX"/*) rm -f "$LINK" ;; esac
   rm -rf "$PREFIX"
-  remove_boot_unit
+  remove_boot_units
   say "$NAME is removed."
   if [ -d "$SETTINGS" ]; then
     mkdir -p -m 700 "$STATE"
@@ -248,10 +270,12 @@ $in_use"
 
 verb=install
 open=yes
+first_boot=
 for argument in "$@"; do
   case $argument in
     --uninstall) verb=uninstall ;;
     --no-open) open= ;;
+    --first-boot) first_boot=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; printf 'install.sh: unknown argument: %s\n' "$argument" >&2; exit 3 ;;
   esac

@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import gc
 import os
+import pwd
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -87,6 +90,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self._opening = opening
         self.machine: Opened | None = None
         self._watches: dict[str, Watch] = {}
+        #: the secrets that jobs were started with here, for another try: a job that is over has forgotten them
+        self._typed: dict[str, dict[str, str]] = {}
         self._last_key = 0.0
         self._imported = asyncio.Event()
         self.machine_name = ""
@@ -149,7 +154,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         try:
             await confirm(self.store, job, self.who, self.host)
         except ConfirmError as error:
-            said = words.not_confirmed(error.reason)
+            said = words.not_confirmed(error.reason, error.ports)
             late = error.reason != "not-yet"
             self._problem(_("Not confirmed: {error}."), said, _("Nothing else was changed.") if late else stayed)
         except expected() as error:
@@ -187,27 +192,33 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         self.job_changed.publish(job)
 
     @work(group="show", exclusive=True)
-    async def replan(self, job: str) -> None:
+    async def replan(self, job: str, without: str = "") -> None:
         from pi_installer_tui.planning import arguments, combine, plan, plan_action
         from pi_installer_tui.screens.review import ReviewScreen
+        from pi_installer_tui.tasks.review import review
 
         old = await asyncio.to_thread(self.store.plan, job)
         if old.undoes:
             self.show_undo(old.undoes)
             return
         with self._doing(_("planning again ...")):
+            secrets = self._typed.get(job, {})
             if old.asked is not None:
                 told = arguments(old.asked.module, old.asked.action, old.asked.arguments)
                 planned = await plan_action(self.host, old.asked.module, old.asked.action, told)
             else:
-                planned = await plan(self.host, combine([{"version": 1, **old.settings}]))
+                planned = await plan(self.host, combine([{"version": 1, **old.settings}]), secrets=secrets)
         if planned.reviewed is None:
             from pi_installer_tui.screens.message import Problem
 
             said = "\n".join(str(mistake) for mistake in planned.mistakes)
             self.push_screen(Problem(_("It can't be planned again any more:") + "\n" + said, _("Nothing was changed.")))
             return
-        await self.push_screen(ReviewScreen(planned.reviewed))
+        reviewed = planned.reviewed
+        if without:
+            with self._doing(_("planning again ...")):
+                reviewed = await review(reviewed.plan.without([without]), self.host)
+        await self.push_screen(ReviewScreen(reviewed, secrets))
 
     @work(group="jobs")
     async def start_job(self, plan: Plan, secrets: Mapping[str, str] | None = None) -> None:
@@ -219,6 +230,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         try:
             with self._doing(_("starting ...")):
                 job = await asyncio.to_thread(create)
+                self._typed[job] = dict(secrets or {})
                 await asyncio.to_thread(give, store.root, plan, secrets or {})
                 await launch(store, job, host)
         except expected() as error:
@@ -293,6 +305,15 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         package, _colon, cls = where.partition(":")
         screen: type[Screen[None]] = getattr(import_module(package), cls)
         await self.push_screen(screen(name))
+
+    def open_shell(self) -> None:
+        shell = os.environ.get("SHELL", "")
+        argv = [shell if os.access(shell, os.X_OK) else "/bin/sh"]
+        with self.suspend():
+            sys.stdout.write(_("A shell as {user}; `exit` comes back.").format(user=_user()) + "\n")
+            sys.stdout.flush()
+            subprocess.run(argv, check=False)
+        self.action_redraw()
 
     @work(group="show", exclusive=True)
     async def open_action(self, module: str, action: str) -> None:
@@ -415,6 +436,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         from pi_installer_tui.screens.ready import FIRST, LATER, import_when_idle
 
         await self._sit_down()
+        if await asyncio.to_thread(self._never_set_up) and len(self.screen_stack) == 1:
+            self.open_wizard()
         await import_when_idle(FIRST, self._quiet)
         self._imported.set()
         if not self.read_only:
@@ -429,6 +452,14 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self.seat = await asyncio.to_thread(find)
             with contextlib.suppress(*expected()):
                 self.seat = await with_interface(self.seat, self.host)
+
+    def _never_set_up(self) -> bool:
+        """Nothing was ever changed on this machine from here, and it can be."""
+        if self.read_only or self.demo:
+            return False
+        with contextlib.suppress(OSError):
+            return not self.store.ids()
+        return False
 
     def _settle_all(self) -> None:
         """Writes the end of jobs into their journals whose way back ran while nobody looked."""
@@ -472,6 +503,14 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
+
+
+def _user() -> str:
+    """As whom this program runs."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def expected() -> tuple[type[Exception], ...]:

@@ -7,7 +7,7 @@ settings as a setup file. Screens and the command line ask here; nothing here ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -163,21 +163,32 @@ async def read(host: Host, names: Sequence[str]) -> dict[str, Any]:
     return dict(zip(names, states, strict=True))
 
 
-async def plan(host: Host, setup: Setup, how: Confirmation | None = None, *, secrets: Iterable[str] = ()) -> Planned:
+async def plan(
+    host: Host, setup: Setup, how: Confirmation | None = None, *, secrets: Mapping[str, str] | None = None
+) -> Planned:
     """From what is wanted to a plan that can be shown: reads the machine, looks for mistakes that only the machine
     shows, asks the outside, plans, merges and reviews. Changes nothing. how: how what is on probation is confirmed;
-    None: as its module says. secrets: the names of those that were given."""
+    None: as its module says. secrets: those that were given, by name; none of their values gets into the plan."""
     states = await read(host, tuple(setup.settings))
     loaded = {name: modules.load(name) for name in setup.settings}
-    wrong = [m for name, s in setup.settings.items() for m in loaded[name].validate(states[name], s)]
+    completed = await asyncio.gather(*(loaded[n].complete(host, s) for n, s in setup.settings.items()))
+    whole = dict(zip(setup.settings, (settings for settings, _mistakes in completed), strict=True))
+    wrong = [mistake for _settings, found in completed for mistake in found]
+    wrong += [m for name, s in whole.items() for m in loaded[name].validate(states[name], s)]
     if not wrong:
-        probed = await asyncio.gather(*(loaded[n].probe(host, states[n], s) for n, s in setup.settings.items()))
-        wrong = [mistake for found in probed for mistake in found]
+        probed = await asyncio.gather(*(loaded[n].probe(host, states[n], s) for n, s in whole.items()))
+        judged = await asyncio.gather(*(loaded[n].judge(host, states[n], s, secrets or {}) for n, s in whole.items()))
+        wrong = [mistake for found in (*probed, *judged) for mistake in found]
     if wrong:
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
-    others = Others(modules=tuple(setup.settings), secrets=frozenset(secrets))
-    parts = [loaded[name].plan(states[name], s, others) for name, s in setup.settings.items()]
-    claims = [c for name, s in setup.settings.items() for c in loaded[name].claims(states[name], s)]
+    given = secrets or {}
+    others = Others(
+        modules=tuple(setup.settings),
+        secrets=frozenset(given),
+        to_make=frozenset(name for name, value in given.items() if not value),
+    )
+    parts = [loaded[name].plan(states[name], s, others) for name, s in whole.items()]
+    claims = [c for name, s in whole.items() for c in loaded[name].claims(states[name], s)]
     merged = merge(parts, setup.document, (claim.what for claim in claims if claim.kind == "port"))
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
 

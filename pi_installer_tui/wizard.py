@@ -225,8 +225,8 @@ def problems(machine: Machine) -> list[Advice]:
 def advice(machine: Machine, sockets: Sequence[Socket], offered: Mapping[str, Offer], found: Sketch) -> list[Advice]:
     """What stands in the way of the plan, then what to know before it is reviewed."""
     bad = [Advice("bad", _("mistake"), str(mistake), mistake.place) for mistake in found.mistakes]
-    bad += [Advice("bad", _("can't be planned"), f"{b.setting}: {b.why}", b.setting) for b in found.plan.blocked]
-    said = [*bad, *_clashes(found.claims), *_taken(found.claims, sockets), *_room(machine, offered)]
+    said = [*bad, *(Advice("warn", _("left out"), f"{b.setting}: {b.why}", b.setting) for b in found.plan.blocked)]
+    said += [*_clashes(found.claims), *_taken(found.claims, sockets), *_room(machine, offered)]
     said += [Advice("warn", _("risk"), text) for text in sentences(r for s in found.plan.flat for r in s.risks)]
     for trial in found.plan.trials:
         text = _("{n} steps go back by themselves unless they are confirmed within {seconds} s.")

@@ -162,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
     reboot.add_argument("--at", metavar="HH:MM", type=clock, help=_("then, instead of now"))
     job(verb("cancel", _("stop a job that runs or waits; what is on probation goes back")))
     job(verb("continue", _("let an interrupted job go on where it was")))
+    verb("first-boot", _("apply the boot partition's setup file that says `unattended: true`, once (at boot)"))
     secret = verb("secret", _("show a secret that a job has made, for the only time"))
     secret.add_argument("name", metavar="NAME", type=secret_name, help=_("as the setup file names it"))
     undo = verb("undo", _("put back what a job changed: show, ask, run, check"))
@@ -186,7 +187,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 #: the verbs that start or stop something
-CHANGING = ("act", "apply", "cancel", "confirm", "continue", "reboot", "secret", "undo")
+CHANGING = ("act", "apply", "cancel", "confirm", "continue", "first-boot", "reboot", "secret", "undo")
 
 
 def seconds(text: str) -> int:

@@ -33,7 +33,7 @@ from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
-from pi_installer_tui.tasks.secrets import Secrets, give, made
+from pi_installer_tui.tasks.secrets import Secrets, give, take
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
@@ -347,8 +347,9 @@ async def _follow(
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
-        for name, value in made(machine.store.root, plan):
-            printer.line(_("{name}, shown this once: {value}").format(name=name, value=value), "bold")
+        for name, value in take(machine.store.root, plan):
+            parted = "\n" if "\n" in value else " "
+            printer.line(_("{name}, shown this once:").format(name=name) + parted + value.rstrip("\n"), "bold")
         pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
@@ -368,7 +369,7 @@ def _ask_to_confirm(machine: Machine, job: str, printer: Printer, answer: _Answe
     printer.sentence(left, "      ", style="warn")
     for address in trial.reaches:
         if address:
-            printer.line(f"      {_('New address')}: {words.connect(caller(), address)}")
+            printer.line(f"      {_('New address')}: {words.connect(caller(), address, seat)}")
     if seat.server in trial.leaves:
         printer.sentence(_("This connection ends with the confirmation. From a new one:"), "      ")
     elif answer.open:
@@ -384,7 +385,7 @@ async def _confirm_from_here(machine: Machine, job: str, printer: Printer, answe
     try:
         await probation.confirm(machine.store, job, caller(), machine.host)
     except probation.ConfirmError as error:
-        printer.sentence(words.not_confirmed(error.reason), "      ", style="bad")
+        printer.sentence(words.not_confirmed(error.reason, error.ports), "      ", style="bad")
     answer.close()
 
 
@@ -515,12 +516,12 @@ async def _confirm(args: Namespace, machine: Machine) -> int:
     trial = probation.look(machine.store, args.job)
     seat = find()
     if trial is not None and trial.can_be_confirmed and seat.server in trial.leaves and not args.anyway:
-        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller()))
+        raise Stop(Exit.FAILED, words.confirm_from_elsewhere(trial.reaches, trial.leaves, caller(), seat))
     try:
         anyway = bool(args.anyway) and seat.at_the_machine
         await probation.confirm(machine.store, args.job, caller(), machine.host, anyway=anyway)
     except probation.ConfirmError as error:
-        raise Stop(Exit.FAILED, words.not_confirmed(error.reason)) from None
+        raise Stop(Exit.FAILED, words.not_confirmed(error.reason, error.ports)) from None
     print(_("Confirmed: the change stays."))
     return Exit.DONE
 
@@ -543,11 +544,17 @@ async def _continue(args: Namespace, machine: Machine) -> int:
         return await _follow(machine, args.job, machine.store.plan(args.job), interrupts, cancels=True)
 
 
+async def _first_boot(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.first_boot import first_boot
+
+    return await first_boot(args, machine)
+
+
 async def _secret(args: Namespace, machine: Machine) -> int:
     value = Secrets(machine.store.root).show(args.name)
     if value is None:
         raise Stop(Exit.INPUT, _("no secret {name} waits to be shown").format(name=args.name))
-    print(value)
+    print(value.rstrip("\n"))
     return Exit.DONE
 
 
@@ -566,6 +573,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "cancel": _cancel,
     "confirm": _confirm,
     "continue": _continue,
+    "first-boot": _first_boot,
     "reboot": _reboot,
     "secret": _secret,
     "undo": _undo,

@@ -246,6 +246,7 @@ class CellDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Raw mode, an empty screen, the threads that read and send."""
+        self.exit_event.clear()
         self.attrs_before = None
         with contextlib.suppress(termios.error):
             self.attrs_before = termios.tcgetattr(self.fileno)

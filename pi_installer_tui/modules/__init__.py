@@ -55,6 +55,7 @@ MODULES: tuple[Listed, ...] = (
         group=N_("Base"),
         summary=N_("accounts, passwords, SSH keys, groups, sudo"),
         after=("system",),
+        screen="pi_installer_tui.screens.users.people:UsersScreen",
         always=True,
     ),
     Listed(

@@ -21,7 +21,8 @@ class Settings(Frozen):
 
     choices: "timezones"   the choices are state.choices("timezones")
     unit: "s"              a number's unit
-    widget: "address" | "interface" | "secret" | "text"
+    widget: "address" | "interface" | "secret" | "text"; of a list: "lines", where its entries have blanks in them
+    made: true             of a secret: an empty one is made by the job, and shown once
     """
 
 
@@ -129,6 +130,11 @@ class Module(ABC, Generic[S, C]):
         """The choices that a field names (`choices="timezones"`)."""
         return ()
 
+    async def complete(self, host: Host, settings: C) -> tuple[C, Sequence[Mistake]]:
+        """The settings with what they only name: the content of a file. Nothing is looked up twice, so what was
+        reviewed is what was read."""
+        return settings, ()
+
     @abstractmethod
     def validate(self, state: S, settings: C) -> Sequence[Mistake]:
         """Mistakes that only this machine's state shows: an interface that isn't there, a zone it doesn't know."""
@@ -147,6 +153,11 @@ class Module(ABC, Generic[S, C]):
 
     async def probe(self, host: Host, state: S, settings: C) -> Sequence[Mistake]:
         """Mistakes that have to be asked of the outside: an address that somebody else has."""
+        return ()
+
+    async def judge(self, host: Host, state: S, settings: C, secrets: Mapping[str, str]) -> Sequence[Mistake]:
+        """Mistakes in the secrets that were given with the run, by the names that the settings hold: a password that
+        the machine's rules refuse. Nothing of a value gets into a mistake."""
         return ()
 
     @abstractmethod

@@ -87,8 +87,12 @@ class Shell(Protocol):
     def resume_job(self, job: str) -> object:
         """Lets an interrupted job go on, and shows it."""
 
-    def replan(self, job: str) -> object:
-        """Plans a job's settings again, from what the machine is now, and shows the plan for review."""
+    def replan(self, job: str, without: str = "") -> object:
+        """Plans a job's settings again, from what the machine is now, and shows the plan for review; without a step,
+        and without what depends on it."""
+
+    def open_shell(self) -> None:
+        """Gives the terminal to a shell until that ends."""
 
     def start_job(self, plan: Plan, secrets: Mapping[str, str] | None = None) -> object:
         """Runs a reviewed plan as a job and shows it."""

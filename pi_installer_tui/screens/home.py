@@ -335,8 +335,10 @@ class HomeScreen(ShellScreen):
         if self._machine is not None and (addresses := known(self._machine.addresses)):
             address = addresses[0].address
             host = f"[{address}]" if ":" in address else address
-            title = _("Log in here: {command}").format(command=words.connect(self.shell.who, address))
-            self.app.push_screen(CodeScreen(title, f"ssh://{self.shell.who}@{host}", "address"))
+            seat = self.shell.seat
+            port = f":{seat.server_port}" if seat is not None and seat.server_port not in (0, 22) else ""
+            title = _("Log in here: {command}").format(command=words.connect(self.shell.who, address, seat))
+            self.app.push_screen(CodeScreen(title, f"ssh://{self.shell.who}@{host}{port}", "address"))
 
     @work(exclusive=True, group="modules")
     async def _read_modules(self) -> None:

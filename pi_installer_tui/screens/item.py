@@ -44,7 +44,7 @@ class ItemScreen(ShellScreen):
 
     def on_mount(self) -> None:
         self.say_where(f"{self._entry.title}: {self._entry.name}")
-        self._entry.fields.focus_first()
+        self._entry.fields.focus_field(self._entry.field)
 
     def on_fields_item_opened(self, event: Fields.ItemOpened) -> None:
         self.app.push_screen(ItemScreen(event))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import textwrap
 import time
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from pi_installer_tui.console import glyphs
-from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens import trial as probation
 from pi_installer_tui.screens.ask import Ask
@@ -25,6 +26,7 @@ from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
 from pi_installer_tui.screens.history import can_undo
 from pi_installer_tui.tasks import changes, news, words
+from pi_installer_tui.tasks.secrets import take, unseen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
 from pi_installer_tui.widgets.panel import Line, Panel
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.store import JobSummary
 
 _OUTPUT = "output"
+#: a time of the clock
+CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 class JobScreen(ShellScreen):
@@ -55,7 +59,8 @@ class JobScreen(ShellScreen):
         "Cancel stops the job after asking; what was done before stays and can be undone.\n"
         "A change that could cut you off goes back by itself unless it is confirmed in time, from here, from Home or "
         "with `pi-installer-tui confirm`. If its address changes, log in at the new one before you confirm. A job that "
-        "waits for a reboot goes on by itself at the next boot."
+        "waits for a reboot goes on by itself at the next boot.\n"
+        "A password or key that the job made is shown when you ask for it, once."
     )
     PARTS = ("summary", "steps", "detail")
     CSS = """
@@ -84,6 +89,8 @@ class JobScreen(ShellScreen):
         self._trial: Trial | None = None
         self._reboot_at = ""
         self._left = False
+        self._seen_open = False
+        self._unseen: tuple[str, ...] = ()
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(self._job, "strong")], [], []], id="summary")
@@ -120,6 +127,9 @@ class JobScreen(ShellScreen):
         store = self.shell.store
         summary = store.summary(self._job)
         self._left = news.left(store, self._job)
+        if not summary.open and not self.shell.read_only and self._plan is not None:
+            with contextlib.suppress(OSError):
+                self._unseen = unseen(store.root, self._plan)
         if not summary.open and not self.shell.read_only:
             with contextlib.suppress(OSError):
                 news.seen(store, self._job)
@@ -162,6 +172,17 @@ class JobScreen(ShellScreen):
             self._read_trial()
         if self._watch.over:
             self._read_summary()
+            self._report_by_itself()
+        else:
+            self._seen_open = True
+
+    def _report_by_itself(self) -> None:
+        """What the wizard began ends with its report, where the end is watched."""
+        over = self._watch is not None and self._watch.view.outcome == "done" and not self._waits
+        if over and self._seen_open and self._plan is not None and "goals" in self._plan.settings:
+            self._seen_open = False
+            if self.app.screen is self:
+                self.action_report()
 
     def _tick(self) -> None:
         if self._waits:
@@ -258,7 +279,17 @@ class JobScreen(ShellScreen):
         third = self._third(view)
         if view.confirmed is not None and view.outcome:
             third = [*third, Cell("  " + words.confirmed(view.confirmed.by), "quiet")]
+        if self._unseen and view.outcome:
+            return [third, self._secret_line()]
         return [third]
+
+    def _secret_line(self) -> Line:
+        text = ngettext(
+            "The job made a secret: {names}. Press s to see it, once.",
+            "The job made secrets: {names}. Press s to see them, once.",
+            len(self._unseen),
+        )
+        return [Cell(f"{glyphs(self).warning} " + text.format(names=", ".join(self._unseen)), "warn")]
 
     def _reboot_lines(self) -> list[Line]:
         signs = glyphs(self)
@@ -453,8 +484,17 @@ class JobScreen(ShellScreen):
                 return over and not armed and self._summary is not None and can_undo(self._summary)
             case "resume":
                 return view is not None and view.outcome == "interrupted" and not self.shell.read_only
+            case "secret":
+                return bool(self._unseen)
             case "replan":
-                return view is not None and view.outcome == "stale"
+                return view is not None and view.outcome in ("stale", "failed", "cancelled")
+            case "skip":
+                return view is not None and view.outcome == "failed" and view.failure is not None
+            case "shell":
+                failed = view is not None and view.outcome in ("failed", "interrupted")
+                return failed and not self.shell.read_only and not self.shell.demo
+            case "report":
+                return view is not None and view.outcome in ("done", "failed") and not self._waits
             case _:
                 return True
 
@@ -477,13 +517,26 @@ class JobScreen(ShellScreen):
         self.shell.agree_reboot(self._job)
 
     def action_reboot_at(self) -> None:
-        from pi_installer_tui.screens.when import AskTime
+        from pi_installer_tui.screens.line import AskLine
 
-        self.app.push_screen(AskTime(_("Reboot when the machine's clock shows:")), self._reboot_when)
+        question, wrong = _("Reboot when the machine's clock shows:"), _("That is no time: as 03:30.")
+        self.app.push_screen(AskLine(question, CLOCK, wrong, example="HH:MM"), self._reboot_when)
 
     def _reboot_when(self, when: str | None) -> None:
         if when:
-            self.shell.agree_reboot(self._job, when)
+            self.shell.agree_reboot(self._job, when.rjust(5, "0"))
+
+    @work(exclusive=True, group="secret")
+    async def action_secret(self) -> None:
+        from pi_installer_tui.screens.secret import SecretScreen
+
+        assert self._plan is not None
+        found = await asyncio.to_thread(take, self.shell.store.root, self._plan)
+        self._unseen = ()
+        self._draw_summary()
+        self.refresh_bindings()
+        if found:
+            await self.app.push_screen(SecretScreen(found))
 
     def action_leave(self) -> None:
         self._left = True
@@ -521,3 +574,15 @@ class JobScreen(ShellScreen):
 
     def action_replan(self) -> None:
         self.shell.replan(self._job)
+
+    def action_skip(self) -> None:
+        if self._watch is not None and self._watch.view.failure is not None:
+            self.shell.replan(self._job, self._watch.view.failure.step)
+
+    def action_shell(self) -> None:
+        self.shell.open_shell()
+
+    def action_report(self) -> None:
+        from pi_installer_tui.screens.report import ReportScreen
+
+        self.app.push_screen(ReportScreen(self._job))

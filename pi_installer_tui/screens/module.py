@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
     from pi_installer_tui.widgets.form.rows import Note
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a form begins with, where another screen opens it. wanted: what is wanted already, as a setup file has it.
+    path: the entry of a table that is opened, or the table to which one is added; field: the field in it that gets the
+    focus."""
+
+    wanted: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    path: tuple[str, ...] = ()
+    field: str = ""
+
+
 class ModuleScreen(ShellScreen):
     """The module called `module`."""
 
@@ -58,9 +71,10 @@ class ModuleScreen(ShellScreen):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("module")]
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, start: Start | None = None) -> None:
         super().__init__()
         self._module = module
+        self._start = start or Start()
         self._said = Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
         self._left = Container(id="left")
         self._beside = TextPane(id="facts")
@@ -118,9 +132,12 @@ class ModuleScreen(ShellScreen):
             else:
                 self._form.restart(present, notes)
             return
-        self._form = Form(module.settings, present, choices, self._module, notes=notes, id="form")
+        self._form = Form(
+            module.settings, present, choices, self._module, notes=notes, wanted=self._start.wanted, id="form"
+        )
         await self._left.mount(self._form)
-        self._form.focus_first()
+        if not self._form.open_at(self._start.path, self._start.field):
+            self._form.focus_first()
         self.refresh_bindings()
 
     def _say(self, *cells: Cell) -> None:

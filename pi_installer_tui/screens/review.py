@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
@@ -187,11 +188,35 @@ class ReviewScreen(ShellScreen):
             found.append((_("your connection"), own, "warn"))
         return found
 
+    def _in_all(self) -> str:
+        """What a plan over several modules comes to."""
+        plan = self._plan
+        titles = ", ".join(_(modules.listed(name).title) for name in plan.modules if name in modules.names())
+        changes = [change for preview in self._previews for change in preview.packages]
+        coming = [change.name for change in changes if change.action in ("install", "upgrade")]
+        said = []
+        if coming:
+            count = len(coming)
+            said.append(ngettext("{n} package", "{n} packages", count).format(n=count))
+        disk = sum(preview.disk or 0 for preview in self._previews)
+        if disk > 0:
+            said.append(_("{size} on the disk").format(size=words.size(disk)))
+        files = {preview.path for preview in self._previews if preview.kind == "diff"}
+        if files:
+            count = len(files)
+            said.append(ngettext("{n} file", "{n} files", count).format(n=count))
+        if plan.ports:
+            said.append(_("ports in use: {ports}").format(ports=", ".join(plan.ports)))
+        if any("reboot" in step.risks for step in plan.flat):
+            said.append(_("a reboot"))
+        return f"{titles}: {', '.join(said)}" if said else titles
+
     def _warnings(self) -> list[tuple[str, str, str]]:
         from pi_installer_tui.tasks.risks import sentences
 
         titles = {step.id: step.describe() for step in self._plan.flat}
-        found = [
+        found = [(_("in all"), self._in_all(), "plain")] if len(self._plan.modules) > 1 else []
+        found += [
             (_("can't be done"), f"{titles[r.step]}: {words.failure(r.reason, r.values)}", "bad") for r in self._refused
         ]
         found += [(_("can't be planned"), f"{b.setting}: {b.why}", "bad") for b in self._plan.blocked]

@@ -52,7 +52,7 @@ def about(trial: Trial, seat: Seat | None, user: str, width: int) -> list[Line]:
     if not trial.can_be_confirmed:
         return []
     lines: list[Line] = []
-    commands = [words.connect(user, address) for address in trial.reaches if address]
+    commands = [words.connect(user, address, seat) for address in trial.reaches if address]
     if commands:
         told = _("New address:") if len(commands) == 1 else _("New addresses:")
         lines.append([Cell(f"  {told} "), Cell("   ".join(commands), "strong")])
@@ -79,7 +79,7 @@ def confirm(screen: ShellScreen, trial: Trial) -> None:
         if yes:
             shell.confirm_job(trial.job)
 
-    commands = [words.connect(shell.who, address) for address in trial.reaches if address]
+    commands = [words.connect(shell.who, address, seat) for address in trial.reaches if address]
     ends = _(
         "You are connected to {old}, which goes away with the confirmation. That this connection works proves nothing "
         "of the new address."

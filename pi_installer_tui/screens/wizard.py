@@ -49,6 +49,9 @@ REST = 0.3
 #: lines of what is said of the row under the cursor
 SAID = 3
 
+#: mistakes of a file that are told at once
+TOLD = 8
+
 MACHINE, GOALS, CHECK = "machine", "goals", "check"
 
 
@@ -103,6 +106,8 @@ class WizardScreen(ShellScreen):
         self._since = 0.0
         self._clock: Timer | None = None
         self._resumed = False
+        #: a setup file that lies on the boot partition
+        self._boot = ""
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[]], id="steps")
@@ -240,7 +245,7 @@ class WizardScreen(ShellScreen):
         lines: list[Line] = []
         name, width = self._asks, max(20, self.size.width - 2)
         if self._page == MACHINE:
-            text = _("This is the machine. n goes on; nothing is changed before you have read the whole plan.")
+            text = _("This is the machine. n goes on; nothing is changed before you agree.")
             if self._resumed:
                 text = _("Welcome back: your answers are as you left them. n goes on, x starts over.")
             lines = [[Cell(text)]]
@@ -498,6 +503,53 @@ class WizardScreen(ShellScreen):
         self._draw_said()
         self.refresh_bindings()
 
+    # files --------------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        from pi_installer_tui.screens.setups import SetupsScreen
+
+        self.app.push_screen(SetupsScreen(self._open_setup, self._boot))
+
+    @work(exclusive=True, group="file", exit_on_error=False)
+    async def _open_setup(self, text: str) -> None:
+        """Takes over the answers of a setup file, in place of those that were there."""
+        from pi_installer_tui import planning, wizard
+
+        try:
+            setup = await asyncio.to_thread(planning.parse, text)
+        except planning.SetupError as error:
+            told = "\n".join(str(mistake) for mistake in error.mistakes[:TOLD])
+            self.app.push_screen(Problem(told, _("Nothing was changed, and your answers are as they were.")))
+            return
+        await self._start_with(wizard.Answers.of(setup.document))
+
+    def action_save(self) -> None:
+        from pi_installer_tui import setups
+        from pi_installer_tui.screens.line import AskLine
+
+        wrong = _("Small letters, digits, - and _, up to 40.")
+        suggested = self.shell.machine_name if setups.NAME.fullmatch(self.shell.machine_name) else ""
+        question = AskLine(_("Save the answers as:"), setups.NAME, wrong, value=suggested)
+        self.app.push_screen(question, self._save)
+
+    async def _save(self, name: str | None) -> None:
+        from pi_installer_tui import planning, setups
+
+        if name is None or self._answers is None:
+            return
+        stays = _("Your answers are as they were.")
+        try:
+            setup = planning.combine([self._answers.document()])
+            await asyncio.to_thread(setups.save, self.shell.store.root, name, setup)
+        except planning.SetupError as error:
+            told = "\n".join(str(mistake) for mistake in error.mistakes[:TOLD])
+            self.app.push_screen(Problem(_("Not saved, some answers are wrong:") + "\n" + told, stays))
+        except OSError as error:
+            self.app.push_screen(Problem(_("Not saved: {error}").format(error=error), stays))
+        else:
+            said = _("Saved. The same again elsewhere: pi-installer-tui apply {name}").format(name=name)
+            self._said([[Cell(said, "good")]])
+
     def action_over(self) -> None:
         lost = _("Your answers here are forgotten. Nothing was changed on the machine.")
         self.app.push_screen(Ask(_("Start over?"), [lost]), self._over)
@@ -507,14 +559,21 @@ class WizardScreen(ShellScreen):
 
         if not sure:
             return
+        await self._start_with(wizard.Answers())
+
+    async def _start_with(self, answers: Answers) -> None:
+        """Begins anew with these answers. Where there are none yet, with what is proposed."""
+        from pi_installer_tui import wizard
+
         for form in self._forms.values():
             await form.remove()
         self._forms, self._secrets, self._resumed = {}, {}, False
-        self._answers = wizard.Answers()
+        self._answers = answers
         if self._states:
-            self._offers = wizard.offers(self._states, self._answers)
-            self._answers = wizard.proposed({}, self._offers, self._answers)
-        await self._turn(MACHINE)
+            self._offers = wizard.offers(self._states, answers)
+            if answers.empty:
+                self._answers = wizard.proposed({}, self._offers, answers)
+        await self._turn(MACHINE if answers.empty else GOALS)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -523,6 +582,10 @@ class WizardScreen(ShellScreen):
                 return form is not None and (not form.short or form.hidden > 0)
             case "before":
                 return self._page != MACHINE
+            case "open":
+                return self._answers is not None and self._page in (MACHINE, GOALS)
+            case "save":
+                return self._answers is not None and not self._answers.empty and not self.shell.read_only
             case "next":
                 return self._answers is not None and (self._page != CHECK or not self._blocked)
         return True

@@ -8,22 +8,32 @@ waits and a cancellation must not fall between a temporary file and its rename.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import fcntl
 import os
+import posixpath
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
-from pi_installer_tui.system.host import FileStat, Host, file_kind
+from pi_installer_tui.system.host import AccountsLocked, FileStat, Host, file_kind
 
 #: What a crash may leave beside a file: `.NAME.pi-installer-tui-1a2b3c4d`, made 0600, never complete or in use.
 LEFTOVER = re.compile(r"\..+\.pi-installer-tui-[0-9a-f]{8}", re.DOTALL)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+#: open(2): enough to look for something in it, also where its names can't be read
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _NAME_MAX = 255  # bytes, limits.h
 _LINKS_MAX = 40  # path_resolution(7)
+#: lckpwdf(3); shadow's own *.lock files are only made under it (commonio.c), so it is enough
+_ACCOUNTS_LOCK = "/etc/.pwd.lock"
+_LOCK_WAIT = 15.0  # seconds
+_LOCK_LOOK = 0.05  # seconds
 
 
 def _nothing(point: str) -> None:
@@ -82,11 +92,19 @@ class Files:
 
     # reading ------------------------------------------------------------------------------------------------------
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, *, follow: bool = True) -> bytes:
         """A regular file's content, links followed. A device or a pipe, which could block or never end, is refused
-        with OSError EINVAL."""
+        with OSError EINVAL. Without `follow` a link in its place is refused with OSError ELOOP, and on the way to it
+        one that isn't root's, so that nobody gets another file read by swapping theirs for a link."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-        with _named(path), os.fdopen(os.open(self.at(path, follow=True), flags), "rb", buffering=0) as file:
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(_named(path))
+            if follow:
+                descriptor = os.open(self.at(path, follow=True), flags)
+            else:
+                folder, name = opened.enter_context(self._folder(path))
+                descriptor = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+            file = opened.enter_context(os.fdopen(descriptor, "rb", buffering=0))
             mode = os.fstat(file.fileno()).st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -124,9 +142,9 @@ class Files:
 
     def xattrs(self, path: str) -> dict[str, bytes]:
         """The extended attributes of a regular file that are kept when it is replaced."""
-        at = self.at(path)
         try:
-            with _named(path):
+            with _named(path), self._folder(path) as (folder, name):
+                at = f"/proc/self/fd/{folder}/{name}"
                 return _xattrs(at) if stat.S_ISREG(os.lstat(at).st_mode) else {}
         except (FileNotFoundError, NotADirectoryError):
             return {}
@@ -145,7 +163,7 @@ class Files:
         """Puts a file there, atomically and durably. Raises OSError, and then nothing has changed."""
         if xattrs is None:
             xattrs = self.xattrs(path)
-        with _named(path), _folder(self.at(path)) as (folder, name):
+        with _named(path), self._folder(path) as (folder, name):
             temporary = _temporary(name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
@@ -167,11 +185,11 @@ class Files:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             self._between("renamed")
-            self._sync(folder)
+            self._sync_folder(folder)
 
     def symlink(self, path: str, target: str) -> None:
         """Puts a link there, atomically and durably, replacing a file or a link."""
-        with _named(path), _folder(self.at(path)) as (folder, name):
+        with _named(path), self._folder(path) as (folder, name):
             temporary = _temporary(name)
             os.symlink(target, temporary, dir_fd=folder)
             try:
@@ -182,11 +200,11 @@ class Files:
                     os.unlink(temporary, dir_fd=folder)
                 raise
             self._between("renamed")
-            self._sync(folder)
+            self._sync_folder(folder)
 
     def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Makes one folder, durably."""
-        with _named(path), _folder(self.at(path.rstrip("/") or "/")) as (folder, name):
+        with _named(path), self._folder(path.rstrip("/") or "/") as (folder, name):
             os.mkdir(name, 0o700, dir_fd=folder)
             made = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             try:
@@ -195,31 +213,69 @@ class Files:
                 self._sync(made)
             finally:
                 os.close(made)
-            self._sync(folder)
+            self._sync_folder(folder)
 
     def remove(self, path: str) -> None:
         """Removes a file, a link or an empty folder, durably."""
-        with _named(path), _folder(self.at(path.rstrip("/") or "/")) as (folder, name):
+        with _named(path), self._folder(path.rstrip("/") or "/") as (folder, name):
             found = os.lstat(name, dir_fd=folder)
             if stat.S_ISDIR(found.st_mode):
                 os.rmdir(name, dir_fd=folder)
             else:
                 os.unlink(name, dir_fd=folder)
-            self._sync(folder)
+            self._sync_folder(folder)
 
     def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Sets owner and permission bits of a file or folder; a link is refused with OSError ELOOP."""
-        with _named(path):
-            at = self.at(path)
-            if stat.S_IFMT(os.lstat(at).st_mode) not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        with _named(path), self._folder(path.rstrip("/") or "/") as (folder, name):
+            kind = stat.S_IFMT(os.lstat(name, dir_fd=folder).st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
                 raise OSError(errno.EINVAL, "not a regular file or a folder", path)
-            descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            descriptor = os.open(name, flags, dir_fd=folder)
             try:
                 self._own(descriptor, uid, gid)
                 os.fchmod(descriptor, mode)
                 self._sync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def try_lock(self, path: str) -> int | None:
+        """Takes a file's lock (fcntl(2), F_SETLK) for writing, and makes the file where it isn't there; None: somebody
+        else has it. The lock lasts until the descriptor is closed. Raises OSError."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with _named(path), self._folder(path) as (folder, name):
+            descriptor = os.open(name, flags, 0o600, dir_fd=folder)
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except BaseException:
+                os.close(descriptor)
+                raise
+            return descriptor
+
+    @contextlib.contextmanager
+    def _folder(self, path: str) -> Iterator[tuple[int, str]]:
+        """The folder of a path, opened, and the last part: nobody can put another folder in its place meanwhile.
+
+        It is opened part by part, and a link is followed only where nobody but root (or who this process runs as) can
+        have put it there: in somebody's home a folder could be swapped for a link between a look and a change. Raises
+        OSError ELOOP. Source: path_resolution(7), openat(2)."""
+        at = self.at(path)[len(self.root) :]
+        above, name = posixpath.split(at)
+        if name in ("", ".", ".."):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        with contextlib.ExitStack() as opened:
+            yield _walk(opened, self.root or "/", above), name
+
+    def _sync_folder(self, folder: int) -> None:
+        descriptor = os.open(".", _FOLDER, dir_fd=folder)
+        try:
+            self._sync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _sync(self, descriptor: int) -> None:
         os.fsync(descriptor)
@@ -241,17 +297,47 @@ def _named(path: str) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def _folder(at: str) -> Iterator[tuple[int, str]]:
-    """The folder of a path, opened, and the last part: nobody can put another folder in its place meanwhile."""
-    above, name = os.path.split(at)
-    if name in ("", ".", ".."):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), at)
-    descriptor = os.open(above, _FOLDER)
-    try:
-        yield descriptor, name
-    finally:
-        os.close(descriptor)
+def _walk(opened: contextlib.ExitStack, root: str, path: str) -> int:
+    """Opens a folder below `root` part by part; `opened` closes what it opened."""
+    first = os.open(root, _WAY)
+    opened.callback(os.close, first)
+    way, links = [first], 0
+    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            del way[max(1, len(way) - 1) :]
+            continue
+        folder = way[-1]
+        try:
+            below = os.open(part, _WAY | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError as error:
+            # open(2): a link is ELOOP, and with O_DIRECTORY ENOTDIR
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+            target = _followed(part, folder)
+            links += 1
+            if links > _LINKS_MAX:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
+            if target.startswith("/"):
+                del way[1:]
+            todo.extend(each for each in reversed(target.split("/")) if each not in ("", "."))
+            continue
+        opened.callback(os.close, below)
+        way.append(below)
+    return way[-1]
+
+
+def _followed(part: str, folder: int) -> str:
+    """Where a link leads that may be followed."""
+    ours = {0, os.geteuid()}
+    found, above = os.lstat(part, dir_fd=folder), os.fstat(folder)
+    if not stat.S_ISLNK(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), part)
+    others_write = above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not above.st_mode & stat.S_ISVTX
+    if found.st_uid not in ours or above.st_uid not in ours or others_write:
+        raise OSError(errno.ELOOP, "a link that somebody else could have made", part)
+    return os.readlink(part, dir_fd=folder)
 
 
 def _xattrs(at: str) -> dict[str, bytes]:
@@ -291,8 +377,20 @@ class HostWithFiles(Host):
 
     _files: Files
 
-    async def read(self, path: str) -> bytes:
-        return self._files.read(path)
+    @contextlib.asynccontextmanager
+    async def lock_accounts(self) -> AsyncIterator[None]:
+        end = time.monotonic() + _LOCK_WAIT
+        while (descriptor := self._files.try_lock(_ACCOUNTS_LOCK)) is None:
+            if time.monotonic() > end:
+                raise AccountsLocked
+            await asyncio.sleep(_LOCK_LOOK)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    async def read(self, path: str, *, follow: bool = True) -> bytes:
+        return self._files.read(path, follow=follow)
 
     async def stat(self, path: str) -> FileStat | None:
         return self._files.stat(path)

@@ -31,6 +31,13 @@ class CommandNotFound(HostError):
         self.program = program
 
 
+class AccountsLocked(HostError):
+    """Another program is changing the account files."""
+
+    def __init__(self) -> None:
+        super().__init__("the account files are locked by another program")
+
+
 class CommandFailed(HostError):
     """A command ended with a status that wasn't expected."""
 
@@ -144,8 +151,9 @@ class Host(ABC):
     # reading files ------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    async def read(self, path: str) -> bytes:
-        """A file's content (links followed). Raises FileNotFoundError, PermissionError, IsADirectoryError."""
+    async def read(self, path: str, *, follow: bool = True) -> bytes:
+        """A file's content (links followed; without `follow` a link in its place, or on the way to it one that isn't
+        root's, is refused with OSError ELOOP). Raises FileNotFoundError, PermissionError, IsADirectoryError."""
 
     @abstractmethod
     async def stat(self, path: str) -> FileStat | None:
@@ -190,6 +198,12 @@ class Host(ABC):
     @abstractmethod
     async def chmod(self, path: str, *, mode: int, uid: int, gid: int) -> None:
         """Sets permission bits and owner of a file or folder (not of a link)."""
+
+    @abstractmethod
+    def lock_accounts(self) -> AbstractAsyncContextManager[None]:
+        """Holds the lock that useradd(8), passwd(1), vipw(8), systemd-sysusers(8) and the like take before they change
+        the account files, so that nothing of theirs is lost. No such program may be run meanwhile: it would wait.
+        Raises AccountsLocked where somebody else has it for 15 seconds. Source: lckpwdf(3)."""
 
     # facts --------------------------------------------------------------------------------------------------------
 

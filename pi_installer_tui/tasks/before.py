@@ -250,7 +250,7 @@ async def _look(host: Host, path: str) -> tuple[Kept, bytes | None]:
     found = await host.stat(path)
     if found is None:
         return Kept(path, ""), None
-    content = await host.read(path) if found.kind == "file" else None
+    content = await host.read(path, follow=False) if found.kind == "file" else None
     xattrs = await host.xattrs(path) if found.kind == "file" else {}
     kept = Kept(
         path=path,

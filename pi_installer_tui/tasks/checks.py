@@ -175,6 +175,45 @@ class NoAccount(CheckBase):
         return Result(status, _evidence(answer))
 
 
+#: signs of four kinds without a word, a row or a repetition in them, for as long as a password has to be
+_SAMPLE = "vK7-qZ3_xW9+jT5=bN8~gD4!rM6?fH2^cY1/pL0:uS#eX%aQ&wO.iG,kV;mB@zR"
+#: the same of few kinds, by their number
+_FEWER = {1: "vkqzxwjtbngdrmfhcyplusexaqwoigkvmbzrtnyd", 2: "vk7qz3xw9jt5bn8gd4rm6fh2cy1pl0us7ex3aq9w",
+          3: "vK7qZ3xW9jT5bN8gD4rM6fH2cY1pL0uS7eX3aQ9w"}  # fmt: skip
+
+
+class PasswordRules(CheckBase):
+    """Whoever sets a password is held to rules (PAM asks pam_pwquality), and these refuse one that is a character too
+    short, or of too few kinds of characters, and take one that isn't. Asked of pwscore(1), with samples."""
+
+    kind: Literal["password-rules"] = "password-rules"
+    min_length: Annotated[int, Field(ge=6, le=64)] | None = None
+    classes: Annotated[int, Field(ge=0, le=4)] = 0
+
+    def describe(self) -> str:
+        if self.min_length is None:
+            return _("new passwords are held to the rules")
+        return _("a new password needs {n} characters").format(n=self.min_length)
+
+    async def look(self, host: Host) -> Result:
+        pam = await host.text("/etc/pam.d/common-password") or ""
+        used = [line for line in pam.splitlines() if "pam_pwquality.so" in line and not line.lstrip().startswith("#")]
+        if not used:
+            return Result("failed", _("/etc/pam.d/common-password doesn't ask pam_pwquality"))
+        told, right = [f"/etc/pam.d/common-password: {used[0].strip()}"], True
+        length = max(self.min_length or 0, 16)
+        samples = [(_SAMPLE[:length], True)]
+        if self.min_length is not None:
+            samples.append((_SAMPLE[: self.min_length - 1], False))
+        if self.classes > 1:
+            samples.append((_FEWER[self.classes - 1][:length], False))
+        for sample, good in samples:
+            answer = await host.run(["pwscore"], input=f"{sample}\n".encode())
+            right = right and answer.ok is good
+            told.append(_evidence(answer, f"pwscore < {sample}"))
+        return Result("ok" if right else "failed", "\n".join(told))
+
+
 class UnitActive(CheckBase):
     """A unit is active and stays so for `seconds` without a restart (or is inactive, with active=False)."""
 
@@ -282,7 +321,8 @@ except OSError as error:
 
 
 Check: TypeAlias = Annotated[
-    FileValue | PathIs | CommandSays | NoAccount | UnitActive | AddressUp | Answers, Field(discriminator="kind")
+    FileValue | PathIs | CommandSays | NoAccount | PasswordRules | UnitActive | AddressUp | Answers,
+    Field(discriminator="kind"),
 ]
 
 

@@ -17,7 +17,7 @@ async def fingerprint(host: Host, path: str) -> str:
     found = await host.stat(path)
     if found is None:
         return MISSING
-    content = await host.read(path) if found.kind == "file" else b""
+    content = await host.read(path, follow=False) if found.kind == "file" else b""
     return compose(found.kind, found.mode, found.uid, found.gid, hashlib.sha256(content).hexdigest(), found.target)
 
 

@@ -18,6 +18,8 @@ from pi_installer_tui.tasks.probation import open_trial
 from pi_installer_tui.tasks.store import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pi_installer_tui.tasks.store import JobSummary, Store
 
 #: files in a job's folder: it has begun and has no end; nobody has seen its end; somebody left it as it is
@@ -25,6 +27,8 @@ OPEN, UNSEEN, LEFT = MARK, "unseen", "left"
 #: the state directory of the machine's own jobs: only those are told of at a login
 _STATE = Path("/var/lib/pi-installer-tui")
 _PROGRAM = "pi-installer-tui"
+#: who makes the jobs of the setup file on the boot partition
+FIRST_BOOT = "first-boot"
 
 
 def unseen(store: Store) -> tuple[str, ...]:
@@ -58,11 +62,15 @@ def left(store: Store, job: str) -> bool:
 
 
 def tell(store: Store) -> None:
-    """Writes the login message anew, or takes it away. Of a demo's jobs nothing is said. Raises OSError."""
-    if store.root.absolute() != _STATE or os.geteuid() != 0:
+    """Writes the login message anew, or takes it away. Raises OSError."""
+    if _told_of(store):
+        say(store, Path(MOTD), _lines(store))
+
+
+def say(store: Store, path: Path, lines: Sequence[str]) -> None:
+    """Makes these lines one of the login messages; without any it goes. Of a demo nothing is said. Raises OSError."""
+    if not _told_of(store):
         return
-    path = Path(MOTD)
-    lines = _lines(store)
     if not lines:
         path.unlink(missing_ok=True)
         return
@@ -73,6 +81,10 @@ def tell(store: Store) -> None:
     beside.write_text("".join(f"{_PROGRAM}: {line}\n" for line in lines), "utf-8")
     beside.chmod(0o644)
     beside.replace(path)
+
+
+def _told_of(store: Store) -> bool:
+    return store.root.absolute() == _STATE and os.geteuid() == 0
 
 
 def _lines(store: Store) -> list[str]:
@@ -97,6 +109,10 @@ def _outcome(summary: JobSummary) -> str:
     if summary.status == "interrupted":
         said = _("job {job} was interrupted amid {step}. Go on: sudo {program} continue {job}   Back: ... undo {job}")
         return said.format(job=summary.id, step=summary.step or "-", program=_PROGRAM)
+    if summary.who == FIRST_BOOT:
+        ended = _("it is at work") if summary.open else words.outcome(summary.status, summary.reason)
+        said = _("the boot partition's setup file ({what}): {outcome}  sudo {program} jobs show {job}")
+        return said.format(what=words.what(summary), outcome=ended, program=_PROGRAM, job=summary.id)
     if summary.open:
         return _("job {job} goes on after the reboot:  sudo {program} attach {job}").format(
             job=summary.id, program=_PROGRAM

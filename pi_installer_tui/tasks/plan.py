@@ -183,3 +183,5 @@ class Others:
     modules: tuple[str, ...] = ()
     #: the names of the secrets that were given with the run
     secrets: frozenset[str] = frozenset()
+    #: those of them that are empty: the job is to make them
+    to_make: frozenset[str] = frozenset()

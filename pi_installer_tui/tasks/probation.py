@@ -53,11 +53,13 @@ _PROPERTIES = ("Type=oneshot", "Restart=on-failure", "RestartSec=5", "StartLimit
 
 class ConfirmError(Exception):
     """A change that can't be confirmed. `reason` is a code: `nothing`, `not-yet` (its steps still run), `taken-back`,
-    `no-login` (nobody has logged in by SSH since the change, in the way that the change asks for)."""
+    `no-login` (nobody has logged in by SSH since the change, in the way that the change asks for: over one of `ports`,
+    where it names some)."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, ports: Sequence[int] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.ports = tuple(ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ async def confirm(store: Store, job: str, by: str, host: Host, *, anyway: bool =
     if not trial.can_be_confirmed:
         raise ConfirmError("taken-back")
     if trial.users and not anyway and not await logged_in(trial, host):
-        raise ConfirmError("no-login")
+        raise ConfirmError("no-login", trial.ports)
     folder = store.folder(job) / PROBATION
     write_file(folder / "by", by.encode("utf-8", "replace"), durable=False)
     try:

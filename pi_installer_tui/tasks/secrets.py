@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +47,9 @@ def reference(module: str) -> tuple[BeforeValidator, WithJsonSchema]:
 
 #: letters and digits that nobody takes for another one when it is read from a screen
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_LENGTH = 20
+_GROUP = 5
+#: letters and digits of a value that is made: 116 bits
+LENGTH = 20
 
 
 class Secrets:
@@ -68,20 +70,33 @@ class Secrets:
         """The value isn't needed any more. Raises OSError."""
         self._forget("given", name)
 
-    def make(self, name: str) -> str:
-        """A new random value of 20 letters and digits (116 bits); the same one until it was shown, so that a step that
-        runs again after a crash finds it. Raises OSError."""
+    def make(self, name: str, length: int = LENGTH) -> str:
+        """A new random value of that many letters and digits at least, in groups of five: `Kx3mP-...`; the same one
+        until it was shown, so that a step that runs again after a crash finds it. It has small letters, capitals,
+        digits and another sign, whatever rules there are for passwords. Raises OSError."""
         found = self._get("made", name)
         if found is None:
-            found = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+            found = _random(length)
             self._put("made", name, found)
         return found
+
+    def keep(self, name: str, value: str) -> None:
+        """Keeps a value that a step has made some other way, until it is shown. Raises OSError."""
+        self._put("made", name, value)
+
+    def made(self, name: str) -> str | None:
+        """A value that was made and wasn't shown yet; it stays. Raises OSError."""
+        return self._get("made", name)
 
     def show(self, name: str) -> str | None:
         """A value that was made, for the only time: it is gone afterwards. Raises OSError."""
         found = self._get("made", name)
         self._forget("made", name)
         return found
+
+    def waits(self, name: str) -> bool:
+        """A value was made and nobody has seen it. Raises OSError."""
+        return self._get("made", name) is not None
 
     def _put(self, kind: str, name: str, value: str) -> None:
         for folder in (self._root.parent, self._root, self._root / kind):
@@ -103,9 +118,17 @@ class Secrets:
             sync_folder(path.parent)
 
 
+def _random(length: int) -> str:
+    while True:
+        groups = ["".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(-(-length // _GROUP))]
+        found = "-".join(groups)
+        if any(c.islower() for c in found) and any(c.isupper() for c in found) and any(c.isdigit() for c in found):
+            return found
+
+
 def names(plan: Plan) -> tuple[str, ...]:
-    """The secrets that a plan's steps use."""
-    return tuple(dict.fromkeys(name for step in plan.flat if (name := getattr(step, "password", None)) is not None))
+    """The secrets that a plan's steps use or make."""
+    return tuple(dict.fromkeys(name for step in plan.flat if (name := step.secret) is not None))
 
 
 def give(state: Path, plan: Plan, values: Mapping[str, str]) -> None:
@@ -121,9 +144,13 @@ def forget(state: Path, plan: Plan) -> None:
         Secrets(state).used(name)
 
 
-def made(state: Path, plan: Plan) -> Iterator[tuple[str, str]]:
+def unseen(state: Path, plan: Plan) -> tuple[str, ...]:
+    """The names of the secrets that a plan's steps have made and nobody has seen; they stay. Raises OSError."""
+    return tuple(name for name in names(plan) if Secrets(state).made(name) is not None)
+
+
+def take(state: Path, plan: Plan) -> tuple[tuple[str, str], ...]:
     """The secrets that a plan's steps have made and nobody has seen, each with its name, for the only time. Raises
     OSError."""
-    for name in names(plan):
-        if (value := Secrets(state).show(name)) is not None:
-            yield name, value
+    found = ((name, Secrets(state).show(name)) for name in names(plan))
+    return tuple((name, value) for name, value in found if value is not None)

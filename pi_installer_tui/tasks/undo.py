@@ -362,7 +362,7 @@ def _on_probation(steps: list[Step], old: Plan) -> list[Step]:
         seconds=trials[0].seconds,
         reaches=tuple(place for trial in trials for place in trial.leaves),
         leaves=tuple(gone),
-        login=next((trial.login for trial in trials if trial.login is not None), None),
+        login=next((trial.login.reversed() for trial in trials if trial.login is not None), None),
     )
     return [*(step for step in steps if step.id not in ids), trial]
 

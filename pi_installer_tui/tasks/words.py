@@ -45,6 +45,8 @@ _FAILURES = {
     "not-editable": N_("{path} can't be changed: {error}"),
     "not-valid": N_("{path} would not be valid: {error}"),
     "account-in-use": N_("{name} still runs {count} processes; end them or log {name} out first"),
+    "accounts-locked": N_("another program has the account files locked; try again when it is through"),
+    "weak-password": N_("the rules for passwords refuse the one of {name}: {error}"),
     "not-its-home": N_("{path} belongs to somebody else"),
     "unknown-user": N_("there is no user {name}"),
     "unknown-group": N_("there is no group {name}"),
@@ -86,13 +88,19 @@ _WAITS = {
 }
 
 
-def not_confirmed(reason: str) -> str:
-    """Why a change can't be confirmed."""
+def not_confirmed(reason: str, ports: Sequence[int] = ()) -> str:
+    """Why a change can't be confirmed. ports: those over which somebody has to log in."""
     match reason:
         case "not-yet":
             return _("the change is still being made; it can be confirmed when all of its steps have run")
         case "taken-back":
             return _("it is too late: the change goes back, or has gone back already")
+        case "no-login" if ports:
+            text = _(
+                "nobody has logged in anew by SSH over port {ports} since the change; log in there, stay logged in, "
+                "and confirm then"
+            )
+            return text.format(ports=", ".join(map(str, ports)))
         case "no-login":
             return _("nobody has logged in anew by SSH since the change; log in, stay logged in, and confirm then")
     return _("there is no change to be confirmed")
@@ -131,9 +139,10 @@ def confirmed(by: str) -> str:
     return _("Confirmed by {who}: the change stays.").format(who=by or "?")
 
 
-def connect(user: str, address: str) -> str:
-    """The command that connects to an address, where it is known by now."""
-    return f"ssh {user}@{address}" if address else ""
+def connect(user: str, address: str, seat: Seat | None) -> str:
+    """The command that connects to an address, where it is known by now: over the port over which one is connected."""
+    port = f"-p {seat.server_port} " if seat is not None and seat.server_port not in (0, 22) else ""
+    return f"ssh {port}{user}@{address}" if address else ""
 
 
 def connection(seat: Seat) -> str:
@@ -142,9 +151,9 @@ def connection(seat: Seat) -> str:
     return f"{said} ({seat.interface})" if seat.interface else said
 
 
-def confirm_from_elsewhere(reaches: Sequence[str], leaves: Sequence[str], user: str) -> str:
+def confirm_from_elsewhere(reaches: Sequence[str], leaves: Sequence[str], user: str, seat: Seat) -> str:
     """What to do for who sits on a connection that the change will end."""
-    new = " | ".join(connect(user, address) for address in reaches if address)
+    new = " | ".join(connect(user, address, seat) for address in reaches if address)
     return _(
         "this connection to {old} proves nothing of the new address, for it ends with the confirmation. Log in there "
         "and confirm from there{how}; or with --anyway from here"

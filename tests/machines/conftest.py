@@ -92,9 +92,10 @@ def boot(lab: Lab) -> Iterator[Callable[[Image], Machine]]:
 
 
 def install(machine: Machine) -> None:
-    """Copy the checkout in and run install.sh, as a person would."""
+    """Copy the checkout in and run install.sh, as a person would. (What --first-boot adds does nothing without a setup
+    file on the boot partition.)"""
     machine.push_checkout(REPOSITORY)
-    machine.run(["sh", f"{CHECKOUT}/install.sh", "--no-open"])
+    machine.run(["sh", f"{CHECKOUT}/install.sh", "--no-open", "--first-boot"])
 
 
 def checkout_digest(checkout: Path) -> str:

@@ -60,7 +60,8 @@ def test_uninstalling_leaves_nothing_but_the_state_directory(checkout: Machine) 
         r"|/var/lib/containers(/|$)|/root/\.cache$"
     )
     before, packages, manual = checkout.listing(*tops), checkout.packages(), checkout.packages("manual")
-    install(checkout)
+    install(checkout, "--first-boot")
+    assert checkout.run(["systemctl", "is-enabled", "pi-installer-tui-first-boot.service"]).stdout == "enabled\n"
     checkout.run(["mkdir", "-p", "-m", "700", "/var/lib/pi-installer-tui/jobs", "/etc/pi-installer-tui"])
     checkout.write("/etc/pi-installer-tui/example.yaml", "kept: yes\n")
 

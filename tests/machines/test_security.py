@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pi_installer_tui.modules.security.plans.rules import Edit, rule_of
 from pi_installer_tui.modules.security.settings import RuleSettings
+from pi_installer_tui.modules.security.ufw import Rule
 
 from .machine import Machine, run_on_host
 from .program import LEFT_OUT, Before, newest_job, says, tui, undo, until
@@ -37,10 +39,13 @@ def setup_of(security: dict[str, Any]) -> str:
 class Change:
     """A change that is asked for over an SSH connection, which stays open, or by root in the machine."""
 
-    def __init__(self, machine: Machine, security: dict[str, Any], *options: str, over_ssh: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, security: dict[str, Any], *options: str, over_ssh: bool = True, env: str = ""
+    ) -> None:
         self.machine = machine
         machine.write("/root/setup.yaml", setup_of(security))
-        argv = ["pi-installer-tui", "apply", "/root/setup.yaml", "--yes", "--confirm", "wait", *options]
+        argv = ["env", *([env] if env else []), "pi-installer-tui", "apply", "/root/setup.yaml", "--yes"]
+        argv += ["--confirm", "wait", *options]
         command = machine.ssh_command(["sudo", *argv]) if over_ssh else machine.enter(argv)
         quiet = subprocess.DEVNULL
         self.line = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
@@ -273,49 +278,155 @@ def test_off_is_off_in_every_language_and_no_permission_is_unknown(pi: Machine) 
     assert "unknown" in firewall("pi")
 
 
-@pytest.mark.long
-def test_every_rule_is_kept_as_it_was_meant(pi: Machine) -> None:
-    """A seeded fuzz of the fields: what the settings take is what ufw keeps, and nothing else."""
+def some_rules(count: int) -> dict[str, dict[str, Any]]:
+    """Seeded rules that the settings take, no two about the same packets."""
     dice = random.Random(20261124)
     rules: dict[str, dict[str, Any]] = {}
-    seen: list[dict[str, Any]] = []
-    while len(rules) < 60:
+    seen: set[Rule] = set()
+
+    def ports() -> str:
+        low = dice.randint(1000, 60000)
+        several = [str(low), f"{low}:{low + 9}", f"{low},{low - 5},{low + 20}:{low + 30}"]
+        return dice.choice(several if "protocol" in rule else several[:1])
+
+    while len(rules) < count:
         rule: dict[str, Any] = {"action": dice.choice(["allow", "deny", "reject", "limit"])}
-        if dice.random() < 0.4:
-            rule["direction"] = dice.choice(["in", "out"])
+        if dice.random() < 0.6:
+            rule["direction"] = dice.choice(["in", "out", "route"])
         if dice.random() < 0.7:
-            rule["protocol"] = dice.choice(["tcp", "udp", "tcp", "udp", "esp", "gre", "ah"])
+            rule["protocol"] = dice.choice(["tcp", "udp", "tcp", "udp", "esp", "gre", "ah", "igmp"])
         if dice.random() < 0.7 and rule.get("protocol") in (None, "tcp", "udp"):
-            low = dice.randint(1000, 60000)
-            several = [str(low), f"{low}:{low + 9}", f"{low},{low - 5},{low + 20}:{low + 30}"]
-            rule["port"] = several[0] if "protocol" not in rule else dice.choice(several)
+            rule["port"] = ports()
         elif "protocol" not in rule and dice.random() < 0.3:
             rule["application"] = "OpenSSH"
+        if dice.random() < 0.3 and rule.get("protocol") in (None, "tcp", "udp") and "application" not in rule:
+            rule["source_port"] = ports()
         if dice.random() < 0.5:
             rule["source"] = dice.choice([f"10.{dice.randint(0, 255)}.0.0/16", f"192.0.2.{dice.randint(1, 254)}"])
         elif dice.random() < 0.2:
-            rule["source"] = f"2001:db8:{dice.randint(1, 9999):x}::/48"
+            rule["source"] = dice.choice([f"2001:db8:{dice.randint(1, 9999):x}::/48", "::ffff:192.0.2.1"])
         if dice.random() < 0.2:
             rule["destination"] = "2001:db8::1" if ":" in rule.get("source", "") else "198.51.100.0/25"
         if dice.random() < 0.3:
-            rule["interface"] = dice.choice(["eth0", "wg0", "wlan0.7"])
+            rule["interface"] = dice.choice(["eth0", "wg0", "wlan0.7", "out", "log"])
+        if dice.random() < 0.3 and rule.get("direction") == "route":
+            rule["out_interface"] = dice.choice(["eth0", "wg0", "in"])
         if dice.random() < 0.3:
-            rule["comment"] = dice.choice(["a b", "x; id", "web (80)", "a/b+c"])
+            rule["log"] = dice.choice(["log", "log-all"])
+        if dice.random() < 0.3:
+            words = ["a b", "x; id", "web (80)", "a/b+c", "in", "log", "comment", "come in on eth0", "delete", "$(id)"]
+            rule["comment"] = dice.choice(words)
         try:
-            RuleSettings.model_validate(rule)
+            about = rule_of("r", RuleSettings.model_validate(rule)).about
         except ValidationError:
             continue
-        about = {**rule, "comment": "", "action": "", "direction": rule.get("direction", "in")}
         if about not in seen:
-            seen.append(about)
+            seen.add(about)
             rules[f"r{len(rules)}"] = rule
+    return rules
+
+
+#: ufw's own parser, in ufw's own process: what it makes of each list of arguments
+UFW = """
+import gettext, json, sys
+gettext.install("ufw")
+from ufw.frontend import parse_command
+for argv in json.load(sys.stdin):
+    made = parse_command(argv).data
+    rule = made["rule"]
+    rule.set_v6(made["iptype"] == "v6")
+    rule.normalize()
+    print(json.dumps([rule.action, "route" if rule.forward else rule.direction, rule.protocol, rule.dport, rule.dapp,
+        rule.src, rule.sport, rule.dst, rule.interface_in, rule.interface_out, rule.logtype, rule.get_comment(),
+        made["iptype"]]))
+"""
+
+
+def assert_understood(machine: Machine, settings: dict[str, dict[str, Any]]) -> None:
+    """ufw's parser reads out of our arguments what was meant."""
+    rules = [rule_of(name, RuleSettings.model_validate(rule)) for name, rule in settings.items()]
+    argvs = json.dumps([Edit("", rule).argv for rule in rules])
+    said = machine.run(["python3", "-c", UFW], stdin=argvs).stdout.splitlines()
+    assert len(said) == len(rules)
+    for line, rule in zip(said, rules, strict=True):
+        anywhere = "::/0" if not rule.v4 else "0.0.0.0/0"
+        ways = [rule.interface, rule.out_interface]
+        if rule.direction == "out":
+            ways = ["", rule.interface]
+        port = rule.application or rule.port or "any"
+        meant = [
+            rule.action,
+            rule.direction,
+            rule.protocol or "any",
+            port,
+            rule.application,
+            rule.source or "0.0.0.0/0",
+        ]
+        meant += [rule.source_port or "any", rule.destination or "0.0.0.0/0", *ways, rule.log, rule.comment]
+        version = "both" if rule.v4 and rule.v6 else "v4" if rule.v4 else "v6"
+        assert [anywhere if each == "0.0.0.0/0" and not rule.v4 else each for each in json.loads(line)] == [
+            *(anywhere if each == "0.0.0.0/0" else each for each in meant),
+            version,
+        ], (line, rule)
+
+
+@pytest.mark.long
+def test_every_rule_is_kept_as_it_was_meant(pi: Machine) -> None:
+    """A seeded fuzz of the fields: what the settings take is what ufw understands and keeps, and nothing else."""
+    setup = setup_of({"firewall": {"rules": some_rules(60)}})
     before = Before(pi)
-    tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup_of({"firewall": {"rules": rules}}))
+    tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup)
     job = newest_job(pi)
-    said = json.loads(tui(pi, "plan", "-", "--json", setup=setup_of({"firewall": {"rules": rules}})).stdout)
+    said = json.loads(tui(pi, "plan", "-", "--json", setup=setup).stdout)
     assert said["changed"] is False, said
+    pi.write("/root/exported.yaml", tui(pi, "export", "security").stdout)
+    assert pi.read("/root/exported.yaml").decode().count("action:") == 60
+    assert tui(pi, "plan", "/root/exported.yaml").status == 0
+    assert_understood(pi, some_rules(2000))
     undo(pi, job)
     before.assert_as_before()
+
+
+ORDERED: dict[str, dict[str, Any]] = {
+    "a": {"action": "allow", "protocol": "tcp", "port": "1001"},
+    "b": {"action": "deny", "port": "1002", "source": "192.0.2.0/24"},
+    "c": {"action": "deny", "port": "1003", "source": "2001:db8::/32", "log": "log"},
+    "d": {"action": "allow", "direction": "route", "interface": "eth0", "out_interface": "wg0"},
+}
+PLACED: dict[str, dict[str, Any]] = {
+    "e": {"action": "allow", "port": "1005", "before": "b"},
+    "f": {"action": "deny", "port": "1006", "after": "a"},
+    "g": {"action": "reject", "port": "1007", "source": "2001:db8:1::/48", "before": "c"},
+    "h": {"action": "allow", "direction": "route", "port": "1008", "number": 2},
+    "i": {"action": "deny", "port": "1009", "source": "192.0.2.9", "after": "e"},
+}
+
+
+@pytest.mark.long
+def test_a_rule_stands_where_it_was_put_and_an_exclusive_table_leaves_only_ssh(pi: Machine) -> None:
+    def names(path: str) -> list[str]:
+        found = re.findall(r"### tuple ### .* comment=([0-9a-f]+)", pi.read(path).decode())
+        return [bytes.fromhex(each).decode() for each in found]
+
+    def apply(rules: dict[str, dict[str, Any]], **more: Any) -> None:
+        setup = setup_of({"firewall": {"enabled": True, "rules": rules, **more}})
+        tui(pi, "apply", "-", "--yes", "--confirm", "none", setup=setup)
+        assert json.loads(tui(pi, "plan", "-", "--json", setup=setup).stdout)["changed"] is False
+
+    apply(ORDERED)
+    assert names("/etc/ufw/user.rules") == ["a", "b", "d", "SSH"]
+    assert names("/etc/ufw/user6.rules") == ["a", "c", "d", "SSH"]
+    apply(PLACED)
+    assert names("/etc/ufw/user.rules") == ["a", "h", "f", "e", "i", "b", "d", "SSH"]
+    assert names("/etc/ufw/user6.rules") == ["a", "g", "c", "d", "SSH", "h", "f", "e"]
+    apply({"a": {**ORDERED["a"], "after": "SSH"}, "b": {**ORDERED["b"], "before": "f"}})
+    assert names("/etc/ufw/user.rules") == ["h", "b", "f", "e", "i", "d", "SSH", "a"]
+    assert "1002" in says(pi, "iptables", "-S", "ufw-user-input"), "the kernel has it too"
+    apply({"b": ORDERED["b"], "d": ORDERED["d"]}, exclusive=True)
+    assert names("/etc/ufw/user.rules") == ["b", "d", "SSH"]
+    assert names("/etc/ufw/user6.rules") == ["d", "SSH"]
+    apply({"ssh": {"action": "limit", "protocol": "tcp", "port": "22", "source": pi.network.gateway}}, exclusive=True)
+    assert "ssh" in names("/etc/ufw/user.rules") and "SSH" in names("/etc/ufw/user.rules"), "who asks isn't known here"
 
 
 # all of it ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from pi_installer_tui.system.host import Completed
 
 from .machine import Machine
-from .program import LEFT_OUT, newest_job, says, tui, undo
+from .program import LEFT_OUT, Before, newest_job, says, tui, undo, until
 
 
 def setup_of(accounts: dict[str, Any]) -> str:
@@ -211,7 +211,7 @@ def test_a_password_that_nobody_gave_is_made_shown_once_and_works(installed: Mac
     tui(installed, "secret", "users.ada", status=3)
     again = apply(installed, {"bob": {"password": "users.bob"}})
     shown = tui(installed, "secret", "users.bob").stdout.strip()
-    assert len(shown) == 20
+    assert len(shown) == 23
     tui(installed, "secret", "users.bob", status=3)
     found = installed.run(["grep", "-rlF", "-e", password, "-e", shown, "/var/lib/pi-installer-tui"], check=False)
     assert not found.stdout
@@ -289,3 +289,110 @@ def test_what_is_exported_changes_nothing(installed: Machine, ada: Person) -> No
     installed.write("/root/exported.yaml", exported)
     plan = json.loads(tui(installed, "plan", "/root/exported.yaml", "--json").stdout)
     assert plan["changed"] is False, plan
+
+
+def apply_users(
+    machine: Machine, users: dict[str, Any], secrets: dict[str, str] | None = None, *, status: int = 0
+) -> dict[str, Any]:
+    """Applies the key `users` of a setup, and gives what was said."""
+    argv = ["apply", "-", "--yes", "--json"]
+    if secrets:
+        machine.write("/root/secrets.yaml", json.dumps(secrets), 0o600)
+        argv.append("--secrets=/root/secrets.yaml")
+    setup = json.dumps({"version": 1, "users": users})
+    found: dict[str, Any] = json.loads(tui(machine, *argv, setup=setup, status=status).stdout)
+    return found
+
+
+@pytest.mark.long
+def test_rules_for_passwords_hold_for_everybody_and_are_taken_back_to_the_byte(installed: Machine, ada: Person) -> None:
+    before = Before(installed)
+    rules = {"min_length": 14, "classes": 3, "dictionary": True, "max_days": 90, "min_days": 0, "warn_days": 14}
+    users = {"policy": rules, "accounts": {"ada": {"password": "users.ada"}}}
+    # held to the rules of the same run, before anything is done
+    weak = apply_users(installed, users, {"users.ada": "Kurz-1"}, status=3)
+    assert "14" in weak["mistakes"][0]["message"]
+    before.assert_as_before()
+
+    done = apply_users(installed, users)
+    assert done["changed"] and not done["failed"] and not done["unknown"], done
+    job = newest_job(installed)
+    made = tui(installed, "secret", "users.ada").stdout.strip()
+    assert len(made) == 23 and ada.by_password(made, "id", "-un").stdout.strip() == "ada"
+    assert says(installed, "chage", "-l", "ada").splitlines()[-2:] == [
+        "Maximum number of days between password change\t\t: 90",
+        "Number of days of warning before password expires\t: 14",
+    ]
+    plan = json.loads(tui(installed, "plan", "-", "--json", setup=json.dumps({"version": 1, "users": users})).stdout)
+    assert plan["changed"] is False, plan
+    status = json.loads(tui(installed, "status", "users", "--json").stdout)["modules"]["users"]["policy"]
+    assert (status["min_length"]["effective"], status["max_days"]["configured"]) == (14, 90)
+
+    # PAM itself refuses ada a weak one, and takes a good one
+    for new, taken in (("Kurz-1", False), ("passwordpassword", False), ("Zx8-kpQv2mWs7Ft", True)):
+        asked = installed.run(["runuser", "-u", "ada", "--", "passwd"], stdin=f"{made}\n{new}\n{new}\n", check=False)
+        assert asked.ok is taken, (new, asked)
+    # and so does this program, in the tool's own words; a ready hash is taken as it is
+    alone = {"accounts": {"ada": {"password": "users.ada"}}}
+    weak = apply_users(installed, alone, {"users.ada": "passwordpassword"}, status=3)
+    assert "less than 3 character classes" in weak["mistakes"][0]["message"]
+    hashed = "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"
+    apply_users(installed, alone, {"users.ada": hashed})
+    undo(installed, newest_job(installed))
+
+    undo(installed, job)
+    before.assert_as_before()
+
+
+@pytest.mark.long
+def test_a_key_is_made_for_somebody_and_its_private_half_logs_in(installed: Machine, ada: Person) -> None:
+    before = whole(installed)
+    installed.write("/root/office.pub", f"# from the office\n{ada.public}\n")
+    done = apply_users(installed, {"accounts": {"ada": {"keys_from": ["/root/office.pub"], "new_key": "ada-laptop"}}})
+    assert done["changed"] and not done["failed"], done
+    assert ada.by_key("id", "-un").stdout.strip() == "ada"
+    private = tui(installed, "secret", "users.ada-laptop").stdout
+    found = ["grep", "-rlF", private.splitlines()[-3], "/var/lib/pi-installer-tui", "/run", "/etc"]
+    assert not installed.run(found, check=False).stdout
+    ada.key = ada.folder / "laptop.key"  # beside which no other public half lies
+    ada.key.write_text(private)
+    ada.key.chmod(0o600)
+    assert ada.by_key("id", "-un").stdout.strip() == "ada"
+    missing = apply_users(installed, {"accounts": {"ada": {"keys_from": ["/etc/shadow", "/nothing"]}}}, status=3)
+    assert {m["place"] for m in missing["mistakes"]} == {"users.accounts.ada.keys_from"}
+    assert "root:" not in json.dumps(missing)
+    undo(installed, newest_job(installed))
+    assert whole(installed) == before
+
+
+#: takes the lock of lckpwdf(3), reads, and writes what it read with a line more, as useradd does
+_OTHER = """
+import fcntl, os, time
+lock = os.open("/etc/.pwd.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+fcntl.lockf(lock, fcntl.LOCK_EX)
+text = open("/etc/passwd").read()
+open("/run/locked", "w").close()
+time.sleep(4)
+open("/etc/passwd", "w").write(text + "other:x:2001:2001::/nonexistent:/usr/sbin/nologin\\n")
+"""
+
+
+def test_an_undo_waits_for_other_programs_and_a_link_in_a_home_leads_nowhere(installed: Machine, ada: Person) -> None:
+    job = apply(installed, {"ada": {"keys": [ada.public]}, "bob": {"keys": [ada.public]}})
+
+    # bob puts a link where his keys were: nothing is read or written through it
+    installed.run(["sh", "-c", "mkdir -m 700 /root/.ssh; echo precious > /root/.ssh/authorized_keys"])
+    installed.run(["runuser", "-u", "bob", "--", "sh", "-c", "mv ~/.ssh ~/aside; ln -s /root/.ssh ~/.ssh"])
+    users = {"accounts": {"bob": {"keys": [Person(ada.folder, installed, "bob").public]}}}
+    setup = json.dumps({"version": 1, "users": users})
+    plan = json.loads(tui(installed, "plan", "-", "--json", setup=setup, status=1).stdout)
+    assert "link" in json.dumps(plan["unknown"]), plan
+    assert says(installed, "cat", "/root/.ssh/authorized_keys") == "precious"
+    installed.run(["runuser", "-u", "bob", "--", "sh", "-c", "rm ~/.ssh; mv ~/aside ~/.ssh"])
+
+    other = installed.start_process(["python3", "-c", _OTHER])
+    until(lambda: installed.run(["test", "-e", "/run/locked"], check=False).ok)
+    undo(installed, job)
+    assert other.wait() == 0
+    names = [line.partition(":")[0] for line in installed.read("/etc/passwd").decode().splitlines()]
+    assert "other" in names and not {"ada", "bob"} & {*names}

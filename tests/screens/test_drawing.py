@@ -16,7 +16,9 @@ from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.report import ReportScreen
 from pi_installer_tui.screens.review import ReviewScreen
+from pi_installer_tui.screens.secret import SecretScreen
 from pi_installer_tui.screens.signs import sign
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
@@ -101,10 +103,48 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.press("q", "q")
     async for where in every_audit(program):
         yield where
+    async for where in every_question(program):
+        yield where
     async for where in every_action(program):
+        yield where
+    async for where in every_user(program):
         yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_user(program: Program) -> AsyncIterator[str]:
+    """Goes through the accounts, from Home and back."""
+    program.app.open_module("users")
+    await program.until("last SSH login")
+    await program.until("is root")
+    yield "users"
+    await program.press("slash")
+    await program.type("pi")
+    yield "users, found"
+    await program.press("escape", "enter")
+    await program.until("What sudo lets it do")
+    yield "user"
+    await program.press("m")
+    await program.until("Which key goes?")
+    yield "choice"
+    await program.press("escape", "q", "s")
+    await program.until("Accounts")
+    await go(program.pilot, "pi")
+    await program.press("enter")
+    await program.until(lambda: isinstance(program.app.screen, ItemScreen))
+    await go(program.pilot, "keys")
+    await program.press("enter")
+    await program.until("paste it here")
+    yield "lines"
+    await program.press("escape", "escape", "q", "q")
+    program.app.push_screen(SecretScreen([("users.ada", "Kx3mP-aB4cD"), ("laptop", "one\ntwo\n")]))
+    await program.until("Kx3mP-aB4cD")
+    yield "secret"
+    await program.press("q")
+    await program.until("This was the only time")
+    yield "question"
+    await program.press("y")
 
 
 async def every_audit(program: Program) -> AsyncIterator[str]:
@@ -125,6 +165,33 @@ async def every_audit(program: Program) -> AsyncIterator[str]:
     await program.until("Listens on")
     yield "socket"
     await program.press("q", "q", "q")
+
+
+async def every_question(program: Program) -> AsyncIterator[str]:
+    """Goes through the wizard and what comes of it, from Home and back."""
+    done = await program.ran(MOTD, checks=[CHECK])
+    program.app.push_screen(ReportScreen(done))
+    await program.until("To do next")
+    yield "report"
+    await program.press("q", "w")
+    await program.until("The plan so far")
+    yield "wizard: machine"
+    await program.press("n", "space")
+    await program.until("[x]")
+    yield "wizard: goals"
+    await program.press("o")
+    await program.until("No setup was saved yet")
+    yield "setups"
+    await program.press("q", "n")
+    await program.until("Hostname")
+    yield "wizard: module"
+    if not program.app.read_only:
+        await program.press("w")
+        await program.until("Save the answers as")
+        yield "name"
+        await program.press("escape")
+    await program.press("q", "q", "q")
+    await program.until("Last changes")
 
 
 async def every_action(program: Program) -> AsyncIterator[str]:

@@ -41,6 +41,7 @@ async def keys(pilot: Pilot[None], *pressed: str) -> None:
     """Presses keys; a word of more than one letter that is no key's name is typed."""
     named = {
         "question_mark",
+        "slash",
         "enter",
         "escape",
         "space",

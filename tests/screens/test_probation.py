@@ -19,8 +19,8 @@ from pi_installer_tui.console.glyphs import GLYPHS
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.home import HomeScreen
 from pi_installer_tui.screens.job import JobScreen
+from pi_installer_tui.screens.line import AskLine
 from pi_installer_tui.screens.trial import banner
-from pi_installer_tui.screens.when import AskTime
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs, news
 from pi_installer_tui.tasks.probation import Trial, boot_id, look
@@ -203,7 +203,7 @@ async def test_a_job_that_waits_for_a_reboot_says_so_and_takes_a_time_and_a_canc
         await program.until("waiting for your agreement to the reboot")
         await golden.check(program.app, "job-reboot")
         await program.press("t")
-        await program.until(lambda: isinstance(program.app.screen, AskTime))
+        await program.until(lambda: isinstance(program.app.screen, AskLine))
         await program.type("25:00")
         await program.press("enter")
         await program.until("That is no time")

@@ -181,7 +181,7 @@ async def test_a_stale_job_changed_nothing_and_offers_the_new_plan(start: Start)
         await program.press("y")
         await program.until("the machine changed since the review")
         assert await program.host.read("/etc/hostname") == b"somebody\n"
-        assert "p plan again" in program.text
+        assert "p try again" in program.text
         await program.press("p")
         await program.until("-somebody")
         assert isinstance(program.app.screen, ReviewScreen)

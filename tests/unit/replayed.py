@@ -59,7 +59,7 @@ class ReplayedHost(Host):
             raise CommandNotFound(argv[0])
         return answer
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, *, follow: bool = True) -> bytes:
         if path not in self.files:
             raise FileNotFoundError(2, "No such file or directory", path)
         text = self.files[path]
@@ -93,6 +93,11 @@ class ReplayedHost(Host):
         grace: float = 5.0,
     ) -> AsyncIterator[Process]:
         raise AssertionError("reading starts no process that it follows")
+        yield
+
+    @asynccontextmanager
+    async def lock_accounts(self) -> AsyncIterator[None]:
+        raise AssertionError("reading changes no accounts")
         yield
 
     async def _never(self, *_args: object, **_values: object) -> NoReturn:
@@ -154,9 +159,9 @@ def _recorder() -> tuple[Host, dict[str, Any]]:
                 made["commands"].append([list(argv), [done.status, out, done.stderr]])
             return done
 
-        async def read(self, path: str) -> bytes:
+        async def read(self, path: str, *, follow: bool = True) -> bytes:
             try:
-                data = await super().read(path)
+                data = await super().read(path, follow=follow)
             except PermissionError:
                 made["files"][path] = None
                 raise

@@ -105,7 +105,7 @@ async def test_a_password_is_set_from_a_secret_and_used_up(jobs: Jobs) -> None:
 async def test_a_password_that_nobody_gave_is_made_and_shown_once(jobs: Jobs) -> None:
     job = await jobs.run(ada(password="p", sensitive=True))
     made = jobs.secrets.show("p")
-    assert made is not None and len(made) == 20
+    assert made is not None and len(made) == 23
     assert jobs.secrets.show("p") is None
     for path in (jobs.store.folder(job)).rglob("*"):
         assert not path.is_file() or made.encode() not in path.read_bytes()

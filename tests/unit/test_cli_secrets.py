@@ -40,7 +40,7 @@ def test_a_given_secret_is_used_up_and_a_made_one_is_shown_once(demo: Demo, setu
     (line,) = [line for line in done.stdout.splitlines() if "shown this once" in line]
     assert line.startswith("users.bob")
     made = line.split()[-1]
-    assert len(made) == 20
+    assert len(made) == 23
     assert made.encode() not in everything(demo)
     assert demo.run("secret", "users.bob").returncode == 3
     # nothing is set again, unless it is given again
@@ -52,7 +52,7 @@ def test_json_shows_no_secret_and_the_verb_shows_it_once(demo: Demo, setup: str)
     told = demo.json("apply", setup, "--yes")
     assert told["changed"]
     made = demo.run("secret", "users.ada").stdout.strip()
-    assert len(made) == 20 and made not in str(told)
+    assert len(made) == 23 and made not in str(told)
     assert demo.run("secret", "users.ada").returncode == 3
 
 

@@ -30,6 +30,7 @@ network:
   wifis:
     wlan0: {}
 """
+DEFS = "# PASS_MAX_DAYS 1\r\nPASS_MAX_DAYS\t99999  \nUMASK  077\r\nUMASK\t\t022\r\nENV_PATH PATH=/bin"
 ETH0 = ("network", "ethernets", "eth0")
 
 
@@ -91,6 +92,11 @@ EDITS: list[tuple[FormatName, str, tuple[str, ...], object, list[str], list[str]
     ("yaml", "a:\n  b:   # c\nd: 1\n", ("a", "b", "c"), ("x",), [], ["    c: [x]"]),
     ("yaml", "base: &b {x: 1}\na: *b\n", ("a",), None, ["a: *b"], []),
     ("yaml", "a: 1\nb: 2", ("c",), "x", [], ["c: x"]),
+    ("logindefs", DEFS, ("PASS_MAX_DAYS",), 90, ["PASS_MAX_DAYS\t99999  "], ["PASS_MAX_DAYS\t90  "]),
+    ("logindefs", DEFS, ("UMASK",), "027", ["UMASK\t\t022\r"], ["UMASK\t\t027\r"]),
+    ("logindefs", DEFS, ("UMASK",), None, ["UMASK  077\r", "UMASK\t\t022\r"], []),
+    ("logindefs", DEFS, ("HOME_MODE",), "0700", ["ENV_PATH PATH=/bin"],
+     ["ENV_PATH PATH=/bin\r", "HOME_MODE\t0700\r", ""]),
 ]  # fmt: skip
 
 
@@ -134,6 +140,10 @@ REFUSED: list[tuple[FormatName, str, tuple[str, ...], object]] = [
     ("yaml", "a: &x {b: 1}\nc: *x\n", ("c", "b"), 2),
     ("yaml", "a: \udcff\n", ("a",), 2),
     ("yaml", "a: " + "[" * 5000, ("a",), 2),
+    ("logindefs", DEFS, ("umask",), "1"),
+    ("logindefs", DEFS, ("UMASK",), "0 #"),
+    ("logindefs", DEFS, ("UMASK",), " 1"),
+    ("logindefs", DEFS, ("UMASK",), ""),
 ]
 
 
@@ -169,6 +179,7 @@ def test_values_are_read_with_their_line() -> None:
     assert read("ini", RESOLVED, "Resolve", "DNS") is None
     assert read("lines", GEN, "en_GB.UTF-8  UTF-8") == (True, 4)
     assert read("lines", GEN, "de_DE.UTF-8 UTF-8") is None
+    assert read("logindefs", DEFS, "UMASK") == ("022", 4)
     assert read("hosts", HOSTS, "127.0.1.1") == (("raspberrypi", "pi"), 2)
     assert read("yaml", NETPLAN, *ETH0, "addresses") == (["10.0.0.1/24", "2001:db8::1/64"], 7)
     assert read("yaml", NETPLAN, *ETH0, "missing") is None
@@ -186,7 +197,21 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 ANY_LINES = st.lists(
     st.one_of(
         st.sampled_from(
-            ["", "#", "# c", "A=1", "B='x'", "[S]", "A = 1", "127.0.1.1 pi # c", "::1\tlo", "a: 1", "b:", "  c: [x]"]
+            [
+                "",
+                "#",
+                "# c",
+                "A=1",
+                "A\t1",
+                "B='x'",
+                "[S]",
+                "A = 1",
+                "127.0.1.1 pi # c",
+                "::1\tlo",
+                "a: 1",
+                "b:",
+                "  c: [x]",
+            ]
         ),
         ANY_TEXT,
     ),
@@ -195,16 +220,18 @@ ANY_LINES = st.lists(
 ENDS = st.sampled_from(["\n", "\r\n"])
 KEYS: dict[FormatName, tuple[str, ...]] = {
     "keyvalue": ("A",), "ini": ("S", "A"), "lines": ("A=1",), "hosts": ("127.0.1.1",), "yaml": ("a",),
+    "logindefs": ("A",),
 }  # fmt: skip
 FORMATS = st.sampled_from(list(KEYS))
 
 
 @given(FORMATS, ANY_TEXT)
 def test_a_value_from_outside_is_refused_or_read_back_as_the_same_one_value(format_: FormatName, value: str) -> None:
-    base = {"hosts": HOSTS, "ini": RESOLVED, "lines": GEN, "yaml": NETPLAN, "keyvalue": KEYBOARD}[format_]
+    base = {"hosts": HOSTS, "ini": RESOLVED, "lines": GEN, "yaml": NETPLAN, "keyvalue": KEYBOARD,
+            "logindefs": DEFS}[format_]  # fmt: skip
     key, written = {
         "hosts": (("127.0.1.1",), (value,)), "lines": ((value,), True), "ini": (("Other", "A"), value),
-        "yaml": ((*ETH0, "dhcp4"), value), "keyvalue": (("XKBLAYOUT",), value),
+        "yaml": ((*ETH0, "dhcp4"), value), "keyvalue": (("XKBLAYOUT",), value), "logindefs": (("UMASK",), value),
     }[format_]  # fmt: skip
     try:
         after = edit(format_, base, key, written)

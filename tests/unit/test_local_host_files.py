@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import stat
 import struct
@@ -281,3 +283,113 @@ def test_a_circle_of_links_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links"):
         Files(str(tmp_path)).read("/a")
+
+
+# links that others make -----------------------------------------------------------------------------------------
+
+
+OTHER = 12345
+
+
+@pytest.mark.skipif(UID != 0, reason="only root gives folders away")
+async def test_nothing_is_changed_or_read_through_a_folder_that_its_owner_swapped_for_a_link(
+    host: LocalHost, tmp_path: Path
+) -> None:
+    secret, home = tmp_path / "root/.ssh", tmp_path / "home"
+    secret.mkdir(parents=True)
+    (secret / "authorized_keys").write_text("root's")
+    home.mkdir()
+    (home / ".ssh").symlink_to(secret)
+    for theirs in (home, home / ".ssh"):
+        os.chown(theirs, OTHER, OTHER, follow_symlinks=False)
+    path = str(home / ".ssh/authorized_keys")
+    tries = (
+        host.replace(path, b"theirs", mode=0o600, uid=OTHER, gid=OTHER),
+        host.chmod(path, mode=0o666, uid=OTHER, gid=OTHER),
+        host.remove(path),
+        host.symlink(path, "/etc/shadow"),
+        host.mkdir(str(home / ".ssh/folder"), mode=0o700, uid=OTHER, gid=OTHER),
+        host.read(path, follow=False),
+        host.xattrs(path),
+    )
+    for each in tries:
+        with pytest.raises(OSError, match="could have made") as caught:
+            await each
+        assert caught.value.errno == errno.ELOOP
+    assert (secret / "authorized_keys").read_text() == "root's"
+    assert (secret / "authorized_keys").stat().st_uid == 0
+    assert names(secret) == ["authorized_keys"]
+
+
+@pytest.mark.skipif(UID != 0, reason="only root gives folders away")
+async def test_a_folder_swapped_while_a_file_is_written_gets_nothing_into_the_links_target(tmp_path: Path) -> None:
+    secret, home = tmp_path / "secret", tmp_path / "home"
+    secret.mkdir()
+    (home / ".ssh").mkdir(parents=True)
+    os.chown(home, OTHER, OTHER)
+
+    def swap(point: str) -> None:
+        if point == "temporary-written":
+            (home / ".ssh").rename(home / "aside")
+            (home / ".ssh").symlink_to(secret)
+
+    await LocalHost(between=swap).replace(str(home / ".ssh/keys"), b"x", mode=0o600, uid=OTHER, gid=OTHER)
+    assert names(secret) == []
+    assert (home / "aside/keys").stat().st_uid == OTHER
+
+
+@pytest.mark.skipif(UID != 0, reason="only root gives files away")
+async def test_a_file_that_its_owner_swapped_for_a_link_is_not_read(host: LocalHost, tmp_path: Path) -> None:
+    (tmp_path / "shadow").write_text("hashes")
+    (tmp_path / "keys").symlink_to(tmp_path / "shadow")
+    with pytest.raises(OSError) as caught:
+        await host.read(str(tmp_path / "keys"), follow=False)
+    assert caught.value.errno == errno.ELOOP
+    assert await host.read(str(tmp_path / "keys")) == b"hashes"
+
+
+async def test_links_of_roots_on_the_way_are_followed_as_the_kernel_does(host: LocalHost, tmp_path: Path) -> None:
+    (tmp_path / "usr/lib/deep").mkdir(parents=True)
+    (tmp_path / "lib").symlink_to("usr/lib")
+    (tmp_path / "up").symlink_to("usr/lib/deep/../deep/..")
+    (tmp_path / "far").symlink_to(tmp_path / "lib/deep")
+    for n, way in enumerate(("lib/deep", "up/deep", "far", "lib/../lib/deep", "usr/./lib//deep")):
+        await host.replace(str(tmp_path / way / f"file{n}"), b"x", mode=0o600, uid=UID, gid=GID)
+    assert names(tmp_path / "usr/lib/deep") == [f"file{n}" for n in range(5)]
+    (tmp_path / "round").symlink_to("round2")
+    (tmp_path / "round2").symlink_to("round")
+    with pytest.raises(OSError) as caught:
+        await host.replace(str(tmp_path / "round/file"), b"x", mode=0o600, uid=UID, gid=GID)
+    assert caught.value.errno == errno.ELOOP
+    with pytest.raises(NotADirectoryError):
+        await host.replace(str(tmp_path / "far/file0/file"), b"x", mode=0o600, uid=UID, gid=GID)
+
+
+# the lock of the account files ----------------------------------------------------------------------------------
+
+
+async def test_the_account_files_lock_is_the_one_that_lckpwdf_takes(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    host = LocalHost(str(tmp_path))
+    take = (
+        "import fcntl, os, sys; fd = os.open(sys.argv[1], os.O_WRONLY);"
+        "fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB); print('taken', flush=True); input()"
+    )
+    command = [sys.executable, "-c", take, str(tmp_path / "etc/.pwd.lock")]
+    pipe = asyncio.subprocess.PIPE
+    async with host.lock_accounts():
+        refused = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+        assert (await refused.communicate(b"\n"))[0] == b"" and refused.returncode
+    other = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert other.stdout is not None and await other.stdout.readline() == b"taken\n"
+    waiting = asyncio.create_task(enter(host))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    await other.communicate(b"\n")
+    await asyncio.wait_for(waiting, 10)
+    assert stat.S_IMODE((tmp_path / "etc/.pwd.lock").stat().st_mode) == 0o600
+
+
+async def enter(host: LocalHost) -> None:
+    async with host.lock_accounts():
+        pass

@@ -63,7 +63,7 @@ async def test_a_step_that_can_not_be_done_is_refused_in_words(tmp_path: Path) -
 class Unprivileged(LocalHost):
     """A user who may not read /etc/hosts."""
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, *, follow: bool = True) -> bytes:
         raise PermissionError(13, "Permission denied", path)
 
     async def stat(self, path: str) -> FileStat | None:

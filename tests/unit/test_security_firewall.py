@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pi_installer_tui.modules.security import MODULE, ufw
-from pi_installer_tui.modules.security.plans.ufw import arguments, line_of, rule_of
+from pi_installer_tui.modules.security.plans.rules import arguments, line_of, rule_of
 from pi_installer_tui.modules.security.profiles import PROFILES, resolved
 from pi_installer_tui.modules.security.settings import RuleSettings, SecuritySettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.ufw import Rule, Ufw
-from pi_installer_tui.system.reading import Known, Unknown, Value
+from pi_installer_tui.system.reading import Known, Unknown, Value, known
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks.plan import Others, Plan
 from pi_installer_tui.tasks.steps import InstallPackages, Probation, RunCommand
@@ -162,13 +162,15 @@ def test_a_machine_as_wanted_needs_nothing() -> None:
         assert MODULE.plan(found, MODULE.present(found), Others()).empty
 
 
-texts = st.text(max_size=12) | st.sampled_from(["22", "80,443", "1:9", "10.0.0.0/8", "fd00::/8", "eth0", "OpenSSH"])
+texts = st.text(max_size=12) | st.sampled_from(["22", "80,443", "1:9", "10.0.0.0/8", "fd00::/8", "eth0", "in"])
 fields = st.fixed_dictionaries(
     {"action": st.sampled_from(["allow", "deny", "reject", "limit"]) | texts},
     optional={
-        "direction": st.sampled_from(["in", "out"]) | texts,
+        "direction": st.sampled_from(["in", "out", "route"]) | texts,
         "protocol": st.sampled_from(["tcp", "udp", "esp"]) | texts,
-        **dict.fromkeys(("port", "application", "source", "destination", "interface", "comment"), texts),
+        "log": st.sampled_from(["log", "log-all"]) | texts,
+        **dict.fromkeys(("port", "application", "source", "source_port", "destination", "interface"), texts),
+        **dict.fromkeys(("out_interface", "comment", "before", "after"), texts),
     },
 )
 
@@ -180,11 +182,153 @@ def test_every_rule_is_an_error_or_plain_arguments_that_ufw_reads_back(rule: dic
         wanted = rule_of("mine", RuleSettings.model_validate(rule))
     except ValidationError:
         return
+    assert not {wanted.comment, wanted.interface, wanted.out_interface, wanted.application} & {"in", "log", "delete"}
     for word in (*arguments(wanted), wanted.comment):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,:;()/_+-]*|_[A-Za-z0-9_.-]*", word), word
     if not wanted.application:
         kept = ufw.parse(line_of(wanted, six=not wanted.v4))
         assert kept is not None and (kept.what, kept.comment) == (wanted.what, wanted.comment)
+
+
+WEB = Rule("allow", protocol="tcp", port="80", comment="web")
+DNS = Rule("deny", port="53", source="10.0.0.0/8", comment="dns", v6=False)
+SIX = Rule("deny", port="53", source="fd00::/8", comment="six", v4=False)
+FULL = state(SSH, WEB, DNS, SIX, on=True)
+DELETE_WEB = "ufw --force delete allow in proto tcp from any to any port 80"
+TO_WEB = "in proto tcp from any to any port 80"
+
+
+@pytest.mark.parametrize(
+    ("found", "rules", "argvs"),
+    [
+        (FULL, {"x": {"action": "deny", "port": "9", "before": "web"}}, ["ufw insert 2 deny in PORT9 comment x"]),
+        (FULL, {"x": {"action": "deny", "port": "9", "after": "web"}}, ["ufw insert 3 deny in PORT9 comment x"]),
+        (FULL, {"x": {"action": "deny", "port": "9", "after": "dns"}}, ["ufw deny in PORT9 comment x"]),
+        (FULL, {"x": {"action": "deny", "port": "9", "after": "SSH"}}, ["ufw insert 2 deny in PORT9 comment x"]),
+        (FULL, {"x": {"action": "deny", "port": "9", "number": 1}}, ["ufw insert 1 deny in PORT9 comment x"]),
+        (FULL, {"x": {"action": "deny", "port": "9", "number": 99}}, ["ufw deny in PORT9 comment x"]),
+        (
+            FULL,
+            {"x": {"action": "deny", "source": "fd00::1", "before": "six"}},
+            ["ufw insert 6 deny in from fd00::1 to any comment x"],
+        ),
+        (
+            FULL,
+            {
+                "x": {"action": "deny", "port": "9", "before": "y"},
+                "y": {"action": "deny", "port": "10", "before": "web"},
+            },
+            ["ufw insert 2 deny in from any to any port 10 comment y", "ufw insert 2 deny in PORT9 comment x"],
+        ),
+        (
+            FULL,
+            {"web": {"action": "allow", "protocol": "tcp", "port": "80", "before": "SSH"}},
+            [DELETE_WEB, f"ufw insert 1 allow {TO_WEB} comment web"],
+        ),
+        (FULL, {"web": {"action": "allow", "protocol": "tcp", "port": "80", "after": "SSH"}}, []),
+        (FULL, {"web": {"action": "allow", "protocol": "tcp", "port": "80", "number": 1}}, []),
+        (
+            FULL,
+            {"web": {"action": "deny", "protocol": "tcp", "port": "80", "place": "first"}},
+            [f"ufw deny {TO_WEB} comment web"],
+        ),
+        (
+            FULL,
+            {"web": {"action": "allow", "protocol": "tcp", "port": "80", "log": "log-all"}},
+            ["ufw allow in log-all proto tcp from any to any port 80 comment web"],
+        ),
+        (
+            state(SSH, replace(WEB, comment="new"), on=True),
+            {
+                "new": {"action": "allow", "protocol": "tcp", "port": "81"},
+                "old": {"action": "allow", "protocol": "tcp", "port": "80"},
+            },
+            ["ufw allow in proto tcp from any to any port 81 comment new"],
+        ),
+        (
+            FULL,
+            {"x": {"action": "allow", "direction": "route", "out_interface": "wg0", "source_port": 68}},
+            ["ufw route allow out on wg0 from any port 68 to any comment x"],
+        ),
+        (
+            state(SSH, Rule("deny", "route", interface="eth0", log="log", comment="x"), on=True),
+            {"x": {"action": "deny", "direction": "route", "interface": "eth0", "state": "absent"}},
+            ["ufw --force route delete deny in on eth0 log from any to any"],
+        ),
+    ],
+)
+def test_a_rule_goes_to_its_place(found: State, rules: dict[str, Any], argvs: list[str]) -> None:
+    made = commands(plan(found, rules=rules))
+    wanted = [argv.replace("PORT9", "from any to any port 9") for argv in argvs]
+    assert made == [*wanted, *([RELOAD] if wanted else [])]
+
+
+@pytest.mark.parametrize(
+    ("found", "rules", "gone", "stays"),
+    [
+        (FULL, {}, ["web", "dns", "six"], True),
+        (FULL, {"web": {"action": "allow", "protocol": "tcp", "port": "80"}}, ["dns", "six"], True),
+        (FULL, {"ssh": {"action": "limit", "protocol": "tcp", "port": "22"}}, ["web", "dns", "six"], False),
+        (FULL, {"in-22": {"action": "allow", "application": "OpenSSH"}}, ["SSH", "web", "dns", "six"], False),
+        (FULL, {"lan": {"action": "allow", "port": "22", "source": "10.0.0.0/8"}}, ["web", "dns", "six"], True),
+        (
+            replace(FULL, seat=Seat("ssh", "10.1.1.1", 4711, "10.0.0.2", 22)),
+            {"lan": {"action": "allow", "port": "22", "source": "10.0.0.0/8"}},
+            ["SSH", "web", "dns", "six"],
+            False,
+        ),
+        (state(SSH, WEB, on=True, incoming="allow"), {}, ["SSH", "web"], False),
+        (state(SSH, WEB), {}, ["web"], True),
+        (state(replace(SSH, source="10.0.0.0/8", v6=False), WEB, on=True), {}, ["web"], True),
+        (state(SSH, on=True), {}, [], False),
+    ],
+)
+def test_an_exclusive_table_takes_the_others_away_but_never_what_keeps_ssh_open(
+    found: State, rules: dict[str, Any], gone: list[str], stays: bool
+) -> None:
+    made = plan(found, rules=rules, exclusive=True)
+    there = {rule.comment: rule for rule in known(found.ufw.rules) or ()}
+    deleted = [" ".join(("ufw", "--force", "delete", *arguments(there[name]))) for name in gone]
+    assert [argv for argv in commands(made) if "delete" in argv] == deleted
+    assert any("keeps SSH open:" in notice.text for notice in made.notices) is stays
+
+
+@pytest.mark.parametrize(
+    ("firewall", "why"),
+    [
+        ({"exclusive": True}, "exclusive"),
+        ({"rules": {"a": {"before": "b", "port": "1"}, "b": {"after": "a", "port": "2"}}}, "name each other"),
+        ({"rules": {"a": {"before": "a"}}}, "name each other"),
+        ({"rules": {"a": {"before": "b", "number": 1}}}, "exclude each other"),
+        ({"rules": {"a": {"out_interface": "eth0"}}}, "route"),
+        ({"rules": {"a": {"source_port": "1,2"}}}, "protocol"),
+        ({"rules": {"a": {"source_port": "1", "application": "OpenSSH"}}}, "application"),
+        ({"rules": {"a": {"direction": "route", "comment": "from in to"}}}, "in and out"),
+        ({"rules": {"in": {}}}, "word of ufw"),
+        ({"rules": {"a": {"comment": "log"}}}, "word of ufw"),
+        ({"rules": {"a": {"protocol": "igmp", "source": "fd00::1"}}}, "IPv4"),
+    ],
+)
+def test_what_ufw_could_take_for_something_else_is_a_mistake(firewall: dict[str, Any], why: str) -> None:
+    for rule in firewall.get("rules", {}).values():
+        rule.setdefault("action", "allow")
+    with pytest.raises(ValidationError, match=why):
+        SecuritySettings.model_validate({"firewall": firewall})
+
+
+def test_a_rule_that_nothing_is_known_of_is_no_place() -> None:
+    rule = {"action": "allow", "port": "9", "before": "nobody"}
+    assert mistakes(FULL, rules={"x": rule}) == ["security.firewall.rules.x.before"]
+    assert mistakes(FULL, rules={"x": {**rule, "before": "dns"}}) == []
+    several = Rule("allow", application="Samba")
+    made = plan(state(SSH, several, several, WEB, on=True), rules={"x": {**rule, "before": "web"}})
+    assert made.empty and "several protocols" in made.blocked[0].why
+
+
+def test_a_source_port_shuts_out_only_whom_it_is_about() -> None:
+    rule = {"action": "deny", "protocol": "tcp", "place": "first"}
+    assert mistakes(state(SSH, on=True), rules={"x": {**rule, "source_port": "40000"}})
+    assert not mistakes(state(SSH, on=True), rules={"x": {**rule, "source_port": "53"}})
 
 
 def test_two_rules_about_the_same_packets_are_a_mistake() -> None:

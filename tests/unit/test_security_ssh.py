@@ -12,9 +12,8 @@ from pi_installer_tui.modules.security import MODULE
 from pi_installer_tui.modules.security.accounts import Account
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.fail2ban import Fail2ban
-from pi_installer_tui.modules.security.plans.sshd import OWN
 from pi_installer_tui.modules.security.settings import SecuritySettings
-from pi_installer_tui.modules.security.sshd import Effective, Line, Sshd
+from pi_installer_tui.modules.security.sshd import OWN, Effective, Line, Sshd
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.modules.security.ufw import Ufw

@@ -3,6 +3,7 @@ and whether sudo lets them do everything."""
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 import re
 import time
@@ -43,29 +44,31 @@ class Account:
 
 async def read(host: Host) -> tuple[Account, ...]:
     """Root and everybody who has a shell; their keys are read by `with_keys`."""
-    found = []
     shadow = await _shadow(host)
+    people = []
     for line in (await host.text("/etc/passwd") or "").splitlines():
         fields = line.split(":")
         if len(fields) != 7 or not fields[2].isdigit():
             continue
-        name, uid, home, shell = fields[0], int(fields[2]), fields[5], fields[6]
-        if (uid != 0 and not FIRST_UID <= uid < 60000) or shell.endswith(_NO_SHELL):
-            continue
-        password, expired = _password(shadow, name)
-        found.append(
-            Account(
-                name=name,
-                uid=uid,
-                home=home,
-                shell=shell,
-                groups=await _groups(host, name, int(fields[3])),
-                password=password,
-                sudo=Known(True) if uid == 0 else await _sudo(host, name),
-                expired=expired,
-            )
-        )
-    return tuple(found)
+        uid, shell = int(fields[2]), fields[6]
+        if (uid == 0 or FIRST_UID <= uid < 60000) and not shell.endswith(_NO_SHELL):
+            people.append(fields)
+    return tuple(await asyncio.gather(*(_account(host, fields, shadow) for fields in people)))
+
+
+async def _account(host: Host, fields: Sequence[str], shadow: Reading[Mapping[str, Sequence[str]]]) -> Account:
+    name, uid = fields[0], int(fields[2])
+    password, expired = _password(shadow, name)
+    return Account(
+        name=name,
+        uid=uid,
+        home=fields[5],
+        shell=fields[6],
+        groups=await _groups(host, name, int(fields[3])),
+        password=password,
+        sudo=Known(True) if uid == 0 else await _sudo(host, name),
+        expired=expired,
+    )
 
 
 async def with_keys(host: Host, account: Account, sshd: Reading[Effective]) -> Account:

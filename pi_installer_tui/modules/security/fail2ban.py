@@ -248,9 +248,10 @@ async def _files(host: Host) -> Reading[Mapping[str, Mapping[str, tuple[str, Sou
                 continue
             parser = configparser.RawConfigParser(default_section="", strict=False, interpolation=None)
             parser.read_string(text)
+            numbers = _lines(text)
             for section in parser.sections():
                 for key, value in parser[section].items():
-                    place = Source(path, _line_of(text, section, key))
+                    place = Source(path, numbers.get((section, key)))
                     found.setdefault(section, {})[key] = (value, place)
     except PermissionError as error:
         return Unknown(_("no permission for {path}").format(path=error.filename or FOLDER))
@@ -259,11 +260,12 @@ async def _files(host: Host) -> Reading[Mapping[str, Mapping[str, tuple[str, Sou
     return Known(found)
 
 
-def _line_of(text: str, section: str, key: str) -> int | None:
-    inside, last = False, None
+def _lines(text: str) -> Mapping[tuple[str, str], int]:
+    """The number of the line in which each key of each section stands last."""
+    section, found = "", {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("["):
-            inside = line.strip() == f"[{section}]"
-        elif inside and re.match(rf"{re.escape(key)}\s*[=:]", line, re.IGNORECASE):
-            last = number
-    return last
+            section = line.strip()[1:-1]
+        elif match := re.match(r"(\S[^=:]*?)\s*[=:]", line):
+            found[section, match[1].lower()] = number
+    return found

@@ -7,6 +7,8 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Claim, Link, Offer
+from pi_installer_tui.modules.security.plans import port
+from pi_installer_tui.modules.security.profiles import resolved
 from pi_installer_tui.modules.security.settings import SecuritySettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.system.reading import known
@@ -34,12 +36,14 @@ def offer(state: State, goals: frozenset[str]) -> Offer:
 
 
 def claims(state: State, settings: SecuritySettings) -> Sequence[Claim]:
-    """The ports of sshd."""
-    return [Claim("port", f"{port}/tcp", "ssh", _("SSH"), _SSHD) for port in state.sshd.ports]
+    """The ports of sshd: those that it has, and those that it is meant to have."""
+    change = port.change(state.sshd, resolved(settings).ssh)
+    ports = change.both if change is not None else state.sshd.ports
+    return [Claim("port", f"{number}/tcp", "ssh.port", _("SSH"), _SSHD) for number in ports]
 
 
 def links(state: State) -> Sequence[Link]:
     """How one logs in."""
-    ports = [port for port in known(state.sshd.listening) or () if port]
+    ports = known(state.sshd.listening) or ()
     option = f"-p {ports[0]} " if ports and 22 not in ports else ""
     return [Link(f"ssh {option}{{user}}@{{host}}", _("log in by SSH"))] if ports else []

@@ -48,7 +48,7 @@ def _settled(state: State, model: dict[str, Any]) -> bool:
 
 
 def _firewall(state: State) -> dict[str, Any]:
-    """What ufw does, in the settings' words. A rule that can't be wanted here (routed, logged) is left out."""
+    """What ufw does, in the settings' words. A rule that can't be wanted here is left out."""
     ufw = state.ufw
     if not ufw.installed:
         return {}
@@ -63,16 +63,12 @@ def _firewall(state: State) -> dict[str, Any]:
             "action": rule.action,
             "direction": rule.direction if rule.direction != "in" else None,
             **{key: getattr(rule, key) or None for key in ("protocol", "port", "application", "source")},
-            **{key: getattr(rule, key) or None for key in ("destination", "interface")},
+            **{key: getattr(rule, key) or None for key in ("source_port", "destination", "interface")},
+            **{key: getattr(rule, key) or None for key in ("out_interface", "log")},
         }
         plain = {key: value for key, value in values.items() if value is not None}
         for each in (name, f"rule-{number}"):
-            if (
-                each
-                and not rule.log
-                and not rule.source_port
-                and _settled(state, {"firewall": {"rules": {each: plain}}})
-            ):
+            if each and _settled(state, {"firewall": {"rules": {each: plain}}}):
                 rules[each] = plain
                 break
     return {**found, "rules": rules} if rules else found
@@ -152,6 +148,7 @@ def _ssh(sshd: Sshd) -> dict[str, Any]:
         return known(sshd.says(keyword)) or ""
 
     found: dict[str, Any] = {
+        "port": list(sshd.ports),
         "root_login": says("PermitRootLogin").replace("without-password", "prohibit-password"),
         "users": says("AllowUsers").split(),
         "groups": says("AllowGroups").split(),
@@ -208,7 +205,7 @@ def facts(state: State) -> Sequence[Fact]:
     lines = [
         Fact("firewall.enabled", _("Firewall"), mapped(state.ufw.enabled, _on)),
         Fact("", _("Firewall rules"), _single(_counted(rules))),
-        Fact("", _("SSH port"), _single(ports)),
+        Fact("ssh.port", _("SSH ports"), _single(ports)),
         Fact("ssh.root_login", _("SSH root login"), sshd.value("PermitRootLogin")),
         Fact("ssh.password_login", _("SSH password login"), sshd.value("PasswordAuthentication")),
         Fact("ssh.key_login", _("SSH key login"), sshd.value("PubkeyAuthentication")),

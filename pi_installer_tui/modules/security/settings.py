@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Mapping
 from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -47,6 +48,19 @@ def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+#: sshd takes 16 sockets (sshd.c, MAX_LISTEN_SOCKS), one for each version of IP
+SshPorts = Annotated[
+    tuple[Port, ...],
+    Field(min_length=1, max_length=8),
+    BeforeValidator(_several, json_schema_input_type=int | tuple[int, ...]),
+    AfterValidator(_no_doubles),
+    AfterValidator(lambda ports: tuple(sorted(ports))),
+]
 Name = Annotated[str, AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=64), AfterValidator(_no_doubles)]
 RootLogin = Literal["no", "prohibit-password", "yes"]
@@ -58,6 +72,8 @@ _PORTS = re.compile(r"[0-9]{1,5}(?::[0-9]{1,5})?(?:,[0-9]{1,5}(?::[0-9]{1,5})?)*
 #: ufw(8), APPLICATION INTEGRATION
 _APPLICATION = re.compile(r"[A-Za-z][A-Za-z0-9 ._+-]{0,63}")
 _RULE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+#: which ufw takes for its own wherever they stand (0.36, parser.py)
+_WORDS = frozenset(("in", "out", "on", "log", "log-all", "delete", "comment", "from", "to", "proto", "port", "app"))
 _COMMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,.:;()/_+-]{0,99}")
 #: ufw takes 15 ports in one rule, a range counting twice (multiport)
 _MOST_PORTS = 15
@@ -88,13 +104,23 @@ def _network(value: object) -> str:
         raise ValueError(_("isn't an address or a network, such as 192.168.1.0/24")) from None
     if network.prefixlen == 0:
         raise ValueError(_("leave it out for everywhere"))
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+    address = inet_ntop(AF_INET6 if network.version == 6 else AF_INET, network.network_address.packed)  # as ufw does
+    return address if network.prefixlen == network.max_prefixlen else f"{address}/{network.prefixlen}"
 
 
 def _matching(pattern: re.Pattern[str], why: str) -> AfterValidator:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
             raise ValueError(_(why))
+        return value
+
+    return AfterValidator(check)
+
+
+def _not_a_word() -> AfterValidator:
+    def check(value: str) -> str:
+        if value in _WORDS:
+            raise ValueError(_("{word} is a word of ufw's own").format(word=value))
         return value
 
     return AfterValidator(check)
@@ -112,10 +138,14 @@ _MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?:@[A-Za-z0-9][A-Za-z0-9.-
 Mail = Annotated[str, _matching(_MAIL, N_("isn't an address"))]
 Ports = Annotated[str, BeforeValidator(_port)]
 Net = Annotated[str, BeforeValidator(_network)]
-InterfaceName = Annotated[str, _matching(_INTERFACE, N_("isn't the name of an interface"))]
-Application = Annotated[str, _matching(_APPLICATION, N_("isn't the name of an application profile"))]
-RuleName = Annotated[str, _matching(_RULE, N_("a rule's name has small letters, digits, - and _, up to 40"))]
-Comment = Annotated[str, _matching(_COMMENT, N_("may have letters, digits, blanks and , . : ; ( ) / _ + -"))]
+InterfaceName = Annotated[str, _matching(_INTERFACE, N_("isn't the name of an interface")), _not_a_word()]
+Application = Annotated[str, _matching(_APPLICATION, N_("isn't the name of an application profile")), _not_a_word()]
+RuleName = Annotated[
+    str, _matching(_RULE, N_("a rule's name has small letters, digits, - and _, up to 40")), _not_a_word()
+]
+Comment = Annotated[
+    str, _matching(_COMMENT, N_("may have letters, digits, blanks and , . : ; ( ) / _ + -")), _not_a_word()
+]
 JAILS = (SSHD, *FILTERS)
 JailName = Annotated[str, AfterValidator(lambda name: _jail(name))]
 Policy = Literal["allow", "deny", "reject"]
@@ -128,8 +158,10 @@ class RuleSettings(Frozen):
         title=N_("Action"),
         description=N_("allow, deny (no answer), reject (says no), limit (allow, but not six times in 30 s)."),
     )
-    direction: Literal["in", "out"] | None = Field(
-        default=None, title=N_("Direction"), description=N_("in: what comes to this machine; out: what leaves it.")
+    direction: Literal["in", "out", "route"] | None = Field(
+        default=None,
+        title=N_("Direction"),
+        description=N_("in: what comes to this machine; out: what leaves it; route: what it passes on to others."),
     )
     protocol: Literal["tcp", "udp", "esp", "ah", "gre", "igmp"] | None = Field(
         default=None, title=N_("Protocol"), description=N_("Needed for several ports and for ranges.")
@@ -146,11 +178,26 @@ class RuleSettings(Frozen):
     source: Net | None = Field(
         default=None, title=N_("Source"), description=N_("Only from this address or network: 192.168.1.0/24.")
     )
+    source_port: Ports | None = Field(
+        default=None, title=N_("Source port"), description=N_("Only from this port of the other side: 67, or several.")
+    )
     destination: Net | None = Field(
         default=None, title=N_("Destination"), description=N_("Only to this address or network.")
     )
     interface: InterfaceName | None = Field(
-        default=None, title=N_("Interface"), description=N_("Only over this interface: eth0.")
+        default=None,
+        title=N_("Interface"),
+        description=N_("Only over this interface: eth0. With route: the one by which it comes."),
+    )
+    out_interface: InterfaceName | None = Field(
+        default=None,
+        title=N_("Out interface"),
+        description=N_("With route only: the interface by which it leaves: wg0."),
+    )
+    log: Literal["log", "log-all"] | None = Field(
+        default=None,
+        title=N_("Log"),
+        description=N_("log: new connections get into the kernel's log; log-all: every packet does."),
     )
     comment: Comment | None = Field(
         default=None, title=N_("Comment"), description=N_("What it is for; its name where nothing stands here.")
@@ -158,18 +205,49 @@ class RuleSettings(Frozen):
     place: Literal["first", "last"] | None = Field(
         default=None, title=N_("Place"), description=N_("Where a new rule goes. The first one that fits counts.")
     )
+    number: Annotated[int, Field(ge=1, le=9999)] | None = Field(
+        default=None,
+        title=N_("Number"),
+        description=N_("Where a new rule goes: 1 for the first place, 2 for the next."),
+    )
+    before: Comment | None = Field(
+        default=None,
+        title=N_("Before"),
+        description=N_("The rule that it stands before, by its name or comment. One that doesn't is moved."),
+    )
+    after: Comment | None = Field(
+        default=None,
+        title=N_("After"),
+        description=N_("The rule that it stands after, by its name or comment. One that doesn't is moved."),
+    )
     state: Literal["present", "absent"] | None = Field(
         default=None, title=N_("State"), description=N_("absent: the rule goes away.")
     )
+
+    @property
+    def other(self) -> str | None:
+        """The rule that it stands before or after."""
+        return self.before or self.after
 
     @model_validator(mode="after")
     def _fits(self) -> RuleSettings:
         if self.application is not None and (self.port is not None or self.protocol is not None):
             raise ValueError(_("an application has its own protocol and ports; leave these out"))
-        if self.port is not None and self.protocol not in (None, "tcp", "udp"):
+        if self.application is not None and self.source_port is not None:
+            raise ValueError(_("an application has no source port; name protocol and port"))
+        ports = f"{self.port or ''}{self.source_port or ''}"
+        if ports and self.protocol not in (None, "tcp", "udp"):
             raise ValueError(_("only tcp and udp have ports"))
-        if self.port is not None and self.protocol is None and re.search("[:,]", self.port):
+        if self.protocol is None and re.search("[:,]", ports):
             raise ValueError(_("several ports and ranges need a protocol, tcp or udp"))
+        if self.out_interface is not None and self.direction != "route":
+            raise ValueError(_("only what is passed on (direction route) has an out interface"))
+        if self.direction == "route" and {"in", "out"} & {*(self.comment or "").split(" ")}:
+            raise ValueError(_("in the comment of such a rule ufw takes the words in and out for its own"))
+        if self.protocol == "igmp" and ":" in f"{self.source or ''}{self.destination or ''}":
+            raise ValueError(_("igmp is of IPv4"))
+        if sum(each is not None for each in (self.place, self.number, self.before, self.after)) > 1:
+            raise ValueError(_("place, number, before and after exclude each other"))
         if self.source and self.destination and (":" in self.source) != (":" in self.destination):
             raise ValueError(_("source and destination must both be IPv4, or both IPv6"))
         return self
@@ -195,24 +273,54 @@ class FirewallSettings(Frozen):
         description=N_("Rules by a name of yours. One that isn't named here is left alone."),
         json_schema_extra={"key_title": N_("Rule")},
     )
+    exclusive: StrictBool | None = Field(
+        default=None,
+        title=N_("No other rules"),
+        description=N_("Whether rules that aren't named above go. What keeps SSH open stays."),
+    )
 
     @field_validator("rules")
     @classmethod
     def _one_of_each(cls, rules: Mapping[str, RuleSettings] | None) -> Mapping[str, RuleSettings] | None:
         names: dict[Hashable, str] = {}
         for name, rule in (rules or {}).items():
-            what = (rule.direction or "in", rule.protocol, rule.port, rule.application)
-            about = (*what, rule.source, rule.destination, rule.interface)
+            what = (rule.direction or "in", rule.protocol, rule.port, rule.application, rule.source_port)
+            about = (*what, rule.source, rule.destination, rule.interface, rule.out_interface)
             if about in names:
                 both = _("{one} and {other} are about the same packets; a firewall keeps one of them")
                 raise ValueError(both.format(one=names[about], other=name))
             names[about] = name
         return rules
 
+    @field_validator("rules")
+    @classmethod
+    def _in_some_order(cls, rules: Mapping[str, RuleSettings] | None) -> Mapping[str, RuleSettings] | None:
+        for name in rules or {}:
+            seen, other = [name], (rules or {})[name].other
+            while other in (rules or {}) and other is not None:
+                if other in seen:
+                    raise ValueError(_("{names} name each other").format(names=", ".join(seen)))
+                seen.append(other)
+                other = (rules or {})[other].other
+        return rules
+
+    @model_validator(mode="after")
+    def _fits(self) -> FirewallSettings:
+        if self.exclusive and self.rules is None:
+            raise ValueError(_("`exclusive` needs `rules`, if only none: {}"))
+        return self
+
 
 class SshSettings(Frozen):
     """How one logs in by SSH."""
 
+    port: SshPorts | None = Field(
+        default=None,
+        title=N_("Ports"),
+        description=N_(
+            "Where sshd listens: 22, or several. The old port stays open until somebody has logged in over the new one."
+        ),
+    )
     root_login: RootLogin | None = Field(
         default=None,
         title=N_("Root login"),

@@ -8,6 +8,7 @@ outside of one.
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import posixpath
 import re
@@ -22,6 +23,8 @@ from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unk
 
 CONFIG = "/etc/ssh/sshd_config"
 FOLDER = "/etc/ssh/sshd_config.d"
+#: our own file
+OWN = f"{FOLDER}/00-pi-installer-tui.conf"
 SERVICE = "ssh.service"
 SOCKET = "ssh.socket"
 
@@ -51,27 +54,33 @@ class Sshd:
     """effective: keyword (lower case) to its values, each line of `sshd -T` one; MISSING: there is no sshd.
     users: the same of single users, as `sshd -T -C` says.
     lines: every line in the order in which sshd reads them. includes: where FOLDER is included first.
-    own: the lines of our own file, as it is. socket: systemd listens in sshd's place.
-    listening: the ports that are really open. loaded: what runs has read the files as they are now.
+    texts: the files that have these lines, by path. socket: systemd listens in sshd's place, on `addresses` (as
+    `[::]`). listening: the ports that are really open. taken: those that another program has, with its name.
+    loaded: what runs has read the files as they are now.
     """
 
     effective: Reading[Effective]
     users: Mapping[str, Reading[Effective]] = field(default_factory=lambda: MappingProxyType({}))
     lines: tuple[Line, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     includes: bool = False
     running: bool = False
     socket: bool = False
+    addresses: tuple[str, ...] = ()
     listening: Reading[tuple[int, ...]] = MISSING
+    taken: Reading[Mapping[int, str]] = MISSING
     loaded: Reading[bool] = MISSING
     unreadable: str = ""
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports that sshd listens on: what is open, else what is configured."""
-        found = known(self.listening)
-        if found:
-            return found
-        return tuple(int(p) for p in (known(self.effective) or {}).get("port", ()) if p.isdigit())
+        return known(self.listening) or self.configured
+
+    @property
+    def configured(self) -> tuple[int, ...]:
+        """The ports that sshd's files say, as `sshd -T` reads them."""
+        return tuple(sorted({int(p) for p in (known(self.effective) or {}).get("port", ()) if p.isdigit()}))
 
     def first(self, keyword: str) -> Line | None:
         """The line whose value counts, outside of Match blocks."""
@@ -104,27 +113,36 @@ async def read(host: Host, users: Sequence[str] = (), address: str = "") -> Sshd
     if not isinstance(effective, Known) and await host.which("sshd") is None:
         return Sshd(effective=MISSING)
     lines: tuple[Line, ...] = ()
+    texts: dict[str, str] = {}
     unreadable = ""
     try:
-        lines = tuple(await _lines(host, CONFIG, ""))
+        lines = tuple(await _lines(host, CONFIG, "", texts))
     except (OSError, ValueError) as error:
         unreadable = str(error) if isinstance(error, ValueError) else _("no permission for {path}").format(path=CONFIG)
     per_user = {}
     if isinstance(effective, Known):
-        for user in users:
-            criteria = f"user={user},host={address or 'localhost'},addr={address or '127.0.0.1'}"
-            per_user[user] = await ask(host, ["sshd", "-T", "-C", criteria])
+        where = f"host={address or 'localhost'},addr={address or '127.0.0.1'}"
+        said = await asyncio.gather(*(ask(host, ["sshd", "-T", "-C", f"user={user},{where}"]) for user in users))
+        per_user = dict(zip(users, said, strict=True))
     service, socket = await _units(host)
     by_socket = socket.get("ActiveState") == "active"
+    streams = re.findall(r"(\S+):(\d+) \(Stream\)", socket.get("Listen", "")) if by_socket else []
+    ports = tuple(sorted({int(port) for _address, port in streams}))
+    listening, taken = await _listening(host, service.get("MainPID", ""), ports)
     return Sshd(
         effective=effective,
         users=per_user,
         lines=lines,
+        texts=texts,
         includes=_includes_first(lines),
         running=service.get("ActiveState") == "active",
         socket=by_socket,
-        listening=_stream_ports(socket.get("Listen", "")) if by_socket else await _listening(host),
-        loaded=Known(True) if by_socket else await _loaded(host, service, lines),
+        addresses=tuple(dict.fromkeys(address for address, _port in streams)),
+        listening=(Known(ports) if ports else MISSING) if by_socket else listening,
+        taken=taken,
+        loaded=Known(True)
+        if by_socket and service.get("ActiveState") != "active"
+        else await _loaded(host, service, lines),
         unreadable=unreadable,
     )
 
@@ -139,6 +157,8 @@ async def ask(host: Host, argv: Sequence[str]) -> Reading[Effective]:
         last = (answer.stderr or answer.stdout).strip().splitlines()[-1:] or [""]
         if "no hostkeys available" in last[0] and not host.privileged:
             return Unknown(_("`sshd -T` says it to root only"))
+        if "privilege separation directory" in last[0]:  # the service's RuntimeDirectory
+            return Unknown(_("`sshd -T` says nothing before sshd has started; systemd starts it with the first login"))
         return Unknown(_("`sshd -T` fails: {why}").format(why=last[0]))
     found: dict[str, tuple[str, ...]] = {}
     for line in answer.stdout.splitlines():
@@ -148,11 +168,12 @@ async def ask(host: Host, argv: Sequence[str]) -> Reading[Effective]:
     return Known(MappingProxyType(found))
 
 
-async def _lines(host: Host, path: str, match: str, depth: int = 0) -> list[Line]:
-    """The lines of a file and of those that it includes. A Match block ends with its file. Raises OSError, ValueError
-    for a line that isn't one of sshd's."""
+async def _lines(host: Host, path: str, match: str, texts: dict[str, str], depth: int = 0) -> list[Line]:
+    """The lines of a file and of those that it includes, whose texts are put into `texts`. A Match block ends with its
+    file. Raises OSError, ValueError for a line that isn't one of sshd's."""
     found: list[Line] = []
-    for number, text in enumerate((await host.text(path) or "").splitlines(), 1):
+    texts[path] = await host.text(path) or ""
+    for number, text in enumerate(texts[path].splitlines(), 1):
         parsed = re.match(r"\s*([A-Za-z][A-Za-z0-9]*)\s*[\s=]\s*(.*?)\s*$", text)
         if parsed is None:
             if text.strip() and not text.strip().startswith("#"):
@@ -170,7 +191,7 @@ async def _lines(host: Host, path: str, match: str, depth: int = 0) -> list[Line
         if keyword == "include" and depth < _INCLUDES:
             for pattern in values:
                 for included in await _glob(host, posixpath.join("/etc/ssh", pattern)):
-                    found += await _lines(host, included, match, depth + 1)
+                    found += await _lines(host, included, match, texts, depth + 1)
     return found
 
 
@@ -191,7 +212,7 @@ def _includes_first(lines: Sequence[Line]) -> bool:
 
 
 async def _units(host: Host) -> tuple[dict[str, str], dict[str, str]]:
-    names = ["ActiveState", "ActiveEnterTimestamp", "ExecReload", "Listen"]
+    names = ["ActiveState", "ActiveEnterTimestamp", "ExecReload", "Listen", "MainPID"]
     found: list[dict[str, str]] = []
     for unit in (SERVICE, SOCKET):
         properties: dict[str, str] = {}
@@ -206,27 +227,36 @@ async def _units(host: Host) -> tuple[dict[str, str], dict[str, str]]:
     return found[0], found[1]
 
 
-def _stream_ports(listen: str) -> Reading[tuple[int, ...]]:
-    ports = sorted({int(port) for port in re.findall(r":(\d+) \(Stream\)", listen)})
-    return Known(tuple(ports)) if ports else MISSING
-
-
-async def _listening(host: Host) -> Reading[tuple[int, ...]]:
-    """The ports on which a process called sshd listens. ss(8) shows processes to root only."""
+async def _listening(
+    host: Host, main: str, by_socket: Sequence[int]
+) -> tuple[Reading[tuple[int, ...]], Reading[Mapping[int, str]]]:
+    """The ports on which sshd listens, and those of other programs with their names. main: the number of the process
+    that systemd started; where it isn't known, what is called sshd counts. A session's own listeners (ports that are
+    forwarded) aren't sshd's. by_socket: the ports on which systemd listens for sshd. ss(8) shows processes to root
+    only."""
     try:
         answer = await host.run(["ss", "-H", "-l", "-t", "-n", "-p"])
     except CommandNotFound as error:
-        return Unknown(str(error))
-    if not answer.ok:
-        return Unknown(_("`ss` fails"))
-    if not host.privileged:
-        return Unknown(_("`ss` shows whose a port is to root only"))
-    ports = {
-        int(found[1])
-        for line in answer.stdout.splitlines()
-        if '"sshd"' in line and (found := re.match(r"\S+\s+\d+\s+\d+\s+\S+:(\d+)\s", line))
-    }
-    return Known(tuple(sorted(ports))) if ports else MISSING
+        return Unknown(str(error)), Unknown(str(error))
+    why = _("`ss` fails") if not answer.ok else _("`ss` shows whose a port is to root only")
+    if not answer.ok or not host.privileged:
+        return Unknown(why), Unknown(why)
+    own: set[int] = set()
+    named: set[int] = set()
+    taken: dict[int, str] = {}
+    for line in answer.stdout.splitlines():
+        found = re.match(r"\S+\s+\d+\s+\d+\s+\S+:(\d+)\s+\S+(?:\s+users:\(\(\"([^\"]*)\")?", line)
+        if found is None:
+            continue
+        port = int(found[1])
+        if main not in ("", "0") and re.search(rf"\bpid={main},", line):
+            own.add(port)
+        elif found[2] == "sshd":
+            named.add(port)
+        taken.setdefault(port, found[2] or _("another program"))
+    ports = tuple(sorted(own or named))
+    others = {port: name for port, name in taken.items() if port not in {*ports, *by_socket}}
+    return (Known(ports) if ports else MISSING), Known(MappingProxyType(others))
 
 
 async def _loaded(host: Host, service: Mapping[str, str], lines: Sequence[Line]) -> Reading[bool]:

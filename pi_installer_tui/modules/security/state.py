@@ -48,10 +48,9 @@ async def read(host: Host) -> State:
         sysctl.read(host, everything=True),
         auditd.read(host),
     )
-    with_keys = [
-        await accounts.with_keys(host, account, found_sshd.users.get(account.name, found_sshd.effective))
-        for account in people
-    ]
+    with_keys = await asyncio.gather(
+        *(accounts.with_keys(host, each, found_sshd.users.get(each.name, found_sshd.effective)) for each in people)
+    )
     return State(
         sshd=found_sshd,
         ufw=found_ufw,

@@ -70,7 +70,7 @@ class Rule:
 class Ufw:
     """enabled: configured in ufw.conf, effective in the kernel. policies: incoming, outgoing, routed.
     rules: in their order, those of IPv4 first. in_kernel: the kernel has as many rules as the files.
-    applications: the profiles that can be named, with their ports."""
+    applications: the profiles that can be named, with their ports. six: the rules of IPv6 alone, in their order."""
 
     installed: bool
     enabled: Value[bool]
@@ -79,6 +79,7 @@ class Ufw:
     in_kernel: Reading[bool] = MISSING
     ipv6: bool = True
     applications: Mapping[str, tuple[str, ...]] | None = None
+    six: tuple[Rule, ...] | None = None
 
 
 async def read(host: Host) -> Ufw:
@@ -94,13 +95,14 @@ async def read(host: Host) -> Ufw:
         found = await _key(host, DEFAULTS, key)
         policy = Known(POLICIES.get(found.value, found.value), found.source) if isinstance(found, Known) else found
         policies[name] = Value(policy, policy)
-    rules, count = await _rules(host)
+    rules, six, count = await _rules(host)
     ipv6 = await _key(host, DEFAULTS, "IPV6")
     return Ufw(
         installed=True,
         enabled=Value(enabled, active),
         policies=policies,
         rules=rules,
+        six=six,
         in_kernel=await _in_kernel(host, count) if active == Known(True) else MISSING,
         ipv6=not isinstance(ipv6, Known) or ipv6.value.lower() == "yes",
         applications=await _applications(host),
@@ -140,28 +142,32 @@ async def _chains(host: Host, program: str) -> Reading[tuple[str, ...]]:
     return Known(tuple(answer.stdout.splitlines()))
 
 
-async def _rules(host: Host) -> tuple[Reading[tuple[Rule, ...]], dict[str, int]]:
-    """The rules, and how many of the kernel's each file makes."""
+async def _rules(host: Host) -> tuple[Reading[tuple[Rule, ...]], tuple[Rule, ...], dict[str, int]]:
+    """The rules, those of IPv6 alone, and how many of the kernel's each file makes."""
     found: list[Rule] = []
+    in_six: list[Rule] = []
     counts = {}
     for path, six in ((RULES, False), (RULES6, True)):
         try:
             text = await host.text(path) or ""
         except PermissionError:
-            return Unknown(_("no permission for {path}").format(path=path)), {}
+            return Unknown(_("no permission for {path}").format(path=path)), (), {}
         counts["ip6tables" if six else "iptables"] = len(_made(text.splitlines()))
         for number, line in enumerate(text.splitlines(), 1):
             if not line.startswith("### tuple ###"):
                 continue
             rule = parse(line)
             if rule is None:
-                return Unknown(_("{path}:{line} has a rule that isn't understood").format(path=path, line=number)), {}
+                why = _("{path}:{line} has a rule that isn't understood").format(path=path, line=number)
+                return Unknown(why), (), {}
             same = next((i for i, r in enumerate(found) if six and not r.v6 and r.what == rule.what), None)
             if same is not None:
                 found[same] = replace(found[same], v6=True)
             else:
                 found.append(replace(rule, v4=not six, v6=six))
-    return Known(tuple(found)), counts
+            if six:
+                in_six.append(rule)
+    return Known(tuple(found)), tuple(in_six), counts
 
 
 def _made(lines: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@ whether the timers that act on it run."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,15 +80,7 @@ def period(reading: Reading[tuple[str, ...]]) -> bool:
 
 async def read(host: Host) -> Updates:
     """What apt's configuration says, and what the timers do."""
-    timers: dict[str, Value[bool]] = {}
-    for name in TIMERS:
-        try:
-            enabled = (await host.run(["systemctl", "is-enabled", name])).stdout.strip()
-            active = (await host.run(["systemctl", "is-active", name])).stdout.strip()
-            timers[name] = Value(Known(enabled in ("enabled", "static")), Known(active == "active"))
-        except CommandNotFound as error:
-            timers[name] = Value(Unknown(str(error)), Unknown(str(error)))
-    values = await _values(host)
+    timers, values = await asyncio.gather(_timers(host), _values(host))
     places = {}
     for name in await host.listdir(FOLDER):
         try:
@@ -101,6 +94,24 @@ async def read(host: Host) -> Updates:
     own = re.findall(r'^([A-Za-z:-]+) "(.*)";$', await host.text(OWN) or "", re.MULTILINE)
     installed = await host.which("unattended-upgrade") is not None
     return Updates(installed, values, timers, places, tuple((name, value) for name, value in own))
+
+
+async def _timers(host: Host) -> Mapping[str, Value[bool]]:
+    try:
+        said = await host.run(["systemctl", "show", "--property=Id,UnitFileState,ActiveState", *TIMERS])
+    except CommandNotFound as error:
+        return dict.fromkeys(TIMERS, Value(Unknown(str(error)), Unknown(str(error))))
+    units = [
+        dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in said.stdout.split("\n\n")
+    ]
+    found = {unit.get("Id", ""): unit for unit in units}
+    return {
+        name: Value(
+            Known(found.get(name, {}).get("UnitFileState") in ("enabled", "static")),
+            Known(found.get(name, {}).get("ActiveState") == "active"),
+        )
+        for name in TIMERS
+    }
 
 
 async def _values(host: Host) -> Reading[Mapping[str, tuple[str, ...]]]:

@@ -2,6 +2,7 @@
 
 settings.py   what can be wanted            state.py   what is; keys.py takes authorized_keys apart
 plan.py       the way from one to the other checks.py  what proves it
+policy.py     the rules for passwords       probe.py   what only ssh-keygen and pwscore can say
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pi_installer_tui.modules.base import Fact, Module, Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pi_installer_tui.modules.users.settings import UsersSettings
     from pi_installer_tui.modules.users.state import State
@@ -62,6 +63,11 @@ class Users(Module["State", "UsersSettings"]):
 
         return choices(state, name)
 
+    async def complete(self, host: Host, settings: UsersSettings) -> tuple[UsersSettings, Sequence[Mistake]]:
+        from pi_installer_tui.modules.users.probe import complete
+
+        return await complete(host, settings)
+
     def offer(self, state: State, goals: frozenset[str]) -> Offer:
         from pi_installer_tui.modules.users.offer import offer
 
@@ -76,6 +82,13 @@ class Users(Module["State", "UsersSettings"]):
         from pi_installer_tui.modules.users.probe import probe
 
         return await probe(host, state, settings)
+
+    async def judge(
+        self, host: Host, state: State, settings: UsersSettings, secrets: Mapping[str, str]
+    ) -> Sequence[Mistake]:
+        from pi_installer_tui.modules.users.probe import judge
+
+        return await judge(host, state, settings, secrets)
 
     def plan(self, state: State, settings: UsersSettings, others: Others) -> Plan:
         from pi_installer_tui.modules.users.plan import plan

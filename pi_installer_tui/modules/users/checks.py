@@ -46,6 +46,12 @@ def keys(step: str, setting: str, home: str, fingerprints: tuple[str, ...]) -> l
     ]
 
 
+def called(step: str, setting: str, home: str, name: str) -> list[Check]:
+    """ssh-keygen finds a key of that comment in the file that sshd reads."""
+    argv = ("ssh-keygen", "-l", "-f", keys_path(home))
+    return [CommandSays(id=f"{step}.new-key", setting=setting, argv=argv, contains=name)]
+
+
 def sudo(step: str, setting: str, name: str) -> list[Check]:
     """sudo itself says that no password is asked for."""
     argv = ("sudo", "-n", "-l", "-U", name)

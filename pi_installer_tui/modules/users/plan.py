@@ -10,9 +10,9 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
-from pi_installer_tui.modules.users import checks
+from pi_installer_tui.modules.users import checks, policy
 from pi_installer_tui.modules.users import keys as key_lines
-from pi_installer_tui.modules.users.settings import NEW_NAME, Account, Role, UsersSettings
+from pi_installer_tui.modules.users.settings import NEW_NAME, Account, Role, UsersSettings, secret_of
 from pi_installer_tui.modules.users.state import (
     BACKUPS,
     HOMES,
@@ -26,8 +26,9 @@ from pi_installer_tui.modules.users.state import (
 from pi_installer_tui.system.accounts import NEVER
 from pi_installer_tui.system.reading import Known, Unknown, known
 from pi_installer_tui.tasks.plan import Mistake, Others, Plan
+from pi_installer_tui.tasks.secrets import LENGTH
 from pi_installer_tui.tasks.steps import Account as AccountStep
-from pi_installer_tui.tasks.steps import Directory, RemoveFile, SudoersFile, WriteFile
+from pi_installer_tui.tasks.steps import Directory, NewKey, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.accounts import day
 
 NAME = "users"
@@ -56,7 +57,7 @@ def step_id(name: str) -> str:
 
 
 def plan(state: State, settings: UsersSettings, others: Others) -> Plan:
-    """The whole plan: accounts that come or change first, in their order, then those that go."""
+    """The whole plan: rules for passwords, accounts that come or change first, in their order, then those that go."""
     parts = list(parts_of(state, settings, others))
     return Plan(
         modules=(NAME,),
@@ -69,7 +70,8 @@ def plan(state: State, settings: UsersSettings, others: Others) -> Plan:
 
 
 def parts_of(state: State, settings: UsersSettings, others: Others) -> Iterable[Part]:
-    """Each account that is wanted with its part of the plan."""
+    """The rules for passwords first, then each account that is wanted, with its part of the plan."""
+    yield from policy.parts(state.rules, settings.policy)
     taken: set[int] = set()
     wanted = sorted((settings.accounts or {}).items(), key=lambda item: item[1].state == "absent")
     for name, account in wanted:
@@ -79,11 +81,24 @@ def parts_of(state: State, settings: UsersSettings, others: Others) -> Iterable[
         elif account.state == "absent":
             yield remove(state, name, account, part)
         elif name in state.people:
-            yield change(state, state.people[name], account, others, part)
+            yield _held(state, settings, change(state, state.people[name], account, others, part))
         else:
             uid = free_uid(state, name, taken)
             taken.add(uid)
-            yield make(state, name, uid, account, others, part)
+            yield _held(state, settings, make(state, name, uid, account, others, part))
+
+
+def _held(state: State, settings: UsersSettings, part: Part) -> Part:
+    """Passwords are held to the rules that there are, or will be."""
+    wanted = policy.wanted_quality(settings.policy) if settings.policy is not None else {}
+    if wanted or known(state.rules.asked) is True:
+        length = max(LENGTH, state.rules.least(), wanted.get("minlen", 0))
+        held = {"held": True, "length": length}
+        part.steps[:] = [
+            step.model_copy(update=held) if isinstance(step, AccountStep) and step.password is not None else step
+            for step in part.steps
+        ]
+    return part
 
 
 # groups ---------------------------------------------------------------------------------------------------------
@@ -143,7 +158,7 @@ def make(state: State, name: str, uid: int, account: Account, others: Others, pa
     part.steps.append(_step(part, name, fields))
     part.checks += checks.there(base, part.setting, f"{name}:x:{uid}:{uid}:{account.comment or ''}:{home}:{shell}")
     _prove(part, name, fields)
-    if account.password is None and not account.keys:
+    if not (account.password or account.keys or account.keys_from or account.new_key):
         part.notice(_("{name} has neither a password nor a key: nobody can log in as it yet").format(name=name))
     _tell_secret(part, name, account, others)
     _warn_of_groups(part, name, groups or ())
@@ -169,7 +184,7 @@ def change(state: State, one: Person, account: Account, others: Others, part: Pa
     if new := set(fields.get("groups") or ()) - set(now.groups):
         _warn_of_groups(part, now.name, new)
         part.notice(_("who is logged in already has new groups only after logging in again"))
-    if account.keys or account.remove_keys:
+    if account.keys or account.remove_keys or account.new_key:
         if isinstance(one.keys, Unknown):
             return part.block(one.keys.reason)
         _keys(part, now.name, now.home, now.uid, now.gid, one.keys_text, one.has_ssh, account)
@@ -238,7 +253,7 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def _tell_secret(part: Part, name: str, account: Account, others: Others) -> None:
-    if account.password is not None and account.password not in others.secrets:
+    if account.password is not None and (account.password not in others.secrets or account.password in others.to_make):
         text = _("no password was given for {name}: one is made; `pi-installer-tui secret {secret}` shows it, once")
         part.notice(text.format(name=name, secret=account.password))
 
@@ -254,7 +269,8 @@ def _keys(
 ) -> None:
     """authorized_keys with the keys that are wanted and without those that aren't; every other line stays."""
     new = key_lines.changed(text or "", account.keys or (), account.remove_keys or ())
-    if new == (text or ""):
+    made = account.new_key if not _called(text or "", account.new_key) else None
+    if new == (text or "") and made is None:
         return
     if new.encode("utf-8", "surrogateescape") != new.encode("utf-8", "replace"):
         part.block(_("{path} isn't UTF-8, so it is left as it is").format(path=keys_path(home)))
@@ -274,14 +290,44 @@ def _keys(
             )
         )
         needs = part.ids()
-    fresh = {"mode": 0o600, "owner": str(uid), "group": str(gid)} if text is None else {}
+    if new != (text or ""):
+        _write_keys(part, base, needs, path, new, None if text is not None else (uid, gid))
+        added = tuple(line.fingerprint for line in map(key_lines.line, account.keys or ()) if line is not None)
+        part.checks += checks.keys(base, part.setting, home, added)
+    if made is not None:
+        part.steps.append(
+            NewKey(
+                id=f"{base}.new-key",
+                setting=part.setting,
+                needs=part.ids(),
+                path=path,
+                name=made,
+                private=secret_of(made),
+                uid=uid,
+                gid=gid,
+            )
+        )
+        part.checks += checks.called(base, part.setting, home, made)
+        text = _(
+            "the private half of {name} is shown once: at the end of the job, or by `pi-installer-tui secret {name}`"
+        )
+        part.notice(text.format(name=made))
+
+
+def _called(text: str, name: str | None) -> bool:
+    """A key is called so."""
+    return name is None or any(line.comment == name for line in key_lines.lines(text))
+
+
+def _write_keys(
+    part: Part, base: str, needs: tuple[str, ...], path: str, new: str, owner: tuple[int, int] | None
+) -> None:
+    fresh = {"mode": 0o600, "owner": str(owner[0]), "group": str(owner[1])} if owner is not None else {}
     part.steps.append(
         WriteFile.model_validate(
             {"id": f"{base}.keys", "setting": part.setting, "needs": needs, "path": path, "content": new, **fresh}
         )
     )
-    added = tuple(line.fingerprint for line in map(key_lines.line, account.keys or ()) if line is not None)
-    part.checks += checks.keys(base, part.setting, home, added)
 
 
 def _rule(state: State, part: Part, name: str, one: Person | None, account: Account) -> None:
@@ -456,7 +502,7 @@ def _way_in(state: State, one: Person, account: Account) -> bool:
     left = {key.fingerprint for key in keys} - {*(account.remove_keys or ())}
     hashed = known(one.password)
     counts = hashed == "set" or (hashed == "locked" and account.locked is False)
-    return bool(left or account.keys) or account.password is not None or counts
+    return bool(left or account.keys or account.keys_from) or account.password is not None or counts
 
 
 def _new_administrator(state: State, account: Account) -> bool:
@@ -464,4 +510,4 @@ def _new_administrator(state: State, account: Account) -> bool:
         return False
     rights = "sudo" in (groups_for(state, account, ()) or ()) or bool(account.sudo_without_password)
     shell = account.shell or SHELL
-    return rights and shell not in _REFUSING and (account.password is not None or bool(account.keys))
+    return rights and shell not in _REFUSING and bool(account.password or account.keys or account.keys_from)

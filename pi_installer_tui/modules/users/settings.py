@@ -7,6 +7,7 @@ Every text ends up in an argument or in a line of a file, so each has a narrow f
 from __future__ import annotations
 
 import datetime
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 #: adduser.conf(5), NAME_REGEX, and useradd(8): what Debian lets a new account be called
 NEW_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_FILE = re.compile(r"/[^\x00-\x1f\x7f]{1,1000}")
+_KEY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._+-]+)+")
 MAX_COMMENT = 100
 MAX_KEY = 16 * 1024  # bytes: twice what ssh-keygen's longest RSA key has
@@ -64,7 +67,8 @@ def _shell(path: str) -> str:
     return path
 
 
-def _key(text: str) -> str:
+def public_key(text: str) -> str:
+    """A public key's line, without the blanks around it. Raises ValueError, in words that quote nothing of it."""
     text = text.strip()
     if len(text) > MAX_KEY:
         raise ValueError(_("is too long for a public key"))
@@ -77,6 +81,23 @@ def _key(text: str) -> str:
         raise ValueError(_("isn't a public key, such as the line in ~/.ssh/id_ed25519.pub"))
     if found.type not in key_lines.TYPES:
         raise ValueError(_("{type} keys aren't safe any more, or not for logging in").format(type=found.type))
+    return text
+
+
+def _file(path: str) -> str:
+    if not _FILE.fullmatch(path) or posixpath.normpath(path) != path:
+        raise ValueError(_("isn't the whole path of a file, such as /home/ada/id_ed25519.pub"))
+    return path
+
+
+def secret_of(key: str) -> str:
+    """The secret that the private half of a new key becomes."""
+    return f"users.{key}"
+
+
+def _key_name(text: str) -> str:
+    if not _KEY_NAME.fullmatch(text):
+        raise ValueError(_("may have letters without accents, digits, _, - and ., and starts with a letter or digit"))
     return text
 
 
@@ -115,8 +136,10 @@ def _no_double_keys(values: tuple[str, ...]) -> tuple[str, ...]:
 Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
 Comment = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_COMMENT), AfterValidator(_comment)]
 Shell = Annotated[str, BeforeValidator(_text), AfterValidator(_shell)]
-Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key)]
+Key = Annotated[str, BeforeValidator(_text), AfterValidator(public_key)]
 Fingerprint = Annotated[str, BeforeValidator(_text), AfterValidator(_fingerprint)]
+KeyFile = Annotated[str, BeforeValidator(_text), AfterValidator(_file)]
+KeyName = Annotated[str, BeforeValidator(_text), AfterValidator(_key_name)]
 Expiry = Annotated[str, BeforeValidator(_text), AfterValidator(_expiry)]
 SecretName = Annotated[str, *reference("users")]
 
@@ -163,12 +186,26 @@ class Account(Frozen):
             "The name of a secret: the password, or its ready hash. Where none is given under that name, one is made "
             "and shown once."
         ),
-        json_schema_extra={"widget": "secret"},
+        json_schema_extra={"widget": "secret", "made": True},
     )
     keys: Annotated[tuple[Key, ...], Field(max_length=100), AfterValidator(_no_double_keys)] | None = Field(
         default=None,
         title=N_("SSH keys"),
         description=N_("Public keys that may log in, each a line as in a .pub file. Others that are there stay."),
+        json_schema_extra={"widget": "lines"},
+    )
+    keys_from: Annotated[tuple[KeyFile, ...], Field(max_length=20), AfterValidator(_no_doubles)] | None = Field(
+        default=None,
+        title=N_("SSH keys from files"),
+        description=N_("Files on this machine whose public keys may log in: /home/ada/id_ed25519.pub."),
+    )
+    new_key: KeyName | None = Field(
+        default=None,
+        title=N_("New SSH key"),
+        description=N_(
+            "A name, such as ada-laptop: where no key of the account is called so, one is made, and its private half "
+            "is shown once, to be taken to the other computer."
+        ),
     )
     remove_keys: Annotated[tuple[Fingerprint, ...], Field(max_length=100), AfterValidator(_no_doubles)] | None = Field(
         default=None,
@@ -220,6 +257,54 @@ class Account(Frozen):
         return self
 
 
+class Policy(Frozen):
+    """What passwords have to be like, from the next one that is set on."""
+
+    min_length: Annotated[StrictInt, Field(ge=6, le=64)] | None = Field(
+        default=None,
+        title=N_("Least length"),
+        description=N_("How many characters a new password needs."),
+        json_schema_extra={"unit": N_("characters")},
+    )
+    classes: Annotated[StrictInt, Field(ge=1, le=4)] | None = Field(
+        default=None,
+        title=N_("Kinds of characters"),
+        description=N_("How many of these it needs: small letters, capitals, digits, others. Length does more for it."),
+    )
+    dictionary: StrictBool | None = Field(
+        default=None,
+        title=N_("Refuse words"),
+        description=N_("A password made of a word, forwards or backwards, is refused."),
+    )
+    max_days: Annotated[StrictInt, Field(ge=1, le=99999)] | None = Field(
+        default=None,
+        title=N_("Lasts at most"),
+        description=N_(
+            "So long passwords of accounts may be used that are made from then on; 99999: for ever. For one that is "
+            "there already it is set at the account."
+        ),
+        json_schema_extra={"unit": N_("days")},
+    )
+    min_days: Annotated[StrictInt, Field(ge=0, le=9999)] | None = Field(
+        default=None,
+        title=N_("Lasts at least"),
+        description=N_("So long a new account's owner can't change the password again."),
+        json_schema_extra={"unit": N_("days")},
+    )
+    warn_days: Annotated[StrictInt, Field(ge=0, le=9999)] | None = Field(
+        default=None,
+        title=N_("Warned before"),
+        description=N_("So long before the end a new account's owner is told at each login."),
+        json_schema_extra={"unit": N_("days")},
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Policy:
+        if self.min_days is not None and self.max_days is not None and self.min_days > self.max_days:
+            raise ValueError(_("a password can't last at least longer than at most"))
+        return self
+
+
 class UsersSettings(Settings):
     """The key `users` of a setup file."""
 
@@ -229,3 +314,18 @@ class UsersSettings(Settings):
         description=N_("People's accounts by name. One that isn't named here is left alone."),
         json_schema_extra={"key_title": N_("Name"), "widget": "text", "choices": "people"},
     )
+    policy: Policy | None = Field(
+        default=None,
+        title=N_("Passwords"),
+        description=N_("What new passwords have to be like, and how long they last."),
+    )
+
+    @model_validator(mode="after")
+    def _own_names(self) -> UsersSettings:
+        accounts = (self.accounts or {}).values()
+        made = [account.new_key for account in accounts if account.new_key is not None]
+        used = {account.password for account in accounts}
+        for name in made:
+            if made.count(name) > 1 or secret_of(name) in used:
+                raise ValueError(_("two secrets can't be called {name}").format(name=secret_of(name)))
+        return self

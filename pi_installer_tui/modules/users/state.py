@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.users import keys as key_lines
+from pi_installer_tui.modules.users import policy
 from pi_installer_tui.system import accounts
 from pi_installer_tui.system.accounts import GROUP, PASSWD, SHADOW
 from pi_installer_tui.system.caller import caller
@@ -79,13 +81,18 @@ class Person:
         rules = self.sudo.value if isinstance(self.sudo, Known) else ()
         return sum(_ALL.fullmatch(rule) is not None for rule in rules)
 
+    def unasked(self) -> bool:
+        """One of sudo's rules lets it run everything without a password."""
+        rules = self.sudo.value if isinstance(self.sudo, Known) else ()
+        return any(_ALL.fullmatch(rule) is not None and "NOPASSWD:" in rule for rule in rules)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
     """The accounts. people: those of people, by name; others: all other accounts, with their numbers.
 
     homes: the folders in /home with their owners' numbers. starter: who works with this program. today: in days since
-    1970-01-01. has_sudo: sudo is installed.
+    1970-01-01. has_sudo: sudo is installed. rules: for passwords.
     """
 
     people: Mapping[str, Person] | Unknown = field(default_factory=lambda: EMPTY)
@@ -95,6 +102,7 @@ class State:
     shells: tuple[str, ...] = ()
     homes: Mapping[str, int] = field(default_factory=lambda: EMPTY)
     backups: frozenset[str] = frozenset()
+    rules: policy.Rules = field(default_factory=lambda: policy.Rules())
     has_sudo: bool = False
     starter: str = ""
     today: int = 0
@@ -121,7 +129,7 @@ async def read(host: Host) -> State:
         except PermissionError:
             hidden = _("no permission to read {path}").format(path=path)
     if PASSWD not in texts or GROUP not in texts:
-        return State(people=Unknown(hidden), starter=starter, today=today)
+        return State(people=Unknown(hidden), rules=await policy.read(host), starter=starter, today=today)
     found = accounts.accounts(texts)
     people = {name: one for name, one in found.items() if one.uid in PEOPLE}
     root = next((one for one in found.values() if one.uid == 0), None)
@@ -160,6 +168,7 @@ async def read(host: Host) -> State:
         shells=shells,
         homes=homes,
         backups=backups,
+        rules=await policy.read(host),
         has_sudo=has_sudo,
         starter=starter,
         today=today,
@@ -177,10 +186,17 @@ def keys_path(home: str) -> str:
 async def _keys_file(host: Host, one: accounts.Account) -> tuple[str | Unknown | None, bool]:
     path = keys_path(one.home)
     try:
-        return await host.text(path), await host.stat(path.rpartition("/")[0]) is not None
+        folder = await host.stat(path.rpartition("/")[0])
+        # it is root who reads: a link in somebody's home could lead to any file
+        text = (await host.read(path, follow=False)).decode("utf-8", "surrogateescape")
+        return text, folder is not None
+    except FileNotFoundError:
+        return None, folder is not None
     except PermissionError:
         return Unknown(_("no permission to read {path}").format(path=path)), False
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return Unknown(_("{path} is behind a link, which isn't followed").format(path=path)), False
         return Unknown(f"{path}: {error.strerror or error}"), False
 
 

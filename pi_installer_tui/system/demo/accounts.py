@@ -7,9 +7,11 @@ import base64
 import datetime
 import hashlib
 import io
+import os
 import re
 import struct
 import tarfile
+import textwrap
 import time
 
 from pi_installer_tui.system import accounts
@@ -207,6 +209,35 @@ async def chpasswd(call: Call) -> int:
     return 0
 
 
+@player("pwscore", package="libpwquality-tools")
+async def pwscore(call: Call) -> int:
+    """Holds a password to the rules of libpwquality's files."""
+    rules = {"minlen": 8, "minclass": 0, "dictcheck": 1}
+    folder = "/etc/security/pwquality.conf.d"
+    names = [name for name in call.machine.files.listdir(folder) if name.endswith(".conf")]
+    for path in (*(f"{folder}/{name}" for name in names), "/etc/security/pwquality.conf"):
+        for line in (call.machine.text(path) or "").splitlines():
+            if match := re.fullmatch(r"\s*([a-z]+)\s*=\s*(-?[0-9]+)\s*", line.partition("#")[0]):
+                rules[match[1]] = int(match[2])
+    password = call.input.decode().partition("\n")[0]
+    words = call.options().words
+    kinds = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+    why = ""
+    if len(password) < rules["minlen"]:
+        why = f"The password is shorter than {rules['minlen']} characters"
+    elif sum(bool(re.search(kind, password)) for kind in kinds) < rules["minclass"]:
+        why = f"The password contains less than {rules['minclass']} character classes"
+    elif words and words[0] in password.lower():
+        why = "The password contains the user name in some form"
+    elif rules["dictcheck"] and re.fullmatch(r"[^a-z]*(password|dragon|monkey|letmein)[^a-z]*", password.lower()):
+        why = "The password fails the dictionary check - it is based on a dictionary word"
+    if why:
+        await call.err(f"Password quality check failed:\n {why}")
+        return 1
+    await call.out(str(min(100, 4 * len(password))))
+    return 0
+
+
 @player("passwd")
 async def passwd(call: Call) -> int:
     options = call.options("-S", "--status")
@@ -300,9 +331,14 @@ _KINDS = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA", "ssh-dss": "DSA"}
 
 @player("ssh-keygen")
 async def ssh_keygen(call: Call) -> int:
-    """Tells of public keys: `ssh-keygen -l -f FILE`."""
-    options = call.options("-l", "-f=")
+    """Tells of public keys (`ssh-keygen -l -f FILE`), and makes one."""
+    options = call.options("-l", "-q", "-f=", "-t=", "-N=", "-C=")
     path = options.value("-f")
+    if options.has("-t"):
+        private, public = _pair(options.value("-C"))
+        call.machine.files.replace(path, private.encode(), mode=0o600, uid=0, gid=0)
+        call.machine.files.replace(f"{path}.pub", public.encode(), mode=0o644, uid=0, gid=0)
+        return 0
     text = call.input.decode("utf-8", "replace") if path == "-" else call.machine.text(path)
     if text is None:
         raise Refused(f"ssh-keygen: {path}: No such file or directory", 255)
@@ -338,6 +374,22 @@ def _fields(blob: bytes) -> list[bytes]:
         found.append(blob[4 : 4 + length])
         blob = blob[4 + length :]
     return found
+
+
+def _pair(comment: str) -> tuple[str, str]:
+    """Both halves as OpenSSH writes them (PROTOCOL.key); of a demo's the numbers don't belong together."""
+
+    def string(*parts: bytes) -> bytes:
+        return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+    seed, point, check = os.urandom(32), os.urandom(32), os.urandom(4)
+    public = string(b"ssh-ed25519", point)
+    private = check * 2 + string(b"ssh-ed25519", point, seed + point, comment.encode())
+    private += bytes(range(1, 1 + -len(private) % 8))
+    data = b"openssh-key-v1\0" + string(b"none", b"none", b"") + struct.pack(">I", 1) + string(public, private)
+    rows = textwrap.wrap(base64.b64encode(data).decode(), 70)
+    text = "\n".join(["-----BEGIN OPENSSH PRIVATE KEY-----", *rows, "-----END OPENSSH PRIVATE KEY-----", ""])
+    return text, f"ssh-ed25519 {base64.b64encode(public).decode()} {comment}\n"
 
 
 @player("journalctl")

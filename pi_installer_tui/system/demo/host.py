@@ -142,9 +142,15 @@ class DemoHost(HostWithFiles):
 
     # files --------------------------------------------------------------------------------------------------------
 
-    async def read(self, path: str) -> bytes:
+    async def read(self, path: str, *, follow: bool = True) -> bytes:
         live = LIVE.get(path)
-        return await super().read(path) if live is None else live(self).encode()
+        return await super().read(path, follow=follow) if live is None else live(self).encode()
+
+    @contextlib.asynccontextmanager
+    async def lock_accounts(self) -> AsyncIterator[None]:
+        """The players' own lock. Nothing in it waits: the demo's files are changed where that is asked for."""
+        with self.machine.locked():
+            yield
 
     # facts --------------------------------------------------------------------------------------------------------
 

@@ -54,6 +54,10 @@ FILES = {
     },
 }
 
+_PASSWORDS = "/etc/pam.d/common-password"
+_PROFILE = "/usr/share/pam-configs/pwquality"
+
+
 # dpkg's and apt's files ---------------------------------------------------------------------------------------
 
 
@@ -386,6 +390,8 @@ async def _configured(call: Call, name: str) -> None:
         for path, text in FILES.get(name, {}).items():
             if not machine.exists(path):
                 machine.write(path, text)
+        if name == "libpam-pwquality":
+            _ask_pwquality(machine, True)
         if name in SERVICES:
             unit, description = SERVICES[name]
             path = f"{units.LIB}/{unit}.service"
@@ -398,6 +404,24 @@ async def _configured(call: Call, name: str) -> None:
             said = []
     if said:
         await call.out("\n".join(said))
+
+
+def _ask_pwquality(machine: Machine, asked: bool) -> None:
+    """What pam-auth-update(8) makes of PAM's stack for passwords."""
+    module, before, after = (
+        "password\trequisite\t\t\tpam_pwquality.so retry=3\n",
+        "obscure ",
+        "obscure use_authtok try_first_pass ",
+    )
+    unix = "password\t[success=1 default=ignore]\tpam_unix.so "
+    text = machine.text(_PASSWORDS) or ""
+    if asked:
+        machine.write(_PROFILE, "Name: Pwquality password strength checking\nDefault: yes\n")
+        text = text.replace(f"{unix}{before}", f"{module}{unix}{after}")
+    else:
+        machine.remove(_PROFILE)
+        text = text.replace(f"{module}{unix}{after}", f"{unix}{before}")
+    machine.write(_PASSWORDS, text)
 
 
 def _remove_tree(machine: Machine, path: str) -> None:
@@ -431,6 +455,8 @@ async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> 
                 units.set_active(machine, unit, False)
                 units.set_enabled(machine, unit, False)
                 machine.remove(f"{units.LIB}/{unit}.service")
+            if name == "libpam-pwquality":
+                _ask_pwquality(machine, False)
             if purge:
                 for path in FILES.get(name, {}):
                     machine.remove(path)

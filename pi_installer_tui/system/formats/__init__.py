@@ -11,6 +11,7 @@ Both raise FormatError, with the line, where the text doesn't parse: such a file
     ini        [section] key=value: systemd, NetworkManager       key: (section, name); a tuple repeats the key
     yaml       YAML with its comments: netplan, cloud-init        key: the path of mapping keys; value: JSON-like
     hosts      /etc/hosts                                         key: (address,); value: the tuple of its names
+    logindefs  /etc/login.defs                                    key: (name,)
     lines      one item a line, "# item" is off: locale.gen       key: (item,); value: True (there) or None (off)
 
 A text is a file decoded as UTF-8 with surrogateescape, so that bytes which aren't UTF-8 stay what they are. A value
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, TypeAlias, cast
 
-FormatName = Literal["keyvalue", "ini", "yaml", "hosts", "lines"]
+FormatName = Literal["keyvalue", "ini", "yaml", "hosts", "lines", "logindefs"]
 Scalar: TypeAlias = str | int | bool
 
 

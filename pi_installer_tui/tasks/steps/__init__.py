@@ -20,6 +20,7 @@ from pi_installer_tui.tasks.steps.base import (
 )
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
 from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, SudoersFile, WriteFile
+from pi_installer_tui.tasks.steps.keys import NewKey
 from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackages
 from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
 from pi_installer_tui.tasks.steps.reboot import Reboot
@@ -37,6 +38,7 @@ Step: TypeAlias = Annotated[
     | Unit
     | Account
     | SudoersFile
+    | NewKey
     | KeepAddress
     | Probation
     | Reboot
@@ -53,6 +55,7 @@ __all__ = [
     "InstallPackages",
     "KeepAddress",
     "Link",
+    "NewKey",
     "Overlay",
     "PackageChange",
     "Preview",

@@ -21,8 +21,8 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.system import accounts
 from pi_installer_tui.system.accounts import FILES, GROUP, LISTS, LOCKED, NEVER, PASSWD
 from pi_installer_tui.system.files import LEFTOVER
-from pi_installer_tui.system.host import CommandNotFound, Host, HostError
-from pi_installer_tui.tasks.secrets import SecretName
+from pi_installer_tui.system.host import AccountsLocked, CommandNotFound, Host, HostError
+from pi_installer_tui.tasks.secrets import LENGTH, SecretName
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
     Before,
@@ -58,6 +58,7 @@ class Account(StepBase):
     groups: all its supplementary groups. expires: days since 1970-01-01, -1: never.
     locked: True: it can't be logged in to by any way; False: it can, and a locked password counts again.
     password: the secret that becomes its password, or its ready hash; one is made where none was given.
+    held: a password is held to the machine's rules, as pwscore(1) says them. length: of one that is made, at least.
     data: what undo does with a home that it made, see InstallPackages.
     """
 
@@ -75,6 +76,8 @@ class Account(StepBase):
     warn_days: Days | None = None
     locked: bool | None = None
     password: SecretName | None = None
+    held: bool = False
+    length: Annotated[int, Field(ge=LENGTH, le=200)] = LENGTH
     home_then: Literal["keep", "archive", "remove"] = "keep"
     archive: AbsolutePath | None = None
     data: Literal["look", "keep", "delete"] = "look"
@@ -88,6 +91,10 @@ class Account(StepBase):
         if self.home_then != "keep" and not re.fullmatch(r"/home/[^/]+", self.home or ""):
             raise ValueError("only a folder in /home is packed or removed")
         return self
+
+    @property
+    def secret(self) -> str | None:
+        return self.password
 
     def describe(self) -> str:
         if self.absent:
@@ -289,8 +296,10 @@ class Account(StepBase):
         if secrets is None:
             raise StepError("internal-error", type="Secrets", where=self.id)
         if context.before.get("password") is None:
-            value = secrets.given(name) or secrets.make(name)
-            argv = ("chpasswd", "--encrypted") if _HASHED.fullmatch(value) else ("chpasswd",)
+            value = secrets.given(name) or secrets.make(name, self.length)
+            if self.held and (why := await refused(context.host, self.name, value)):
+                raise StepError("weak-password", name=self.name, error=why)
+            argv = ("chpasswd", "--encrypted") if hashed(value) else ("chpasswd",)
             context.reached("account:password")
             done = await context.host.run(argv, input=f"{self.name}:{value}\n".encode())
             if not done.ok:
@@ -369,18 +378,28 @@ class Account(StepBase):
             await _unused(host, self.name, now.uid)
         if self.absent and self.home_then == "archive" and not before.get("archive"):
             await self._unpack(context)
-        for path, text in new.items():
-            if text == texts[path]:
-                continue
-            found = await host.stat(path)
-            mode, uid, gid = (found.mode, found.uid, found.gid) if found else (0o600, 0, 0)
-            context.reached("account:giving-back")
-            data = text.encode("utf-8", "surrogateescape")
-            await host.replace(path, data, mode=mode, uid=uid, gid=gid)
+        await self._give_back(context, before)
         if made and not keeps:
             context.reached("account:home")
             await run(context, (*_REMOVE, str(self.home), _beside(str(self.home))))
         await super().undo(context, before)
+
+    async def _give_back(self, context: StepContext, before: Before) -> None:
+        """Puts its lines back. The files are read again under the lock: what another program wrote until then stays."""
+        host = context.host
+        try:
+            async with host.lock_accounts():
+                texts = await accounts.read_files(host)
+                for path, text in self._given_back(before, texts).items():
+                    if text == texts[path]:
+                        continue
+                    found = await host.stat(path)
+                    mode, uid, gid = (found.mode, found.uid, found.gid) if found else (0o600, 0, 0)
+                    context.reached("account:giving-back")
+                    data = text.encode("utf-8", "surrogateescape")
+                    await host.replace(path, data, mode=mode, uid=uid, gid=gid)
+        except AccountsLocked:
+            raise StepError("accounts-locked") from None
 
     async def _unpack(self, context: StepContext) -> None:
         """Unpacks the home beside its place and moves it there: it is never there in part."""
@@ -456,6 +475,24 @@ class Account(StepBase):
         present = accounts.own(texts[PASSWD], self.name)
         if present and was.get(PASSWD) and present[0][0].split(":")[2:4] != was[PASSWD][0][0].split(":")[2:4]:
             raise StepError("file-changed", path=PASSWD)
+
+
+def hashed(value: str) -> bool:
+    """Whether a secret is a password's hash (crypt(5)) and no password."""
+    return _HASHED.fullmatch(value) is not None
+
+
+async def refused(host: Host, name: str, value: str) -> str:
+    """Why the machine's rules refuse a password for an account, as pwscore(1) says it; "" where they don't, or can't be
+    asked. What it says has nothing of the password in it."""
+    if hashed(value):
+        return ""
+    try:
+        done = await host.run(["pwscore", name], input=f"{value}\n".encode())
+    except CommandNotFound:
+        return ""
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return "" if done.ok else said[-1] if said else str(done.status)
 
 
 def day(number: int) -> str:

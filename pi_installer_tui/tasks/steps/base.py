@@ -166,6 +166,11 @@ class StepBase(Frozen):
         put back, instead of taking it back."""
         return False
 
+    @property
+    def secret(self) -> str | None:
+        """The name of the secret that it uses or makes."""
+        return None
+
     def activation(self) -> StepBase | None:
         """What an undo runs again after everything was put back: the step itself where it `activates`, the restart
         alone of a step that changes more, None where nothing has to take effect."""

@@ -62,7 +62,7 @@ async def look(host: Host, overlay: Overlay | None, path: str) -> Seen:
     found = await host.stat(path)
     if found is None:
         return Seen()
-    content = await host.read(path) if found.kind == "file" else b""
+    content = await host.read(path, follow=False) if found.kind == "file" else b""
     return Seen(found.kind, content, found.mode, found.uid, found.gid, found.target)
 
 
@@ -88,7 +88,7 @@ def _inside(path: str, target: str) -> bool:
     return f"{path}/".startswith("/etc/") and f"{target}/".startswith("/etc/")
 
 
-class _Named(StepBase):
+class Named(StepBase):
     """A step on one path, which makes its missing parent folders."""
 
     path: AbsolutePath
@@ -137,7 +137,7 @@ async def _missing_parents(host: Host, path: str) -> list[str]:
     return missing
 
 
-class _Content(_Named):
+class _Content(Named):
     """A step that gives a file a content: WriteFile and EditFile."""
 
     mode: Mode | None = None
@@ -277,7 +277,7 @@ class EditFile(_Content):
         return None if old is None and not text else text.encode("utf-8", "surrogateescape")
 
 
-class RemoveFile(_Named):
+class RemoveFile(Named):
     """A file or a link goes away."""
 
     kind: Literal["remove-file"] = "remove-file"
@@ -310,7 +310,7 @@ class RemoveFile(_Named):
         return old
 
 
-class Link(_Named):
+class Link(Named):
     """A symbolic link, replacing a file or a link of that name."""
 
     kind: Literal["link"] = "link"
@@ -347,7 +347,7 @@ class Link(_Named):
         return old
 
 
-class Directory(_Named):
+class Directory(Named):
     """A folder with its mode and owner (names); missing parents are made."""
 
     kind: Literal["directory"] = "directory"

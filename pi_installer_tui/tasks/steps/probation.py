@@ -156,10 +156,15 @@ class Place(Frozen):
 class NewLogin(Frozen):
     """What confirms a change that could keep people from logging in: an SSH login that was made after it, by one of
     `users` (who started the job, and whoever may do everything by sudo), over one of `ports` (the port that the change
-    opened; none named: over any)."""
+    opened; none named: over any). back: the ports over which what takes the change back is confirmed."""
 
     users: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\s:@\x00-\x1f]{1,64}$")], ...], Field(min_length=1)]
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    back: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+
+    def reversed(self) -> NewLogin:
+        """What confirms that the change was taken back."""
+        return self.model_copy(update={"ports": self.back, "back": self.ports})
 
 
 Wrapped: TypeAlias = Annotated[
@@ -230,11 +235,15 @@ class Probation(StepBase):
             text = _(
                 "The next {count} steps go back by themselves unless, within {seconds} s, {who} answer for {steady} s."
             )
-        if self.login is not None:
+        if self.login is not None and self.login.ports:
+            text += " " + _("What counts is an SSH login made after the change, over port {ports}, by {users}.")
+        elif self.login is not None:
             text += " " + _("What counts is an SSH login made after the change, by {users}.")
         who = ", ".join((_("the gateway"), *self.peers))
-        users = ", ".join(self.login.users) if self.login is not None else ""
-        values = {"count": len(self.steps), "seconds": self.seconds, "who": who, "steady": self.steady, "users": users}
+        login = self.login
+        values = {"count": len(self.steps), "seconds": self.seconds, "who": who, "steady": self.steady}
+        values["users"] = ", ".join(login.users) if login is not None else ""
+        values["ports"] = ", ".join(map(str, login.ports)) if login is not None else ""
         return Preview("note", text.format(**values))
 
     async def done(self, host: Host) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.widgets.form.fields import Field, Kind, Plain, Shape, shape_of
 from pi_installer_tui.wording import explain
 
@@ -249,12 +249,22 @@ def parse(field: Field, text: str) -> Plain:
 
 
 def shown(field: Field, value: Any) -> str:
-    """A value as the text that `parse` reads."""
+    """A value as the text that `parse` reads; of whole lines as a phrase."""
     if value is ABSENT or value is None:
         return ""
+    if field.kind == "lines" and isinstance(value, list):
+        return counted(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)
+
+
+def counted(lines: list[Any]) -> str:
+    """Lines in a phrase: how many, and the last word of each, which says what it is."""
+    if not lines:
+        return ""
+    said = ngettext("{n} line", "{n} lines", len(lines)).format(n=len(lines))
+    return f"{said}: " + ", ".join(str(line).split()[-1][:30] for line in lines if str(line).split())
 
 
 def summary(shape: Shape, item: Any) -> str:

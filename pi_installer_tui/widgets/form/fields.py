@@ -22,7 +22,7 @@ from pi_installer_tui.i18n import _
 Plain: TypeAlias = "bool | int | float | str | list[Any] | dict[str, Any] | None"
 
 Kind = Literal[
-    "bool", "choice", "text", "number", "address", "interface", "secret", "list", "section", "table"
+    "bool", "choice", "text", "number", "address", "interface", "secret", "list", "lines", "section", "table"
 ]  # fmt: skip
 
 _ADDRESSES: tuple[Any, ...] = (
@@ -48,6 +48,7 @@ class Field:
     choices_from:  the name of choices that come from the machine (`timezones`); of a table: of its keys.
     item:          a list's item, for its kind and choices.
     shape:         a section's fields, or those of a table's item.
+    made:          of a secret: an empty one is made by the job, and shown once.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Field:
     choices_from: str = ""
     item: Field | None = None
     shape: Shape | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         "required": info.is_required(),
         "unit": _(str(extra.get("unit") or "")),
         "choices_from": str(extra.get("choices") or ""),
+        "made": bool(extra.get("made")),
     }
     return Field(**common, **_kind(name, annotation, extra, discriminator))
 
@@ -125,7 +128,8 @@ def _kind(name: str, annotation: Any, extra: Mapping[str, Any], discriminator: s
         item = Field(name=name, title="", help="", **_kind(name, inner, {**extra, **more}, ""))
         if item.kind in ("section", "table", "list"):
             raise TypeError(f"{name}: a list's items must be plain values")
-        return {"kind": "list", "item": item}
+        # entries with blanks in them can't stand side by side in one line
+        return {"kind": "lines" if extra.get("widget") == "lines" else "list", "item": item}
     if not isinstance(annotation, type):
         raise TypeError(f"{name}: a form has no field for {annotation!r}")
     return _plain_kind(name, annotation)

@@ -68,8 +68,12 @@ class Fields(Vertical):
         """The item `name` of the table `title` is to be edited on a screen of its own: show `note` and `fields` there,
         and call `done` when it is left."""
 
-        def __init__(self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None]) -> None:
+        def __init__(
+            self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None], field: str = ""
+        ) -> None:
+            """field: the one that gets the focus; "" the first."""
             super().__init__()
+            self.field = field
             self.title = title
             self.name = name
             self.note = note
@@ -265,6 +269,23 @@ class Fields(Vertical):
                 row.focus()
                 return
 
+    def focus_field(self, name: str) -> None:
+        """Puts the focus on a field, or on the first where there is none of that name."""
+        for row in self.rows:
+            if row.can_focus and row.line.path[-1:] == (name,):
+                row.focus()
+                return
+        self.focus_first()
+
+    def open_at(self, path: Path, field: str = "") -> bool:
+        """Opens the entry of a table, at one of its fields, or adds one to the table; False where there is no such."""
+        for row in self.rows:
+            if row.line.path == path and row.line.kind in ("item", "add"):
+                row.focus()
+                self._edit(row.line, field) if row.line.kind == "item" else row.action_open()
+                return True
+        return False
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._help()
 
@@ -318,7 +339,7 @@ class Fields(Vertical):
                 self._touched(event.row)
         self._edit(line)
 
-    def _edit(self, line: Line) -> None:
+    def _edit(self, line: Line, field: str = "") -> None:
         below = self.draft.item(line)
         place = place_of(self.place, line.path)
         inside = place_of("", line.path) + "."
@@ -342,7 +363,7 @@ class Fields(Vertical):
                     row.focus()
 
         note = self._notes.get(place_of("", line.path), NOTHING)
-        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done))
+        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done, field))
 
     def _touched(self, row: Row) -> None:
         place = place_of(self.place, row.line.path)
@@ -366,9 +387,6 @@ class Form(Fields, Generic[M]):
     choices: the choices that fields name (`timezones`).
     place:   where the settings are in a setup file: the module's name.
     """
-
-    class Changed(Fields.Changed):
-        """Something was touched, or is left alone again."""
 
     def __init__(
         self,

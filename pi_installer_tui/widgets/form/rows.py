@@ -313,8 +313,14 @@ class SecretRow(TextRow):
             self.row = row
             self.secret = secret
 
+    def __init__(self, line: Line, choices: Choices) -> None:
+        super().__init__(line, choices)
+        self._made = False
+
     def text(self, value: Any) -> str:
-        return _("(secret, changed)") if self.content.touched else _("(secret)")
+        if self.content.touched:
+            return _("(one is made)") if self._made else _("(secret, changed)")
+        return _("(secret)")
 
     def note_text(self) -> str:
         if self.content.touched and not self.content.error:
@@ -326,13 +332,17 @@ class SecretRow(TextRow):
 
     def action_open(self) -> None:
         self.edit("", password=True)
+        if self._input is not None and self.line.field.made:
+            self._input.placeholder = _("empty: one is made")
 
     def typed(self, text: str) -> None:
+        self._made = False
         self.post_message(self.Typed(self, text))
 
     def accept(self, text: str) -> None:
-        if text:
+        if text or self.line.field.made:
             self.typed(text)
+            self._made = not text
 
 
 class ChoiceRow(TextRow):
@@ -393,6 +403,21 @@ class ChoiceRow(TextRow):
             self.post_message(self.Set(self, ring[0]))
         else:
             self.post_message(self.Left(self))
+
+
+class LinesRow(Row):
+    """A list of whole lines, which has an editor of its own."""
+
+    def action_open(self) -> None:
+        from pi_installer_tui.widgets.form.lines import LinesScreen
+
+        present = self.content.value
+
+        def edited(lines: list[str] | None) -> None:
+            if lines is not None:
+                self.post_message(self.Set(self, list(lines)))
+
+        self.app.push_screen(LinesScreen(self.line.title, present if isinstance(present, list) else []), edited)
 
 
 class BoolRow(ChoiceRow):
@@ -497,6 +522,7 @@ ROWS: Mapping[str, type[Row]] = {
     "interface": ChoiceRow,
     "secret": SecretRow,
     "list": TextRow,
+    "lines": LinesRow,
     "heading": HeadingRow,
     "item": ItemRow,
     "add": AddRow,

@@ -9,15 +9,15 @@ from fnmatch import fnmatchcase
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.security.accounts import Account, lets_in, ways_in
+from pi_installer_tui.modules.security.plans import port
 from pi_installer_tui.modules.security.settings import SshSettings
-from pi_installer_tui.modules.security.sshd import ADDING, FOLDER, SERVICE, Effective, Sshd
+from pi_installer_tui.modules.security.sshd import ADDING, FOLDER, OWN, SERVICE, SOCKET, Effective, Sshd
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.system.reading import Known, Unknown, known
 from pi_installer_tui.tasks.checks import CommandSays, UnitActive
 from pi_installer_tui.tasks.plan import Mistake
-from pi_installer_tui.tasks.steps import RunCommand, Unit, WriteFile
+from pi_installer_tui.tasks.steps import WriteFile
 
-OWN = f"{FOLDER}/00-pi-installer-tui.conf"
 SETTING = "security.ssh"
 _HEAD = "# Made by pi-installer-tui. sshd reads this file first, and of most keywords the first value counts.\n"
 
@@ -85,30 +85,30 @@ def plan(state: State, settings: SshSettings) -> Part:
     if not isinstance(sshd.effective, Known):
         return part.block(_("there is no SSH server here"))
     values = wanted(settings, sshd.effective.value)
-    differs = {k: v for k, v in values.items() if not same(k, known(sshd.says(k)) or "", v)}
+    differs = different(sshd, values)
+    ports = port.change(sshd, settings)
     stale = sshd.loaded == Known(False) and bool(values)
-    if not differs and not stale:
+    if not differs and not stale and ports is None:
         return part
-    if differs:
+    if differs or ports is not None:
         if sshd.unreadable:
             return part.block(sshd.unreadable)
         if why := _outranked(sshd, differs):
             return part.block(why)
-        part.steps.append(WriteFile(id="security.ssh.file", setting=SETTING, path=OWN, content=content(sshd, differs)))
-    part.steps.append(
-        RunCommand(
-            id="security.ssh.test",
-            setting=SETTING,
-            needs=part.ids(),
-            argv=("sshd", "-t"),
-            probe="repeatable",
-            covered=True,
-        )
-    )
-    if sshd.running and not sshd.socket:
-        part.steps.append(
-            Unit(id="security.ssh.reload", setting=SETTING, needs=part.ids(), name=SERVICE, active=None, reload=True)
-        )
+        text = content(sshd, differs, ports.both if ports is not None else None)
+        if text != sshd.texts.get(OWN):
+            part.steps.append(WriteFile(id="security.ssh.file", setting=SETTING, path=OWN, content=text))
+    if ports is not None:
+        part.steps += port.files(sshd, ports.both, None, "port")
+        part.checks += port.checks(sshd, ports)
+        for text in port.notices(ports):
+            part.notice(text)
+    part.steps.append(port.test("test", part.ids()))
+    if sshd.socket and ports is not None:
+        part.steps += port.socket_again("socket", part.ids())
+        part.checks.append(UnitActive(id="security.ssh.runs", setting=SETTING, name=SOCKET))
+    elif sshd.running:
+        part.steps.append(port.service_again("reload", part.ids(), restart=sshd.socket))
         part.checks.append(UnitActive(id="security.ssh.runs", setting=SETTING, name=SERVICE))
     for keyword, value in differs.items():
         for number, line in enumerate(_lines(keyword, value)):
@@ -135,11 +135,37 @@ def _lines(keyword: str, value: str) -> Sequence[str]:
     return [f"{name} {value.replace('prohibit-password', 'without-password')}"]
 
 
-def content(sshd: Sshd, values: Mapping[str, str]) -> str:
-    """Our file: what it says already, with these values."""
-    lines = {line.keyword: line.text for line in sshd.lines if line.source.path == OWN and not line.match}
+def content(sshd: Sshd, values: Mapping[str, str], ports: Sequence[int] | None = None) -> str:
+    """Our file: what it says already, with these values and, where they are meant to change, for these ports."""
+    own = [line for line in sshd.lines if line.source.path == OWN and not line.match]
+    lines = {line.keyword: line.text for line in own if line.keyword != "port"}
     lines.update({keyword.lower(): f"{keyword} {value}" for keyword, value in values.items()})
-    return _HEAD + "".join(f"{text}\n" for text in lines.values())
+    listens = [line.text for line in own if line.keyword == "port"] if ports is None else port.lines(sshd, ports)
+    return _HEAD + "".join(f"{text}\n" for text in (*listens, *lines.values()))
+
+
+def afterwards(sshd: Sshd, settings: SshSettings, ports: port.Change) -> Part:
+    """What is left to do when somebody has logged in over a new port: sshd leaves the old ones."""
+    part = Part(port.SETTING)
+    if not ports.closes:
+        return part
+    now = known(sshd.effective) or {}
+    differs = different(sshd, wanted(settings, now))
+    text = content(sshd, differs, ports.wanted)
+    if text != content(sshd, differs, ports.both):
+        part.steps.append(WriteFile(id="security.ssh.close-file", setting=port.SETTING, path=OWN, content=text))
+    part.steps += port.files(sshd, ports.wanted, ports.both, "close-port")
+    part.steps.append(port.test("close-test", part.ids()))
+    if sshd.socket:
+        part.steps += port.socket_again("close-socket", part.ids())
+    elif sshd.running:
+        part.steps.append(port.service_again("close", part.ids(), restart=True))
+    return part
+
+
+def different(sshd: Sshd, values: Mapping[str, str]) -> dict[str, str]:
+    """Those of the values that `sshd -T` doesn't say."""
+    return {k: v for k, v in values.items() if not same(k, known(sshd.says(k)) or "", v)}
 
 
 def _outranked(sshd: Sshd, values: Mapping[str, str]) -> str:
@@ -175,7 +201,7 @@ def _exceptions(sshd: Sshd, keyword: str, value: str) -> list[tuple[str, str]]:
     return found
 
 
-def afterwards(state: State, settings: SshSettings, account: Account) -> Effective:
+def will_say(state: State, settings: SshSettings, account: Account) -> Effective:
     """What sshd will say of an account: what a Match block says of it stays."""
     general = known(state.sshd.effective) or {}
     own = known(state.sshd.users.get(account.name, state.sshd.effective)) or {}
@@ -190,7 +216,7 @@ def keepers(state: State, settings: SshSettings) -> dict[str, tuple[str, ...]]:
     """Who will get in and may change everything, and how: key, password."""
     found = {}
     for account in state.accounts:
-        ways = ways_in(account, afterwards(state, settings, account))
+        ways = ways_in(account, will_say(state, settings, account))
         if ways and account.sudo == Known(True):
             found[account.name] = ways
     return found
@@ -198,13 +224,14 @@ def keepers(state: State, settings: SshSettings) -> dict[str, tuple[str, ...]]:
 
 def validate(state: State, settings: SshSettings) -> Sequence[Mistake]:
     """Changes that would lock out who is meant to come back."""
+    taken = port.validate(state.sshd, settings)
     part = plan(state, settings)
     if not part.steps or not GATES & {*wanted(settings, known(state.sshd.effective) or {})}:
-        return ()
-    found: list[Mistake] = []
+        return taken
+    found = list(taken)
     who = keepers(state, settings)
     starter = next((a for a in state.accounts if a.name == state.starter and a.uid != 0), None)
-    if starter is not None and not lets_in(starter, afterwards(state, settings, starter)):
+    if starter is not None and not lets_in(starter, will_say(state, settings, starter)):
         place = f"{SETTING}.{'users' if settings.users is not None else 'groups'}"
         found.append(Mistake(place, _("{user} has to be among them: that is you").format(user=starter.name)))
     if settings.password_login is False and not any("key" in ways for ways in who.values()):

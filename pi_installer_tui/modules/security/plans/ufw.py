@@ -4,11 +4,13 @@ way back. SSH, and the connection that this is asked for from, stay open."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
-from pi_installer_tui.modules.security.settings import FirewallSettings, RuleSettings
+from pi_installer_tui.modules.security.plans.rules import CannotPlace, Edit, Table, arguments, edit, line_of, rule_of
+from pi_installer_tui.modules.security.settings import FirewallSettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.ufw import CONF, DEFAULTS, RULES, RULES6, Rule, Ufw
 from pi_installer_tui.system.reading import Known, Unknown, known
@@ -21,49 +23,49 @@ SETTING = "security.firewall"
 FRESH = {"incoming": "deny", "outgoing": "allow", "routed": "deny"}
 
 
-def rule_of(name: str, wanted: RuleSettings) -> Rule:
-    """A rule as ufw keeps it."""
-    six = ":" in f"{wanted.source or ''}{wanted.destination or ''}"
-    both = not wanted.source and not wanted.destination
-    return Rule(
-        action=wanted.action,
-        direction=wanted.direction or "in",
-        protocol=wanted.protocol or "",
-        port=wanted.port or "",
-        application=wanted.application or "",
-        source=wanted.source or "",
-        destination=wanted.destination or "",
-        interface=wanted.interface or "",
-        comment=wanted.comment or name,
-        v4=both or not six,
-        v6=both or six,
-    )
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What has to be done to the rules, and how they are afterwards. stays: those that nobody names but that keep SSH
+    open; opened: the ports of SSH that get a rule of ours."""
+
+    edits: tuple[Edit, ...]
+    rules: tuple[Rule, ...]
+    stays: tuple[Rule, ...] = ()
+    opened: tuple[int, ...] = ()
 
 
-def arguments(rule: Rule) -> tuple[str, ...]:
-    """The rule as ufw's arguments, without its comment (ufw(8), RULE SYNTAX)."""
-    words = [rule.action, rule.direction, *(("on", rule.interface) if rule.interface else ())]
-    if rule.protocol:
-        words += ["proto", rule.protocol]
-    words += ["from", rule.source or "any", "to", rule.destination or "any"]
-    if rule.application:
-        words += ["app", rule.application]
-    elif rule.port:
-        words += ["port", rule.port]
-    return tuple(words)
+def work_out(state: State, settings: FirewallSettings, ports: Sequence[int]) -> Result:
+    """The way from the rules as they are to those that are wanted. ports: those of SSH that stay open. Raises
+    CannotPlace."""
+    ufw, client, wanted = state.ufw, state.seat.client, settings.rules or {}
+    table = Table(ufw)
+    edit(table, wanted)
+    stays: list[Rule] = []
+    if settings.exclusive:
+        mine = {rule_of(name, rule).about for name, rule in wanted.items() if rule.state != "absent"}
+        named = [rule for rule in table.rules if rule.about in mine]
+        others = [rule for rule in table.rules if rule.about not in mine]
+        shut = [port for port in ports if lets_in(ufw, named, settings, port, client) is None]
+        stays = [rule for rule in others if any(_opens(ufw, rule, port) for port in shut)]
+        for number, rule in enumerate((each for each in others if each not in stays), 1):
+            table.delete(f"other-{number}", rule)
+    opened = []
+    for port in ports if _will(state, settings) else ():
+        if lets_in(ufw, table.rules, settings, port, client) is None:
+            opened.append(port)
+            rule = keeping(port)
+            (table.change if table.find(rule) is not None else table.last)(f"keep-ssh-{port}", rule)
+    return Result(tuple(table.edits), table.rules, tuple(stays), tuple(opened))
 
 
-def line_of(rule: Rule, *, six: bool) -> str:
-    """The comment line by which ufw keeps a rule without an application."""
-    anywhere = "::/0" if six else "0.0.0.0/0"
-    words = ["### tuple ###", rule.action, rule.protocol or "any", rule.port or "any"]
-    words += [rule.destination or anywhere, "any", rule.source or anywhere]
-    words.append(f"{rule.direction}_{rule.interface}" if rule.interface else rule.direction)
-    return " ".join([*words, *([f"comment={rule.comment.encode().hex()}"] if rule.comment else [])])
+def _will(state: State, settings: FirewallSettings) -> bool:
+    """Whether the firewall is on afterwards."""
+    return _on(state.ufw) if settings.enabled is None else settings.enabled
 
 
-def plan(state: State, settings: FirewallSettings) -> Part:
-    """The steps to what is wanted; all but the installation have to be put on probation."""
+def plan(state: State, settings: FirewallSettings, ports: Sequence[int] = (), closes: Sequence[int] = ()) -> Part:
+    """The steps to what is wanted; all but the installation have to be put on probation. ports: those of SSH that stay
+    open, or are to be; none: those that sshd listens on. closes: those of them that go when it is confirmed."""
     part = Part(SETTING)
     ufw = state.ufw
     for reading in (ufw.rules, ufw.enabled.configured, ufw.enabled.effective, ufw.in_kernel):
@@ -75,22 +77,26 @@ def plan(state: State, settings: FirewallSettings) -> Part:
         part.steps.append(
             InstallPackages(id="security.firewall.package", setting=SETTING, risks=("download",), packages=("ufw",))
         )
-    rules = _there(ufw)
-    on = _on(ufw)
-    will = on if settings.enabled is None else settings.enabled
+    try:
+        result = work_out(state, settings, ports or state.sshd.ports or (22,))
+    except CannotPlace as error:
+        return part.block(str(error))
+    on, will = _on(ufw), _will(state, settings)
     kept = list(part.steps)
     for name, wanted in (("incoming", settings.incoming), ("outgoing", settings.outgoing)):
         if wanted is not None and policy(ufw, name) != wanted:
             _run(part, f"policy-{name}", ("ufw", "default", wanted, name), (DEFAULTS, RULES, RULES6))
-    for name, setting in (settings.rules or {}).items():
-        _rule(part, rules, name, setting)
-    after = afterwards(rules, settings)
-    if will:
-        for port in state.sshd.ports or (22,):
-            if lets_in(ufw, after, settings, port, state.seat.client) is None:
-                rule = Rule("allow", protocol="tcp", port=str(port), comment="SSH")
-                _add(part, f"keep-ssh-{port}", rule, first=False)
-                part.notice(_("a rule is added that keeps SSH (port {port}) open").format(port=port))
+    closing = {keeping(port) for port in closes}
+    for each in result.edits:
+        _edit(part, each, proven=each.rule not in closing)
+    for port in result.opened:
+        part.notice(_("a rule is added that keeps SSH (port {port}) open").format(port=port))
+    if result.stays and part.steps != kept:
+        part.notice(
+            _("stays, although no rule here names it, for it keeps SSH open: {rules}").format(
+                rules="; ".join(" ".join(arguments(rule)) for rule in result.stays)
+            )
+        )
     if settings.enabled is not None and (known(ufw.enabled.configured), known(ufw.enabled.effective)) != (will, will):
         verb, back = ("enable", "disable") if will else ("disable", "enable")
         if not (not will and not ufw.installed):
@@ -98,21 +104,39 @@ def plan(state: State, settings: FirewallSettings) -> Part:
             if will:
                 part.checks.append(_says("on", ("iptables", "-S"), "-A INPUT -j ufw-before-input"))
     if part.steps != kept or (will and ufw.in_kernel == Known(False)):
-        part.steps.append(
-            RunCommand(
-                id="security.firewall.reload",
-                setting=SETTING,
-                needs=part.ids(),
-                argv=("ufw", "reload"),
-                probe="repeatable",
-                again=True,
-            )
-        )
+        part.steps.append(_reload("reload", part.ids()))
     return part
 
 
-def _there(ufw: Ufw) -> tuple[Rule, ...]:
-    return ufw.rules.value if isinstance(ufw.rules, Known) else ()
+def keeping(port: int) -> Rule:
+    """The rule of ours that keeps SSH open."""
+    return Rule("allow", protocol="tcp", port=str(port), comment="SSH")
+
+
+def close(state: State, settings: FirewallSettings, ports: Sequence[int], closes: Sequence[int]) -> Part:
+    """What is left to do when sshd doesn't listen on these ports any more: the rules of ours for them go. ports: as for
+    `plan`, which runs before. A firewall that is off keeps its rules: who switches it on by hand may need them."""
+    part = Part(SETTING)
+    named = {rule_of(name, rule).about for name, rule in (settings.rules or {}).items()}
+    will_be = work_out(state, settings, ports).rules if _will(state, settings) else ()
+    for port in closes:
+        rule = next((r for r in will_be if (r.what, r.comment) == (keeping(port).what, keeping(port).comment)), None)
+        if rule is not None and rule.about not in named:
+            _edit(part, Edit(f"close-ssh-{port}", rule, delete=True))
+    if part.steps:
+        part.steps.append(_reload("close-reload", part.ids()))
+    return part
+
+
+def _reload(what: str, needs: Sequence[str]) -> RunCommand:
+    return RunCommand(
+        id=f"security.firewall.{what}",
+        setting=SETTING,
+        needs=tuple(needs),
+        argv=("ufw", "reload"),
+        probe="repeatable",
+        again=True,
+    )
 
 
 def _on(ufw: Ufw) -> bool:
@@ -139,59 +163,24 @@ def _run(part: Part, what: str, argv: tuple[str, ...], touches: tuple[str, ...],
     )
 
 
-def _rule(part: Part, rules: Sequence[Rule], name: str, setting: RuleSettings) -> None:
-    """A rule is what it is about: ufw keeps one of it, whatever its action. Its comment is its name, so that a changed
-    rule replaces the old one."""
-    rule = rule_of(name, setting)
-    same = next((r for r in rules if r.about == rule.about), None)
-    named = [r for r in rules if r.comment == name and r.about != rule.about and not _foreign(r)]
-    if setting.state == "absent":
-        for number, old in enumerate([*([same] if same is not None else []), *named]):
-            _delete(part, f"rule-{name}-remove{number or ''}", old)
+def _edit(part: Part, edit: Edit, *, proven: bool = True) -> None:
+    """The step of an edit, and what proves it; not where a later one undoes it."""
+    rule = edit.rule
+    _run(part, edit.what, edit.argv, (RULES, RULES6))
+    if rule.application or edit.again or not proven:
         return
-    for number, old in enumerate(named):
-        _delete(part, f"rule-{name}-replace{number or ''}", old)
-    if same is None or same.action != rule.action or (setting.comment is not None and same.comment != rule.comment):
-        _add(part, f"rule-{name}", rule, first=setting.place == "first")
-
-
-def _foreign(rule: Rule) -> bool:
-    """Whether a rule has something that can't be said here, and so isn't one of ours."""
-    return bool(rule.log or rule.source_port or rule.out_interface) or rule.direction == "route"
-
-
-def _add(part: Part, what: str, rule: Rule, *, first: bool) -> None:
-    argv = ("ufw", *(("prepend",) if first else ()), *arguments(rule), "comment", rule.comment)
-    _run(part, what, argv, (RULES, RULES6))
-    if not rule.application:
+    if not edit.delete:
         path = RULES if rule.v4 else RULES6
-        part.checks.append(_says(what, ("cat", path), line_of(rule, six=not rule.v4)))
-
-
-def _delete(part: Part, what: str, rule: Rule) -> None:
-    _run(part, what, ("ufw", "--force", "delete", *arguments(rule)), (RULES, RULES6))
+        part.checks.append(_says(edit.what, ("cat", path), line_of(rule, six=not rule.v4)))
+        return
     for six, there, path in ((False, rule.v4, RULES), (True, rule.v6, RULES6)):
-        if there and not rule.application:
-            check = _says(f"{what}-{6 if six else 4}", ("cat", path), "")
+        if there:
+            check = _says(f"{edit.what}-{6 if six else 4}", ("cat", path), "")
             part.checks.append(check.model_copy(update={"without": line_of(rule, six=six)}))
 
 
 def _says(what: str, argv: tuple[str, ...], line: str) -> CommandSays:
     return CommandSays(id=f"security.firewall.{what}", setting=SETTING, argv=argv, line=line)
-
-
-def afterwards(rules: Sequence[Rule], settings: FirewallSettings) -> tuple[Rule, ...]:
-    """The rules in their order, as they will be."""
-    found = list(rules)
-    for name, setting in (settings.rules or {}).items():
-        rule = rule_of(name, setting)
-        gone = [r for r in found if r.comment == name and r.about != rule.about and not _foreign(r)]
-        if setting.state == "absent":
-            gone += [r for r in found if r.about == rule.about]
-        found = [rule if r.about == rule.about else r for r in found if r not in gone]
-        if setting.state != "absent" and rule not in found:
-            found.insert(0 if setting.place == "first" else len(found), rule)
-    return tuple(found)
 
 
 def lets_in(ufw: Ufw, rules: Sequence[Rule], settings: FirewallSettings, port: int, client: str) -> Rule | str | None:
@@ -211,12 +200,25 @@ def lets_in(ufw: Ufw, rules: Sequence[Rule], settings: FirewallSettings, port: i
 
 
 def _about(ufw: Ufw, rule: Rule, port: int) -> bool:
-    if rule.source_port:
-        return rule.action not in ("allow", "limit")
+    if rule.source_port and (rule.action in ("allow", "limit") or not _has_above(rule.source_port, _CLIENTS)):
+        return False
     if rule.application:
         profile = (ufw.applications or {}).get(rule.application, ())
         return any(_has(p.partition("/")[0], port) and p.partition("/")[2] in ("", "tcp") for p in profile)
     return rule.protocol in ("", "tcp") and (not rule.port or _has(rule.port, port))
+
+
+#: the lowest port that a client's system gives it by itself (RFC 6335, the registered and the dynamic ones)
+_CLIENTS = 1024
+
+
+def _has_above(ports: str, lowest: int) -> bool:
+    return any(int(part.rpartition(":")[2]) >= lowest for part in ports.split(","))
+
+
+def _opens(ufw: Ufw, rule: Rule, port: int) -> bool:
+    """Whether a rule lets SSH in, for whomever."""
+    return rule.direction == "in" and rule.action in ("allow", "limit") and _about(ufw, rule, port)
 
 
 def _has(ports: str, port: int) -> bool:
@@ -234,23 +236,40 @@ def _within(address: str, network: str) -> bool:
         return False
 
 
-def validate(state: State, settings: FirewallSettings) -> Sequence[Mistake]:
-    """Rules that would shut out SSH or the connection this is asked for from, and profiles that aren't there."""
+def validate(state: State, settings: FirewallSettings, ports: Sequence[int] = ()) -> Sequence[Mistake]:
+    """Rules that would shut out SSH or the connection this is asked for from, and profiles that aren't there. ports: as
+    for `plan`."""
     profiles = state.ufw.applications or {}
     found = [
         Mistake(f"{SETTING}.rules.{name}.application", _("there is no such profile on this machine"))
         for name, rule in (settings.rules or {}).items()
         if rule.application is not None and state.ufw.installed and rule.application not in profiles
     ]
-    will = _on(state.ufw) if settings.enabled is None else settings.enabled
-    if not plan(state, settings).steps or not will:
+    found += [
+        Mistake(f"{SETTING}.rules.{name}", _("ufw has no IPv6 here (IPV6=no in {path})").format(path=DEFAULTS))
+        for name, rule in (settings.rules or {}).items()
+        if not state.ufw.ipv6 and not rule_of(name, rule).v4
+    ]
+    wanted = settings.rules or {}
+    comments = {rule.comment for rule in (state.ufw.rules.value if isinstance(state.ufw.rules, Known) else ())}
+    for name, rule in wanted.items():
+        for key, other in (("before", rule.before), ("after", rule.after)):
+            absent = other in wanted and other is not None and wanted[other].state == "absent"
+            if other is not None and (absent or (other not in wanted and other not in comments)):
+                place = f"{SETTING}.rules.{name}.{key}"
+                found.append(Mistake(place, _("there is no rule {name}").format(name=other)))
+    ports = ports or state.sshd.ports or (22,)
+    made = plan(state, settings, ports)
+    if not made.steps:
+        ports = [port for port in ports if port not in state.sshd.ports]
+    if not _will(state, settings) or made.blocked:
         return found
-    rules = afterwards(_there(state.ufw), settings)
-    mine: Mapping[Rule, str] = {rule_of(name, rule).about: name for name, rule in (settings.rules or {}).items()}
-    for port in state.sshd.ports or (22,):
+    rules = work_out(state, settings, ports).rules
+    mine: Mapping[Rule, str] = {rule_of(name, rule).about: name for name, rule in wanted.items()}
+    for port in ports:
         decides = lets_in(state.ufw, rules, settings, port, state.seat.client)
         if isinstance(decides, Rule) and decides.action in ("deny", "reject"):
-            name = mine.get(decides.about)
+            name = mine.get(decides.about, "")
             place = f"{SETTING}.rules.{name}" if name else SETTING
             found.append(Mistake(place, _("would shut out SSH (port {port})").format(port=port)))
     return found

@@ -1,4 +1,4 @@
-"""Asks for a time of the clock."""
+"""Asks for a line of text: a name, a time of the clock."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
 
-CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
+class AskLine(ModalScreen[str | None], inherit_bindings=False):
+    """Ends with a text of `form`, or None where the person went back. wrong: what is said of any other; value: what
+    stands there first, example: what does as long as nothing does."""
 
-class AskTime(ModalScreen[str | None], inherit_bindings=False):
-    """Ends with HH:MM, or None where the person went back."""
-
-    place: ClassVar[str] = "when"
+    place: ClassVar[str] = "line"
     CSS = """
-    AskTime { align: center middle; }
-    AskTime Vertical { width: 64; height: auto; border: solid ansi_cyan; padding: 1 1; background: ansi_default; }
-    AskTime Input { margin: 0 1; width: 12; }
+    AskLine { align: center middle; }
+    AskLine Vertical { width: 64; height: auto; border: solid ansi_cyan; padding: 1 1; background: ansi_default; }
+    AskLine Input { margin: 0 1; width: 44; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("when")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("line")]
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, form: re.Pattern[str], wrong: str, *, value: str = "", example: str = "") -> None:
         super().__init__()
         self._question = question
+        self._pattern = form
+        self._wrong = wrong
+        self._value = value
+        self._example = example
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Panel([[Cell(self._question, "strong")], []])
-            yield Input(placeholder="HH:MM", compact=True, max_length=5)
+            yield Input(self._value, placeholder=self._example, compact=True, max_length=40)
             yield Panel(self._keys(""), id="said")
 
     def on_mount(self) -> None:
@@ -53,11 +56,10 @@ class AskTime(ModalScreen[str | None], inherit_bindings=False):
         self.query_one("#said", Panel).set_lines(self._keys(""))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        found = CLOCK.fullmatch(message.value.strip())
-        if found is None:
-            self.query_one("#said", Panel).set_lines(self._keys(_("That is no time: as 03:30.")))
+        if self._pattern.fullmatch(message.value.strip()):
+            self.dismiss(message.value.strip())
         else:
-            self.dismiss(f"{int(found[1]):02}:{found[2]}")
+            self.query_one("#said", Panel).set_lines(self._keys(self._wrong))
 
     def action_leave(self) -> None:
         self.dismiss(None)
