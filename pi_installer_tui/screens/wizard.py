@@ -129,7 +129,7 @@ class WizardScreen(ShellScreen):
     @work(exclusive=True, group="read", exit_on_error=False)
     async def _read(self) -> None:
         """The machine first, then what was answered before, then what each module finds."""
-        from pi_installer_tui import planning, wizard
+        from pi_installer_tui import boot_file, planning, wizard
         from pi_installer_tui.system import machine, sockets, software
 
         answers = None
@@ -138,6 +138,7 @@ class WizardScreen(ShellScreen):
         self._answers = answers or wizard.Answers()
         self._resumed = answers is not None and not answers.empty
         self._machine = await machine.read(self.shell.host)
+        self._boot = await boot_file.offered(self.shell.host, self.shell.store.root) or ""
         self._draw()
         self._software, found = await asyncio.gather(software.read(self.shell.host), sockets.listening(self.shell.host))
         self._sockets = () if isinstance(found, Unknown) else found
@@ -246,7 +247,9 @@ class WizardScreen(ShellScreen):
         name, width = self._asks, max(20, self.size.width - 2)
         if self._page == MACHINE:
             text = _("This is the machine. n goes on; nothing is changed before you agree.")
-            if self._resumed:
+            if self._boot:
+                text = _("A setup file lies on the boot partition: o opens it. n goes on without it.")
+            elif self._resumed:
                 text = _("Welcome back: your answers are as you left them. n goes on, x starts over.")
             lines = [[Cell(text)]]
         elif self._page == GOALS:
