@@ -199,6 +199,15 @@ async def test_every_zone_can_be_chosen_and_no_other(host: DemoHost) -> None:
         await said(host, "timedatectl", "set-timezone", "../../etc/passwd")
 
 
+async def test_sshd_listens_where_its_files_say(host: DemoHost) -> None:
+    await host.mkdir("/etc/ssh/sshd_config.d", mode=0o755, uid=0, gid=0)
+    await host.replace("/etc/ssh/sshd_config.d/00-ports.conf", b"Port 22\nPort 2222\n", mode=0o644, uid=0, gid=0)
+    listening = await said(host, "ss", "-H", "-l", "-t", "-n", "-p")
+    assert [listening.count(f":{port} ") for port in (22, 2222)] == [2, 2]
+    assert (await said(host, "ss", "-H", "-l", "-t", "-n", "sport = :2222")).split()[:1] == ["LISTEN"]
+    assert await said(host, "ss", "-H", "-l", "-t", "-n", "sport = :80") == ""
+
+
 async def test_an_unknown_option_is_refused_as_by_the_real_one(host: DemoHost) -> None:
     done = await host.run(["systemctl", "--frobnicate", "status"])
     assert (done.status, done.stdout) == (1, "")
