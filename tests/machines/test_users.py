@@ -218,6 +218,16 @@ def test_a_password_that_nobody_gave_is_made_shown_once_and_works(installed: Mac
     undo(installed, again)
 
 
+@pytest.mark.parametrize("suite", ["trixie"], indirect=True)
+def test_a_password_comes_as_a_credential_of_systemd(installed: Machine, ada: Person) -> None:
+    installed.write("/root/setup.yaml", setup_of({"ada": {"role": "guest", "password": "users.ada"}}))
+    installed.write("/root/credential", f"{PASSWORD}\n", 0o600)
+    service = ["systemd-run", "--quiet", "--wait", "--pipe", "--property=LoadCredential=users.ada:/root/credential"]
+    done = installed.run([*service, "pi-installer-tui", "apply", "--yes", "/root/setup.yaml"])
+    assert "Würfel" not in done.stdout and "shown this once" not in done.stdout
+    assert ada.by_password(PASSWORD, "id", "-un").stdout.strip() == "ada"
+
+
 @pytest.mark.long
 def test_a_home_that_was_kept_is_found_again_by_its_owner(installed: Machine, ada: Person) -> None:
     apply(installed, {"ada": {"keys": [ada.public]}, "bob": {"role": "user"}})

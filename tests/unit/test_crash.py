@@ -77,7 +77,7 @@ PROGRAMS: tuple[Step, ...] = (
 ACCOUNTS: tuple[Step, ...] = (
     Account(id="make", name="ada", uid=1001, home="/home/ada", comment="Ada", groups=("audio",), max_days=90),
     SudoersFile(id="rule", path="/etc/sudoers.d/ours", content="ada ALL=(ALL:ALL) NOPASSWD: ALL\n"),
-    Account(id="lock", name="pi", locked=True, groups=("sudo",)),
+    Account(id="lock", name="ada", locked=True, groups=("sudo",)),
     Account(
         id="go", name="pi", absent=True, home="/home/pi", home_then="archive", archive="/var/backups/home-pi.tar.gz"
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pi_installer_tui.modules.security import MODULE
+from pi_installer_tui.modules.security import MODULE, sysctl
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.plans import auditd
 from pi_installer_tui.modules.security.protocols import RARE, Protocols
 from pi_installer_tui.modules.security.settings import SecuritySettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.sysctl import OWN, Sysctl
-from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value
+from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.system.host import Completed
+from pi_installer_tui.system.reading import MISSING, Known, Unknown, Value, known
 from pi_installer_tui.tasks.checks import CommandSays
 from pi_installer_tui.tasks.plan import Others, Plan
 from pi_installer_tui.tasks.steps import RunCommand, WriteFile
@@ -125,6 +129,29 @@ def test_no_text_gets_into_the_file_or_a_command_as_more_than_one_setting(name: 
     (text,) = [single.value for single in wanted.kernel.values.values()]
     assert name.isascii() and name.isprintable() and " " not in name and not name.startswith("-")
     assert text is not None and text.isascii() and text.isprintable() and "=" not in text
+
+
+SAID = "vm.swappiness = 60\nnet.ipv4.tcp_rmem = 4096\t131072\t6291456\nnet.ipv4.conf.eth0/100.rp_filter = 0\n"
+REFUSED = "sysctl: permission denied on key 'kernel.cad_pid'\n"
+
+
+class Tells(DemoHost):
+    """A demo machine on which sysctl says what is recorded, as somebody who isn't root."""
+
+    async def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        if list(argv) == ["sysctl", "-a"]:
+            return Completed(tuple(argv), 0, SAID, REFUSED)
+        return await super().run(argv, **options)
+
+
+async def test_every_setting_is_read_and_what_only_root_may_read_is_unknown(tmp_path: Path) -> None:
+    DemoHost.create(str(tmp_path))
+    found = await sysctl.read(Tells(str(tmp_path)), everything=True)
+    assert found.others == Known(True)
+    assert known(found.values["net.ipv4.tcp_rmem"].effective) == "4096 131072 6291456"
+    assert isinstance(found.values["kernel.cad_pid"].effective, Unknown)
+    assert not [name for name in found.values if "eth0" in name], "a name with dots of its own can't be told apart"
+    assert known(found.values["kernel.kptr_restrict"].effective) == "0", "the list is read by itself"
 
 
 # the audit log ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ services of this machine it has a jail."""
 
 from __future__ import annotations
 
+import asyncio
 import configparser
 import json
 import re
@@ -129,8 +130,9 @@ async def read(host: Host) -> Fail2ban:
     configured: Reading[bool] = Unknown(_("{program} is not installed").format(program="systemctl"))
     running: Reading[bool] = configured
     try:
-        configured = Known((await host.run(["systemctl", "is-enabled", SERVICE])).stdout.strip() == "enabled")
-        running = Known((await host.run(["systemctl", "is-active", SERVICE])).stdout.strip() == "active")
+        asked = (host.run(["systemctl", verb, SERVICE]) for verb in ("is-enabled", "is-active"))
+        enabled, active = await asyncio.gather(*asked)
+        configured, running = Known(enabled.stdout.strip() == "enabled"), Known(active.stdout.strip() == "active")
     except CommandNotFound:
         pass
     jails = await _jails(host) if known(running) else MISSING
@@ -194,21 +196,21 @@ async def _jails(host: Host) -> Reading[tuple[Jail, ...]]:
     listed = re.search(r"Jail list:\s*(.*)", answer.stdout)
     if not answer.ok or listed is None:
         return Unknown(_("`fail2ban-client status` fails"))
-    found = []
-    for name in filter(None, (part.strip() for part in listed[1].split(","))):
-        said = (await host.run(["fail2ban-client", "status", name])).stdout
+    names = [name for part in listed[1].split(",") if (name := part.strip())]
+    return Known(tuple(await asyncio.gather(*(_jail(host, name) for name in names))))
 
-        def number(title: str, said: str = said) -> int:
-            match = re.search(rf"{title}:\s*(\d+)", said)
-            return int(match[1]) if match else 0
 
-        banned = re.search(r"Banned IP list:\s*(.*)", said)
-        addresses = tuple(banned[1].split()) if banned else ()
-        bans = await _bans(host, name) if addresses else {}
-        found.append(
-            Jail(name, tuple(bans.get(a, Ban(a)) for a in addresses), number("Total failed"), number("Total banned"))
-        )
-    return Known(tuple(found))
+async def _jail(host: Host, name: str) -> Jail:
+    said = (await host.run(["fail2ban-client", "status", name])).stdout
+
+    def number(title: str) -> int:
+        match = re.search(rf"{title}:\s*(\d+)", said)
+        return int(match[1]) if match else 0
+
+    banned = re.search(r"Banned IP list:\s*(.*)", said)
+    addresses = tuple(banned[1].split()) if banned else ()
+    bans = await _bans(host, name) if addresses else {}
+    return Jail(name, tuple(bans.get(a, Ban(a)) for a in addresses), number("Total failed"), number("Total banned"))
 
 
 #: fail2ban/server/banmanager.py, getBanList: an address, when it was banned, seconds, until when, in local time

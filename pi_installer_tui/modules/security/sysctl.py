@@ -84,20 +84,26 @@ async def read(host: Host, names: Iterable[str] = tuple(HARDENED), *, everything
         for name, value in ({} if isinstance(rest, Unknown) else rest).items():
             path = f"/proc/sys/{name.replace('.', '/')}"
             configured = files if isinstance(files, Unknown) else files.get(name, MISSING)
-            values.setdefault(name, Value(configured, Known(value, Source(path))))
+            values.setdefault(name, Value(configured, value))
             writable.setdefault(name, _writable(mounts, path))
     own = dict(re.findall(r"^([A-Za-z0-9_.-]+) = (.*)$", await host.text(OWN) or "", re.MULTILINE))
     return Sysctl(values, writable, own, others)
 
 
-async def _everything(host: Host) -> dict[str, str] | Unknown:
-    """All that the kernel tells; of a setting of several lines the last one."""
+async def _everything(host: Host) -> dict[str, Reading[str]] | Unknown:
+    """All that the kernel tells; of a setting of several lines the last one. What only root may read is unknown."""
     try:
         said = await host.run(["sysctl", "-a"])
     except CommandNotFound as error:
         return Unknown(str(error))
-    lines = (line.partition(" = ") for line in said.stdout.splitlines())
-    return {name: " ".join(value.split()) for name, equals, value in lines if equals and "/" not in name}
+    found: dict[str, Reading[str]] = {}
+    for line in said.stdout.splitlines():
+        name, equals, value = line.partition(" = ")
+        if equals and "/" not in name:
+            found[name] = Known(" ".join(value.split()), Source(f"/proc/sys/{name.replace('.', '/')}"))
+    for name in re.findall(r"^sysctl: .*[\"']([A-Za-z0-9_.-]+)[\"'].*$", said.stderr, re.MULTILINE):
+        found.setdefault(name, Unknown(_("`sysctl` says it to root only")))
+    return found
 
 
 def _writable(mounts: str, path: str) -> bool:
