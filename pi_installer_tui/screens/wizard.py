@@ -77,7 +77,7 @@ class WizardScreen(ShellScreen):
     CSS = """
     WizardScreen #said { height: auto; }
     WizardScreen #page { height: 1fr; layout: vertical; }
-    WizardScreen #rows { height: 1fr; }
+    WizardScreen #list { height: 1fr; }
     WizardScreen #detail { height: 3; }
     WizardScreen.-tall #steps { margin-bottom: 1; }
     """
@@ -106,6 +106,7 @@ class WizardScreen(ShellScreen):
         self._since = 0.0
         self._clock: Timer | None = None
         self._resumed = False
+        self._turning = asyncio.Lock()
         #: a setup file that lies on the boot partition
         self._boot = ""
 
@@ -173,7 +174,12 @@ class WizardScreen(ShellScreen):
     # pages --------------------------------------------------------------------------------------------------------
 
     async def _show_page(self) -> None:
-        """Mounts what the page is made of."""
+        """Mounts what the page is made of, one page at a time."""
+        async with self._turning:
+            if not self.closing:
+                await self._mount_page()
+
+    async def _mount_page(self) -> None:
         page = self.query_one("#page", Container)
         name = self._asks
         if name and self._states:
@@ -187,16 +193,15 @@ class WizardScreen(ShellScreen):
         else:
             for each in page.children:
                 each.display = False
-            with contextlib.suppress(Exception):
-                await page.query_one("#rows").remove()
-                await page.query_one("#detail").remove()
+            await page.query("#list").remove()
+            await page.query("#detail").remove()
             if not name:
-                rows = Choices((3, 16, 0), id="rows") if self._page == GOALS else Rows((16, 0), id="rows")
+                rows = Choices((3, 16, 0), id="list") if self._page == GOALS else Rows((16, 0), id="list")
                 await page.mount(rows, Panel([[] for _n in range(SAID)], id="detail"))
                 rows.focus()
         self._draw()
-        if not name:
-            self.query_one("#rows", Rows).action_first()
+        for rows in self.query("#list").results(Rows):
+            rows.action_first()
         self.refresh_bindings()
 
     def _form(self, name: str) -> Form[Any]:
@@ -220,11 +225,11 @@ class WizardScreen(ShellScreen):
             return
         self._draw_steps()
         self._draw_said()
-        rows = self.query("#rows")
-        if rows and not self._asks:
-            made = {MACHINE: self._machine_rows, GOALS: self._goal_rows, CHECK: self._check_rows}[self._page]()
-            self.query_one("#rows", Rows).set_rows(made)
-            self._draw_detail()
+        for rows in self.query("#list").results(Rows):
+            if not self._asks:
+                made = {MACHINE: self._machine_rows, GOALS: self._goal_rows, CHECK: self._check_rows}[self._page]()
+                rows.set_rows(made)
+        self._draw_detail()
 
     def _draw_steps(self) -> None:
         signs, cells = glyphs(self), []
@@ -276,7 +281,12 @@ class WizardScreen(ShellScreen):
 
     def _draw_detail(self) -> None:
         """What there is to say of the row under the cursor, and has no room in it."""
-        row = self.query_one("#rows", Rows).row
+        parts = [*self.query("#list").results(Rows), *self.query("#detail").results(Panel)]
+        if len(parts) < 2:  # the page is being turned
+            return
+        rows, detail = parts[0], parts[1]
+        assert isinstance(rows, Rows) and isinstance(detail, Panel)
+        row = rows.row
         said: list[Line] = []
         kind, _colon, rest = (row.id if row else "").partition(":")
         width = max(20, self.size.width - 2)
@@ -289,11 +299,12 @@ class WizardScreen(ShellScreen):
             else:
                 said.append([Cell(_("Sets up: {modules}").format(modules=", ".join(brought)), "quiet")])
         elif kind == "advice":
-            each = self._problems[int(rest)] if self._page == MACHINE else self._advice[int(rest)]
-            said = [[Cell(line)] for line in textwrap.wrap(printable(each.text), width)[:SAID]]
+            told = self._problems if self._page == MACHINE else self._advice
+            text = told[int(rest)].text if int(rest) < len(told) else ""
+            said = [[Cell(line)] for line in textwrap.wrap(printable(text), width)[:SAID]]
         elif row is not None and len(row.cells) > 1:
             said = [[Cell(line, "quiet")] for line in textwrap.wrap(row.cells[-1].text, width)[:SAID]]
-        self.query_one("#detail", Panel).set_lines([*said, *([] for _n in range(SAID - len(said)))])
+        detail.set_lines([*said, *([] for _n in range(SAID - len(said)))])
 
     # the machine --------------------------------------------------------------------------------------------------
 
