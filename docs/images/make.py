@@ -19,6 +19,7 @@ from rich.text import Text
 from pi_installer_tui import planning
 from pi_installer_tui.app import Opened, PiInstallerApp
 from pi_installer_tui.screens.review import ReviewScreen
+from pi_installer_tui.screens.wizard import WizardScreen
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.tasks.store import Store
 from tests.terminal.line import Line
@@ -56,7 +57,7 @@ def apply(folder: str) -> None:
 
 
 async def main() -> None:
-    """Home when everything on it has been read, and a review."""
+    """Home when everything on it has been read, the wizard, and a review."""
     with tempfile.TemporaryDirectory() as folder:
         apply(folder)
         host = DemoHost(folder)
@@ -70,6 +71,14 @@ async def main() -> None:
             await asyncio.sleep(2)
             await pilot.pause()
             keep(app.export_screenshot(title="pi-installer-tui"), "home")
+            await app.push_screen(WizardScreen())
+            await asyncio.sleep(3)
+            for key in ("n", "space"):
+                await pilot.press(key)
+                await asyncio.sleep(1)
+            await pilot.pause()
+            keep(app.export_screenshot(title="pi-installer-tui"), "wizard")
+            await app.pop_screen()
             planned = await planning.plan(host, planning.parse(WANTED))
             assert planned.reviewed is not None
             await app.push_screen(ReviewScreen(planned.reviewed))

@@ -80,14 +80,17 @@ class SetupsScreen(ShellScreen):
 
     @work(exclusive=True, group="open")
     async def on_rows_opened(self) -> None:
-        from pi_installer_tui import setups
+        from pi_installer_tui import boot_file, setups
+        from pi_installer_tui.setup_file import SetupError
 
         try:
             if self._saved:
                 text = await asyncio.to_thread(setups.read, self.shell.store.root, self._saved)
             else:
                 text = await self.shell.host.text(self._boot)
-        except (OSError, UnicodeDecodeError) as error:
+                if not self.shell.read_only:  # from here on it is the wizard's: nothing applies it by itself
+                    await boot_file.settle(self.shell.host, self.shell.store.root)
+        except (OSError, UnicodeDecodeError, SetupError) as error:
             self.query_one("#said", Panel).set_lines([[Cell(_("Not opened: {error}").format(error=error), "bad")]])
             return
         if text is None:  # it was removed meanwhile

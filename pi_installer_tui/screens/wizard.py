@@ -450,9 +450,6 @@ class WizardScreen(ShellScreen):
             return [Cell(_("The plan so far: nothing to do"), "quiet")]
         steps = len(plan.flat)
         said = [ngettext("{n} step", "{n} steps", steps).format(n=steps)]
-        packages = [package for step in plan.flat for package in getattr(step, "packages", ())]
-        if packages:
-            said.append(_("installs {names}").format(names=", ".join(dict.fromkeys(packages))))
         restarts = sum("service-restart" in step.risks for step in plan.flat)
         if restarts:
             said.append(ngettext("{n} restart", "{n} restarts", restarts).format(n=restarts))
@@ -460,6 +457,9 @@ class WizardScreen(ShellScreen):
             said.append(_("on probation at the end"))
         if any("reboot" in step.risks for step in plan.flat):
             said.append(_("a reboot"))
+        packages = [package for step in plan.flat for package in getattr(step, "packages", ())]
+        if packages:
+            said.append(_("installs {names}").format(names=", ".join(dict.fromkeys(packages))))
         return [Cell(_("The plan so far: "), "quiet"), Cell(", ".join(said))]
 
     # back and forth -----------------------------------------------------------------------------------------------

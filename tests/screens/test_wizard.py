@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pi_installer_tui import setups, wizard
+from pi_installer_tui.app import Opened
 from pi_installer_tui.console import Terminal, detect
 from pi_installer_tui.modules import goals
 from pi_installer_tui.screens.home import HomeScreen
@@ -228,3 +229,20 @@ async def test_read_only_it_plans_and_keeps_nothing(start: Start) -> None:
         await named(program, "attic")
         await program.until("The plan so far: 4 steps")
         assert not (Path(program.store.root) / wizard.KEPT).exists()
+
+
+async def test_a_setup_on_the_boot_partition_is_offered_once(start: Start, machine: Opened) -> None:
+    text = "version: 1\ngoals: [home-server]\nsystem: {hostname: attic}\n"
+    machine.host.machine.write("/boot/firmware/pi-installer-tui.yaml", text)  # type: ignore[attr-defined]
+    async with start() as program:
+        screen = await opened(program)
+        await program.until("A setup file lies on the boot partition")
+        await program.press("o")
+        await program.until("/boot/firmware/pi-installer-tui.yaml")
+        await program.press("enter")
+        await program.until(lambda: screen._answers is not None and screen._answers.goals == ("home-server",))
+        await program.until("The plan so far: ")
+        assert screen._answers is not None and screen._answers.documents["system"] == {"hostname": "attic"}
+    async with start() as program:
+        await opened(program)
+        assert "boot partition" not in program.text
