@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.modules.security import ufw
+from pi_installer_tui.modules.security.audit.netfilter import ruleset
 from pi_installer_tui.modules.security.plans.rules import Edit, line_of, rule_of
 from pi_installer_tui.modules.security.settings import RuleSettings
 from pi_installer_tui.modules.security.ufw import Rule
@@ -88,3 +89,20 @@ async def test_it_is_off_then_on_then_off_and_keeps_its_policies(host: DemoHost)
             "outgoing": "allow",
             "routed": "deny",
         }
+
+
+async def test_the_audit_reads_it_from_the_kernel(host: DemoHost) -> None:
+    await host.run(Edit("ssh", Rule("allow", protocol="tcp", port="22", comment="SSH")).argv, check=True)
+    for verb, others in (("enable", "closed"), ("disable", "open")):
+        await host.run(["ufw", "--force", verb], check=True)
+        rules = await ruleset.read(host)
+        for version in (4, 6):
+            assert ruleset.passage(rules, version, "tcp", 22) == "open"
+            assert ruleset.passage(rules, version, "tcp", 8080) == others
+
+
+async def test_with_the_package_its_files_and_its_rules_go(host: DemoHost) -> None:
+    await host.run(["ufw", "--force", "enable"], check=True)
+    await host.run(["apt-get", "purge", "-y", "ufw"], check=True)
+    assert not (await ufw.read(host)).installed and await host.stat("/etc/ufw") is None
+    assert "ufw-user" not in (await host.run(["iptables", "-S"], check=True)).stdout
