@@ -20,6 +20,7 @@ from pi_installer_tui.system.demo import (  # they register the players
     network,  # noqa: F401
     packages,
     security,  # noqa: F401
+    ufw,  # noqa: F401
     units,  # noqa: F401
 )
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused

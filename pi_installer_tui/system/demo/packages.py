@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from pi_installer_tui.system.demo import units
+from pi_installer_tui.system.demo import ufw, units
 from pi_installer_tui.system.demo.players import Call, Options, Refused, player
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -52,7 +52,11 @@ FILES = {
         '        "origin=Debian,codename=${distro_codename},label=Debian-Security";\n'
         '        "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";\n};\n',
     },
+    "ufw": {path: text for path, (_mode, text) in ufw.FILES.items()},
 }
+
+#: services that their packages enable but don't start
+_NOT_STARTED = ("ufw",)
 
 _PASSWORDS = "/etc/pam.d/common-password"
 _PROFILE = "/usr/share/pam-configs/pwquality"
@@ -389,7 +393,7 @@ async def _configured(call: Call, name: str) -> None:
         set_status(machine, name, "install ok installed")
         for path, text in FILES.get(name, {}).items():
             if not machine.exists(path):
-                machine.write(path, text)
+                machine.write(path, text, ufw.FILES.get(path, (0o644, ""))[0])
         if name == "libpam-pwquality":
             _ask_pwquality(machine, True)
         if name in SERVICES:
@@ -399,7 +403,7 @@ async def _configured(call: Call, name: str) -> None:
                 machine.write(path, f"[Unit]\nDescription={description}\n\n[Service]\nType=simple\n\n"
                                     "[Install]\nWantedBy=multi-user.target\n")  # fmt: skip
             said = units.set_enabled(machine, unit, True)
-            units.set_active(machine, unit, True)
+            units.set_active(machine, unit, name not in _NOT_STARTED)
         else:
             said = []
     if said:
@@ -457,6 +461,8 @@ async def _remove(call: Call, gone: list[str], purge: bool, descriptor: int) -> 
                 machine.remove(f"{units.LIB}/{unit}.service")
             if name == "libpam-pwquality":
                 _ask_pwquality(machine, False)
+            if name == "ufw":
+                ufw.unload(machine)
             if purge:
                 for path in FILES.get(name, {}):
                     machine.remove(path)
