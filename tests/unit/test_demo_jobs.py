@@ -29,6 +29,16 @@ system:
     eth0: {method: static, address: 192.168.1.10/24, gateway: 192.168.1.1, dns: [192.168.1.1, 9.9.9.9]}
 """
 
+FIREWALL = """
+version: 1
+security:
+  firewall:
+    enabled: true
+    incoming: reject
+    rules:
+      web: {action: allow, protocol: tcp, port: "80,443", place: first}
+"""
+
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DemoHost:
@@ -59,7 +69,7 @@ async def run(host: DemoHost, plan: Plan) -> str:
     await jobs.launch(store, job, host)
     async for events in jobs.follow(store, job):
         if any(isinstance(event, Waiting) and event.what == "confirmation" for event in events):
-            await confirm(store, job, "test", host)
+            await confirm(store, job, "test", host, anyway=True)
     summary = store.summary(job)
     assert (summary.status, summary.reason) == ("done", ""), list(store.events(job))
     return job
@@ -84,6 +94,23 @@ async def test_the_system_is_set_and_undone_to_the_byte(host: DemoHost) -> None:
     assert listing(host) == before
     assert (await host.run(["hostname"])).stdout == "raspberrypi\n"
     assert "192.168.1.23" in (await host.run(["ip", "-j", "addr"])).stdout
+
+
+async def test_the_firewall_is_proven_and_undone_to_the_byte(host: DemoHost) -> None:
+    before = listing(host)
+    planned = await planning.plan(host, planning.parse(FIREWALL))
+    assert planned.reviewed is not None, planned.mistakes
+    assert len(planned.reviewed.plan.checks) > 2
+    job = await run(host, planned.reviewed.plan)
+    again = await planning.plan(host, planning.parse(FIREWALL))
+    assert again.reviewed is not None
+    assert again.reviewed.plan.empty
+    await take_back(host, job)
+    after = listing(host)
+    for path in ("var/lib/apt/extended_states",):
+        before.pop(path, None)
+        after.pop(path, None)
+    assert after == before
 
 
 async def test_an_address_that_somebody_has_is_a_mistake(host: DemoHost) -> None:
