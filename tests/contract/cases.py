@@ -113,6 +113,8 @@ async def files_are_found_with_their_size_and_target(host: Host) -> None:
     found = await host.stat("/etc/contract/link")
     time = float(await said(host, "find", "/etc/contract/link", "-printf", "%T@"))
     assert found is not None and abs(found.mtime_ns / 1e9 - time) < 1e-3
+    assert await said(host, "find", "/etc/contract/link", "-printf", "%y") == "l"
+    assert await said(host, "find", "-H", "/etc/contract/link", "-printf", "%y") == "f"
     assert (await host.run(["find", "/etc/contract/nothing", "-printf", "%p"])).status == 1
     for name in ("a file", "link"):
         await host.remove(f"/etc/contract/{name}")

@@ -393,13 +393,14 @@ async def cat(call: Call) -> int:
 @player("find")
 async def find(call: Call) -> int:
     """Everything in the folders that an expression holds for, printed as -printf says (%y %s %m %u %g %T@ %l %p).
-    Played of expressions: -path, -type, -perm, !, -o, parentheses, -prune, -printf; -xdev changes nothing here."""
+    Played of expressions: -path, -type, -perm, !, -o, parentheses, -prune, -printf; -xdev changes nothing here.
+    -H: a link that is named is followed."""
     words = [word for word in call.argv[1:] if word not in ("-H", "-xdev")]
     starts = next((i for i, word in enumerate(words) if word[0] in "-(!"), len(words))
     folders, expression = words[:starts], words[starts:]
     files, result = call.machine.files, 0
     names = [_names(call.machine.text(path) or "") for path in ("/etc/passwd", "/etc/group")]
-    todo = [(path, files.realpath(path)) for path in reversed(folders)]
+    todo = [(path, files.resolve(path, follow="-H" in call.argv)) for path in reversed(folders)]
     while todo:
         shown, path = todo.pop()
         found = files.stat(path)
