@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,30 @@ def test_a_broken_line_ends_it_at_once(start: Any) -> None:
 def test_q_ends_it_with_0(start: Any) -> None:
     terminal = start()
     terminal.wait_for("Modules")
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert terminal.cooked()
+
+
+def test_a_shell_has_the_terminal_for_itself_and_gives_it_back(start: Any) -> None:
+    def until_cooked(cooked: bool) -> None:
+        end = time.monotonic() + 10
+        while terminal.cooked() is not cooked:
+            assert time.monotonic() < end, terminal.text
+            terminal.read(0.1)
+
+    terminal = start(
+        "import os; os.environ['SHELL'] = '/bin/sh'; action_help = PiInstallerApp.open_shell"
+    )  # no line editor
+    terminal.wait_for("Home")
+    for number in (6, 7):
+        terminal.press("?")
+        until_cooked(True)
+        terminal.press(f"echo answer is $(({number}*7))\n")
+        terminal.wait_for(f"answer is {number * 7}")
+        terminal.press("exit\n")
+        until_cooked(False)
+        terminal.wait_for("? help")
     terminal.press("q")
     assert terminal.end() == 0
     assert terminal.cooked()
