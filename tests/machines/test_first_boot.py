@@ -98,6 +98,7 @@ def test_a_file_is_applied_at_boot_once_per_content_and_the_login_message_says_s
     assert not there(installed, OWN_MOTD)
 
 
+@pytest.mark.long
 @one_suite
 @pytest.mark.parametrize("point", ["job-made", "remembered", "launched"])
 def test_what_is_cut_off_before_the_job_is_under_way_is_done_once_in_the_end(installed: Machine, point: str) -> None:

@@ -64,6 +64,7 @@ def test_a_new_port_is_used_before_the_old_one_goes_and_an_undo_brings_it_back(p
     before.assert_as_before()
 
 
+@pytest.mark.long
 def test_a_port_that_a_session_forwards_is_not_sshds_and_cannot_be_taken(installed: Machine) -> None:
     ssh, *rest = installed.ssh_command(["sleep", "60"])
     forwards = subprocess.Popen([ssh, "-R", "9022:127.0.0.1:22", *rest], stdin=subprocess.DEVNULL)
@@ -78,6 +79,7 @@ def test_a_port_that_a_session_forwards_is_not_sshds_and_cannot_be_taken(install
         forwards.kill()
 
 
+@pytest.mark.long
 def test_without_a_login_over_the_new_port_all_goes_back_by_itself(pi: Machine) -> None:
     before, was = Before(pi), rules(pi)
     for end in ("nobody comes", "killed", "power cut"):
@@ -119,6 +121,7 @@ def by_socket(installed: Machine) -> Machine:
     return installed
 
 
+@pytest.mark.long
 def test_where_systemd_listens_its_socket_is_changed_the_same_way(by_socket: Machine) -> None:
     pi = by_socket
     before = Before(pi)

@@ -387,6 +387,7 @@ open("/etc/passwd", "w").write(text + "other:x:2001:2001::/nonexistent:/usr/sbin
 """
 
 
+@pytest.mark.long
 def test_an_undo_waits_for_other_programs_and_a_link_in_a_home_leads_nowhere(installed: Machine, ada: Person) -> None:
     job = apply(installed, {"ada": {"keys": [ada.public]}, "bob": {"keys": [ada.public]}})
 

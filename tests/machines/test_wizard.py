@@ -76,6 +76,7 @@ def _asks(machine: Machine) -> bool:
     return any(folder.glob("*/probation/asking"))
 
 
+@pytest.mark.long
 def test_a_home_server_from_the_first_key_and_a_second_one_by_its_file(
     wizard: Wizard, installed: Machine, boot: Callable[[Image], Machine], installed_image: Image
 ) -> None:
