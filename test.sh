@@ -60,12 +60,12 @@ check ruff ruff check .
 check 'ruff format' ruff format --check .
 check mypy mypy
 check import-linter lint-imports
-check 'tests without machines' pytest -n 3 --dist worksteal -rs $all tests --ignore tests/machines
+check 'tests without machines' pytest -n 6 --dist worksteal -rs $all tests --ignore tests/machines  # they mostly wait
 
 without=
 say 'Whether test machines can boot here'
 if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
-  check 'tests/machines' pytest -n 4 --dist worksteal -rs $all tests/machines  # they mostly wait
+  check 'tests/machines' pytest -n 6 --dist worksteal -rs $all tests/machines
 else
   printf '%s\n' "$why"
   without=' The machine tests did not run (the reason is above).'

@@ -94,7 +94,7 @@ def to_do(report: Report) -> list[str]:
     if report.failed:
         found.append(_("Look at the checks that failed; undo takes back what the job changed."))
     if report.secrets:
-        found.append(_("Write down the secrets that were made: they are shown once."))
+        found.append(_("Write down what was made: s on the job's screen shows each secret, once."))
     if report.reboot:
         found.append(_("Reboot when it suits you: some changes take effect only then."))
     if report.links:

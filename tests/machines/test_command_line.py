@@ -70,6 +70,9 @@ def test_sudo_asks_once_and_the_screens_are_roots(asks: Machine) -> None:
         assert "READ-ONLY" not in shown
         running = asks.run(["pgrep", "-u", "root", "-f", "-a", "--", "-m pi_installer_tui"]).stdout
         assert "--handed=TERM=vt220" in running and "--handed=SSH_CONNECTION=" in running
+        terminal.wait_for("Wizard, 1 of")  # a fresh machine
+        terminal.type("q")
+        terminal.wait_for("Last changes")
         terminal.type("q")
         assert terminal.wait() == 0
     assert not asks.run(["test", "-e", "/tmp/imported"], check=False).ok

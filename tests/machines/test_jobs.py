@@ -179,6 +179,7 @@ def test_a_job_outlives_the_connection_and_the_login_that_started_it(jobs: Jobs)
     jobs.check_undone(job)
 
 
+@pytest.mark.long
 def test_a_killed_worker_takes_its_commands_along_and_the_job_goes_on(jobs: Jobs) -> None:
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
@@ -192,6 +193,7 @@ def test_a_killed_worker_takes_its_commands_along_and_the_job_goes_on(jobs: Jobs
     jobs.check_undone(job)
 
 
+@pytest.mark.long
 def test_a_power_cut_amid_apt_is_gone_on_from_after_booting(jobs: Jobs) -> None:
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
@@ -204,6 +206,7 @@ def test_a_power_cut_amid_apt_is_gone_on_from_after_booting(jobs: Jobs) -> None:
     jobs.check_undone(job)
 
 
+@pytest.mark.long
 def test_an_orderly_reboot_lets_dpkg_end_and_the_job_goes_on_afterwards(jobs: Jobs) -> None:
     job = jobs.call("start")
     jobs.until_dpkg_works(job)

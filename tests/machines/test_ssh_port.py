@@ -39,6 +39,7 @@ def pi(installed: Machine) -> Machine:
     return installed
 
 
+@pytest.mark.long
 def test_a_new_port_is_used_before_the_old_one_goes_and_an_undo_brings_it_back(pi: Machine) -> None:
     before = Before(pi)
     change = Change(pi, {"ssh": {"port": 2222}}, "--within", "120")

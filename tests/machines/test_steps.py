@@ -192,6 +192,7 @@ def test_a_removed_service_comes_back_with_its_files_and_links(unchanged: Steps,
     assert unchanged.undo(step)[-1] == ["done", False]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("purge", [False, True], ids=["remove", "purge"])
 @pytest.mark.parametrize("verbs", [("stop",), ("disable", "stop"), ("stop", "mask")], ids="-".join)
 def test_a_removed_service_comes_back_in_the_state_it_had(

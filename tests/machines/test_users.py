@@ -105,6 +105,7 @@ def ada(tmp_path: Path, installed: Machine) -> Person:
 PASSWORD = "Kein 'Würfel' $(id); # \\ \"x\""
 
 
+@pytest.mark.long
 def test_an_account_is_made_used_locked_expired_removed_and_all_of_it_taken_back(
     installed: Machine, ada: Person
 ) -> None:

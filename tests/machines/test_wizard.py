@@ -35,7 +35,7 @@ class Wizard:
 
     def kill(self) -> None:
         """The line breaks, and nothing of the program is left."""
-        self.machine.run(["pkill", "-KILL", "-f", "bin/pi-installer-tui"], check=False)
+        self.machine.run(["pkill", "-KILL", "-f", "bin/pi-installer-tui$"], check=False)  # no job: those have arguments
         self.terminal.close()
 
 

@@ -171,7 +171,7 @@ async def _rules(host: Host) -> tuple[Reading[tuple[Rule, ...]], tuple[Rule, ...
 
 
 def _made(lines: Sequence[str]) -> list[str]:
-    chains = ("ufw-user-input", "ufw-user-output", "ufw-user-forward")
+    chains = [f"ufw{version}-user-{way}" for version in ("", "6") for way in ("input", "output", "forward")]
     return [line for line in lines if line.startswith(tuple(f"-A {chain} " for chain in chains))]
 
 
