@@ -32,7 +32,7 @@ def changed(machine: Machine, setup: str) -> Any:
     return json.loads(tui(machine, "plan", "-", "--json", setup=setup).stdout)["changed"]
 
 
-@pytest.mark.parametrize("suite", [pytest.param("bookworm", marks=pytest.mark.long), "trixie"], indirect=True)
+@pytest.mark.long
 def test_bans_rules_and_settings_are_set_up_proven_used_and_taken_back(installed: Machine) -> None:
     installed.run(["apt-get", "update", "-qq"])
     installed.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "nginx"])

@@ -126,7 +126,7 @@ def by_socket(installed: Machine) -> Machine:
 def test_where_systemd_listens_its_socket_is_changed_the_same_way(by_socket: Machine) -> None:
     pi = by_socket
     before = Before(pi)
-    change = Change(pi, {"ssh": {"port": 2222}}, "--within", "10")
+    change = Change(pi, {"ssh": {"port": 2222}}, "--within", "25")
     change.wait_for("asking")
     assert_open(pi, 22, 2222)
     change.wait_for("reverted", seconds=40)

@@ -286,6 +286,7 @@ def test_a_profile_that_lies_in_memory_gets_a_file_and_its_undo_takes_it_away(pi
 # the other backends -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("renderer", ["NetworkManager", "networkd"])
 def test_netplan_is_written_at_the_top_of_its_chain(pi: Machine, renderer: str) -> None:
     with_netplan(pi, renderer)

@@ -140,7 +140,7 @@ def test_a_killed_program_leaves_the_job_running_and_finds_it_at_home(wizard: Wi
     until(lambda: _asks(installed), 600)
     with installed.ssh_tty(["sudo", "env", "TERM=screen-256color", "pi-installer-tui"]) as home:
         home.wait_for("Waiting for you", 60)
-        home.type("\r")
+        home.type("g\r")
         home.wait_for("Steps", 30)
         assert installed.ssh(["sudo", "pi-installer-tui", "confirm", newest_job(installed)]).ok
         home.wait_for("To do next", 180)
