@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from pi_installer_tui.modules import action as listed_action
 from pi_installer_tui.modules import listed
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.home import HomeScreen
-from pi_installer_tui.system.caller import caller
+from pi_installer_tui.system.caller import called, caller
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.bars import TitleBar
 from pi_installer_tui.widgets.text import printable
@@ -310,7 +309,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         shell = os.environ.get("SHELL", "")
         argv = [shell if os.access(shell, os.X_OK) else "/bin/sh"]
         with self.suspend():
-            sys.stdout.write(_("A shell as {user}; `exit` comes back.").format(user=_user()) + "\n")
+            sys.stdout.write(_("A shell as {user}; `exit` comes back.").format(user=called(os.geteuid())) + "\n")
             sys.stdout.flush()
             subprocess.run(argv, check=False)
         self.action_redraw()
@@ -503,14 +502,6 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
-
-
-def _user() -> str:
-    """As whom this program runs."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
 
 
 def expected() -> tuple[type[Exception], ...]:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pi_installer_tui import modules
+from pi_installer_tui import modules, planning
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
@@ -36,7 +36,7 @@ class Proof:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A job that is over. links: an address or a command, and what it is; secrets: the names of those that wait to be
-    written down; reboot: one is due; left_out: what the plan named as not done."""
+    written down; reboot: one is due."""
 
     job: JobSummary
     plan: Plan
@@ -45,7 +45,6 @@ class Report:
     links: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
     reboot: bool = False
-    changed: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def failed(self) -> int:
@@ -62,9 +61,9 @@ async def make(store: Store, job: str, host: Host, who: str) -> Report:
         for check, event in zip(plan.checks, asked, strict=True)
     )
     addresses = known(await machine.addresses(host)) or ()
-    states = await asyncio.gather(*(modules.load(name).read(host) for name in plan.modules if name in modules.names()))
+    states = await planning.read(host, [name for name in plan.modules if name in modules.names()])
     links: dict[tuple[str, str], None] = {}
-    for name, state in zip((n for n in plan.modules if n in modules.names()), states, strict=True):
+    for name, state in states.items():
         for link in modules.load(name).links(state):
             for address in addresses:
                 if address.family == 4 or len(addresses) == 1:
@@ -77,7 +76,6 @@ async def make(store: Store, job: str, host: Host, who: str) -> Report:
         links=tuple(links),
         secrets=waiting,
         reboot=await host.stat(REBOOT_REQUIRED) is not None,
-        changed=tuple(dict.fromkeys(step.setting for step in plan.flat if step.setting)),
     )
 
 
@@ -121,7 +119,7 @@ def text(report: Report) -> str:
     """The report as a plain text, to be kept."""
     when = datetime.datetime.fromtimestamp(report.job.created).astimezone()
     lines = [f"{report.host}, {when:%Y-%m-%d %H:%M}, {report.job.id}", head(report), ""]
-    lines += _section(_("Changed"), report.changed)
+    lines += _section(_("Changed"), report.job.settings_paths)
     lines += _section(_("Reached at"), [f"{address}  ({what})" for address, what in report.links])
     lines += _section(_("Secrets to be written down"), report.secrets)
     lines += _section(_("To do next"), to_do(report))

@@ -109,11 +109,6 @@ def kept(state: Path) -> Answers | None:
         return None
 
 
-def forget(state: Path) -> None:
-    """The answers are done with. Raises OSError."""
-    (state / KEPT).unlink(missing_ok=True)
-
-
 # proposals ----------------------------------------------------------------------------------------------------------
 
 

@@ -103,8 +103,5 @@ class ActScreen(ModuleScreen, inherit_bindings=False):
         return await planning.plan_action(self.shell.host, self._module, self._action.name, settings)
 
     async def action_back(self) -> None:
-        if self._planning is not None:
-            self._planning.cancel()
-            self._planned()
-        else:
+        if not self._planning.stop():
             await self.app.pop_screen()

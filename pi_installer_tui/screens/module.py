@@ -4,7 +4,6 @@ up; nothing is changed from here."""
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import Worker
 
@@ -22,8 +20,7 @@ from pi_installer_tui.screens import facts as show
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
-from pi_installer_tui.screens.message import Problem
-from pi_installer_tui.screens.signs import span
+from pi_installer_tui.screens.planning import Planning
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
@@ -82,9 +79,13 @@ class ModuleScreen(ShellScreen):
         self._facts: Sequence[Fact] = ()
         self._form: Form[Any] | None = None
         self._reading: Worker[None] | None = None
-        self._planning: Worker[None] | None = None
-        self._since = 0.0
-        self._clock: Timer | None = None
+        self._planning = Planning(
+            self,
+            say=self._say,
+            over=self._planned,
+            refuse=self._refuse,
+            stays=_("What you typed is still here; try again when the cause is gone."),
+        )
 
     def body(self) -> Iterable[Widget]:
         yield self._said
@@ -147,7 +148,7 @@ class ModuleScreen(ShellScreen):
 
     def action_plan(self) -> None:
         form = self._form
-        if form is None or self._planning is not None:
+        if form is None or self._planning.running:
             return
         if why := self._nothing_to_plan(form):
             self._say(Cell(why, "warn"))
@@ -156,11 +157,7 @@ class ModuleScreen(ShellScreen):
             form.reject({})
             self._say(Cell(_("Not planned: mend what is marked with ! first."), "bad"))
             return
-        self._since = time.monotonic()
-        self._clock = self.set_interval(1.0, self._tick)
-        self._planning = self.run_worker(self._plan, group="plan", exit_on_error=False)
-        self._tick()
-        self.refresh_bindings()
+        self._planning.start(self._plan, lambda: form.secrets)
 
     def _nothing_to_plan(self, form: Form[Any]) -> str:
         """Why there is nothing to plan, "" where there is."""
@@ -174,51 +171,17 @@ class ModuleScreen(ShellScreen):
         setup = planning.of({self._module: settings})
         return await planning.plan(self.shell.host, setup, secrets=self._form.secrets)
 
-    def _tick(self) -> None:
-        seconds = time.monotonic() - self._since
-        text = _("Planning: reading the machine again and asking around. Esc stops it.")
-        self._say(Cell(text), Cell(f"  {span(seconds)}" if seconds >= 1 else "", "quiet"))
-
-    async def _plan(self) -> None:
-        from pi_installer_tui import planning
-        from pi_installer_tui.screens.review import ReviewScreen
+    async def _plan(self) -> Planned:
         from pi_installer_tui.widgets.form import Invalid
 
         assert self._form is not None
-        try:
-            settings = self._form.settings()
-            assert not isinstance(settings, Invalid)
-            planned = await self._made(settings)
-        except planning.SetupError as error:
-            self._planned()
-            self._refuse(error.mistakes)
-        except Exception as error:
-            self._planned()
-            self.app.push_screen(
-                Problem(
-                    _("The plan could not be made: {error}").format(error=error),
-                    _("Nothing was changed."),
-                    _("What you typed is still here; try again when the cause is gone."),
-                )
-            )
-        else:
-            self._planned()
-            if planned.mistakes:
-                self._refuse(planned.mistakes)
-            else:
-                self._review(planned, ReviewScreen)
-
-    def _review(self, planned: Planned, screen: Any) -> None:
-        assert self._form is not None
-        self.app.push_screen(screen(planned.reviewed, self._form.secrets))
+        settings = self._form.settings()
+        assert not isinstance(settings, Invalid)
+        return await self._made(settings)
 
     def _planned(self) -> None:
         """Planning is over, whatever came of it."""
-        self._planning = None
-        if self._clock is not None:
-            self._clock.stop()
         self._say(*show.unset(self._facts))
-        self.refresh_bindings()
 
     def _refuse(self, mistakes: Iterable[Any]) -> None:
         assert self._form is not None
@@ -229,9 +192,7 @@ class ModuleScreen(ShellScreen):
     # keys ---------------------------------------------------------------------------------------------------------
 
     def on_fields_changed(self) -> None:
-        if self._planning is not None:
-            self._planning.cancel()
-            self._planned()
+        self._planning.stop()
 
     def on_fields_item_opened(self, event: Any) -> None:
         self.app.push_screen(ItemScreen(event))
@@ -257,10 +218,9 @@ class ModuleScreen(ShellScreen):
         self.app.push_screen(FactsScreen(title, self._facts))
 
     async def action_back(self) -> None:
-        if self._planning is not None:
-            self._planning.cancel()
-            self._planned()
-        elif self._form is not None and self._form.changed:
+        if self._planning.stop():
+            return
+        if self._form is not None and self._form.changed:
             self.app.push_screen(
                 Ask(_("Leave, and forget what you changed here?"), [_("Nothing was changed on the machine.")]),
                 self._leave,

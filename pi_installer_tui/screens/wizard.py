@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import textwrap
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,7 +26,7 @@ from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
-from pi_installer_tui.screens.signs import span
+from pi_installer_tui.screens.planning import Planning
 from pi_installer_tui.system.reading import Known, Reading, Unknown
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Tone
@@ -36,9 +35,8 @@ from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
 from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
-    from textual.worker import Worker
-
     from pi_installer_tui.modules.base import Fact, Offer
+    from pi_installer_tui.planning import Planned
     from pi_installer_tui.system.machine import Machine
     from pi_installer_tui.system.sockets import Socket
     from pi_installer_tui.widgets.form import Form
@@ -102,9 +100,13 @@ class WizardScreen(ShellScreen):
         self._advice: list[Advice] = []
         self._wrong: dict[str, str] = {}
         self._rest: Timer | None = None
-        self._planning: Worker[None] | None = None
-        self._since = 0.0
-        self._clock: Timer | None = None
+        self._planning = Planning(
+            self,
+            say=lambda *cells: self._said([cells]),
+            over=self._draw_said,
+            refuse=self._refuse,
+            stays=_("Your answers are kept; try again when the cause is gone."),
+        )
         self._resumed = False
         self._turning = asyncio.Lock()
         #: a setup file that lies on the boot partition
@@ -118,14 +120,11 @@ class WizardScreen(ShellScreen):
 
     async def on_mount(self) -> None:
         await self._show_page()
-        self.shell.opened.subscribe(self, lambda _none: self._begin())
+        self.shell.opened.subscribe(self, lambda _none: self._read())
         if self.shell.is_open:
-            self._begin()
+            self._read()
 
     # reading ------------------------------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        self._read()
 
     @work(exclusive=True, group="read", exit_on_error=False)
     async def _read(self) -> None:
@@ -152,10 +151,9 @@ class WizardScreen(ShellScreen):
             self._said([[Cell(_("This can't be read: {error}").format(error=error), "bad")]])
             return
         self._states = states
-        before = self._offers
         self._offers = wizard.offers(states, self._answers)
         if not self._resumed:
-            self._answers = wizard.proposed(before, self._offers, self._answers)
+            self._answers = wizard.proposed({}, self._offers, self._answers)
         if self._resumed and self._answers.page in self._pages:
             self._page = self._answers.page
         await self._show_page()
@@ -426,9 +424,7 @@ class WizardScreen(ShellScreen):
 
     def _touched(self) -> None:
         """Plans, and keeps the answers, once nothing is changed for a moment."""
-        if self._planning is not None:
-            self._planning.cancel()
-            self._planned()
+        self._planning.stop()
         if self._rest is not None:
             self._rest.stop()
         self._rest = self.set_timer(REST, self._sketch_now)
@@ -481,7 +477,7 @@ class WizardScreen(ShellScreen):
         self._touched()
 
     async def action_next(self) -> None:
-        if self._answers is None or self._planning is not None:
+        if self._answers is None or self._planning.running:
             return
         pages = self._pages
         at = pages.index(self._page)
@@ -490,11 +486,7 @@ class WizardScreen(ShellScreen):
         elif self._blocked:
             self._draw_said()
         elif self._sketch is not None and not self._sketch.plan.empty:
-            self._since = time.monotonic()
-            self._clock = self.set_interval(1.0, self._tick)
-            self._planning = self.run_worker(self._plan, group="plan", exit_on_error=False)
-            self._tick()
-            self.refresh_bindings()
+            self._planning.start(self._plan, lambda: self._secrets)
 
     async def action_before(self) -> None:
         pages = self._pages
@@ -503,10 +495,9 @@ class WizardScreen(ShellScreen):
             await self._turn(pages[at - 1])
 
     async def action_back(self) -> None:
-        if self._planning is not None:
-            self._planning.cancel()
-            self._planned()
-        elif self._page == MACHINE:
+        if self._planning.stop():
+            return
+        if self._page == MACHINE:
             await self.app.pop_screen()
         else:
             await self.action_before()
@@ -606,41 +597,12 @@ class WizardScreen(ShellScreen):
 
     # the plan -----------------------------------------------------------------------------------------------------
 
-    def _tick(self) -> None:
-        seconds = time.monotonic() - self._since
-        text = _("Planning: reading the machine again and asking around. Esc stops it.")
-        self._said([[Cell(text), Cell(f"  {span(seconds)}" if seconds >= 1 else "", "quiet")]])
-
-    async def _plan(self) -> None:
+    async def _plan(self) -> Planned:
         from pi_installer_tui import planning
-        from pi_installer_tui.screens.review import ReviewScreen
 
         assert self._answers is not None
-        try:
-            setup = planning.combine([self._answers.document()])
-            planned = await planning.plan(self.shell.host, setup, secrets=self._secrets)
-        except planning.SetupError as error:
-            self._planned()
-            self._refuse(error.mistakes)
-        except Exception as error:
-            self._planned()
-            stays = _("Your answers are kept; try again when the cause is gone.")
-            said = _("The plan could not be made: {error}").format(error=error)
-            self.app.push_screen(Problem(said, _("Nothing was changed."), stays))
-        else:
-            self._planned()
-            if planned.reviewed is None:
-                self._refuse(planned.mistakes)
-            else:
-                self.app.push_screen(ReviewScreen(planned.reviewed, self._secrets))
-
-    def _planned(self) -> None:
-        """Planning is over, whatever came of it."""
-        self._planning = None
-        if self._clock is not None:
-            self._clock.stop()
-        self._draw_said()
-        self.refresh_bindings()
+        setup = planning.combine([self._answers.document()])
+        return await planning.plan(self.shell.host, setup, secrets=self._secrets)
 
     def _refuse(self, mistakes: Iterable[Any]) -> None:
         from pi_installer_tui.wizard import Advice
