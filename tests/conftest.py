@@ -6,6 +6,11 @@ import random
 from collections import defaultdict
 
 import pytest
+from hypothesis import settings
+
+# what an example may take depends on what else runs; times are measured in benchmarks/
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 SAMPLE = 10  # of a long test's cases every tenth runs, which ones is seeded
 

@@ -405,11 +405,11 @@ class JobScreen(ShellScreen):
         self._shown = row.id
 
     def _draw_output(self, view: JobView, pane: TextPane, fresh: bool) -> None:
-        if fresh:
+        if view.outcome and not view.total:
+            pane.set(_("Output"), [Cell(_("No command printed anything."), "quiet")])
+        elif fresh:
             self._drawn = view.total
             lines: list[TextLine] = [line for _step, line in view.output]
-            if not lines and view.outcome:
-                lines = [Cell(_("No command printed anything."), "quiet")]
             pane.set(_("Output"), lines)
             pane.text.action_last()
         elif (new := view.total - self._drawn) > 0:
