@@ -56,7 +56,7 @@ class Before:
 
     def assert_as_before(self) -> None:
         etc, packages = self._look()
-        assert etc == self.etc
+        assert etc == self.etc, sorted(set(etc.items()) ^ set(self.etc.items()))
         assert packages == self.packages
 
 
