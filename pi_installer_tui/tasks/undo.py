@@ -104,13 +104,9 @@ class _Undo:
 
     async def plan(self) -> Plan:
         stays = await self._what_stays()
-        steps: list[Step] = []
-        restored: dict[str, Step] = {}
-        for step in reversed(self._left.steps):
-            restore = self._restore(step, stays)
-            if restore is not None:
-                steps.append(await self._with_data(restore, step, restored))
-                restored.update(dict.fromkeys(restore.files, step))
+        restores = [(each, step) for step in reversed(self._left.steps) if (each := self._restore(step, stays))]
+        restored = {path: step for restore, step in restores for path in restore.files}
+        steps: list[Step] = [await self._with_data(restore, step, restored) for restore, step in restores]
         if steps:
             steps += [again for step in self._left.steps if (again := _again(step)) is not None]
             steps = _packages_last(_on_probation(_numbered(steps), self._old))
@@ -205,6 +201,7 @@ class _Undo:
         first = restore.first()
         if not isinstance(first, InstallPackages | Account) or not restore.takes_back():
             return restore
+        restore = restore.model_copy(update={"given_back": tuple(given_back)})
         found = await first.made_since(self._host, self._store.before(self._job, step.id), given_back)
         data = listed(each for each in found if not each.beside)
         beside = listed(each for each in found if each.beside)

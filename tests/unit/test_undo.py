@@ -491,6 +491,24 @@ async def test_what_the_job_wrote_for_its_packages_is_no_data_made_since(demo: D
 
 
 @pytest.mark.usefixtures("quick")
+async def test_what_was_given_back_before_the_packages_go_is_no_data_made_since(demo: DemoHost) -> None:
+    """netbase's script names /etc/hosts, which another step of the job may have changed."""
+    demo.machine.write("/etc/htop", "somebody's\n")
+    as_it_was = listing(demo)
+    htop = InstallPackages(id="htop", packages=("htop",))
+    store = Store(demo.state)
+    earlier = write("earlier", path="/etc/htop", content="ours\n")
+    later = Unit(id="later", name="cron.service", restart=True)
+    job = await apply(store, demo, Plan(steps=(earlier, htop, later)))
+    plan = await plan_undo(store, job, demo)
+    assert [step.describe() for step in plan.steps][-1] == "take back: install the package htop"
+    assert plan.notices == ()
+    await apply(store, demo, plan)
+    assert await state_of(demo, "htop") == ""
+    assert listing(demo) == as_it_was
+
+
+@pytest.mark.usefixtures("quick")
 async def test_what_the_job_wrote_through_a_link_is_no_data_made_since(demo: DemoHost) -> None:
     demo.machine.write("/etc/jails.conf", "[sshd]\n")
     await demo.symlink("/etc/fail2ban", "jails.conf")

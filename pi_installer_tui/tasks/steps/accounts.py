@@ -59,7 +59,7 @@ class Account(StepBase):
     locked: True: it can't be logged in to by any way; False: it can, and a locked password counts again.
     password: the secret that becomes its password, or its ready hash; one is made where none was given.
     held: a password is held to the machine's rules, as pwscore(1) says them. length: of one that is made, at least.
-    data: what undo does with a home that it made, see InstallPackages.
+    data, given_back: what undo does with a home that it made, see InstallPackages.
     """
 
     kind: Literal["account"] = "account"
@@ -81,6 +81,7 @@ class Account(StepBase):
     home_then: Literal["keep", "archive", "remove"] = "keep"
     archive: AbsolutePath | None = None
     data: Literal["look", "keep", "delete"] = "look"
+    given_back: tuple[AbsolutePath, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Account:
@@ -372,7 +373,9 @@ class Account(StepBase):
         texts = await accounts.read_files(host)
         new = self._given_back(before, texts)
         made = self.uid is not None and before.get("home") is False
-        keeps = self.data == "keep" or (self.data == "look" and made and bool(await self.made_since(host, before)))
+        keeps = self.data == "keep" or (
+            self.data == "look" and made and bool(await self.made_since(host, before, self.given_back))
+        )
         now = accounts.accounts(texts).get(self.name)
         if now is not None and self.name not in accounts.accounts(new):
             await _unused(host, self.name, now.uid)

@@ -19,7 +19,16 @@ from pydantic import Field
 
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.host import Host, HostError
-from pi_installer_tui.tasks.steps.base import Before, Overlay, PackageChange, Preview, StepBase, StepContext, StepError
+from pi_installer_tui.tasks.steps.base import (
+    AbsolutePath,
+    Before,
+    Overlay,
+    PackageChange,
+    Preview,
+    StepBase,
+    StepContext,
+    StepError,
+)
 from pi_installer_tui.tasks.steps.commands import Tail, restore_units, run, shown, unit_states
 from pi_installer_tui.tasks.steps.data import Data, Marks, listed, made, marks
 from pi_installer_tui.tasks.steps.diff import clipped, printable
@@ -386,11 +395,13 @@ class InstallPackages(_Packages):
 
     data: what its undo does where data was made since. look: purge where there is none, else remove. keep: remove.
           delete: purge.
+    given_back: paths that its undo finds as they were before, or that will be: they are no data.
     """
 
     kind: Literal["install-packages"] = "install-packages"
     recommends: bool = False
     data: Literal["look", "keep", "delete"] = "look"
+    given_back: tuple[AbsolutePath, ...] = ()
 
     def describe(self) -> str:
         text = ngettext("install the package {path}", "install the packages {path}", len(self.packages))
@@ -496,7 +507,7 @@ class InstallPackages(_Packages):
         return Preview("packages", packages=changes, download=0, disk=-size * 1024) if names else None
 
     async def _holds_data(self, host: Host, before: Before) -> bool:
-        return any(not each.beside for each in await self.made_since(host, before))
+        return any(not each.beside for each in await self.made_since(host, before, self.given_back))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         was: dict[str, Any] = before.get("packages") or {}

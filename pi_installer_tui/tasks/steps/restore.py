@@ -45,7 +45,7 @@ class Restore(StepBase):
     directory `state`, are all it needs.
 
     files: the paths it gives back. Others that the step kept were changed by somebody else since, and stay.
-    data: what becomes of data that packages made since, see InstallPackages.
+    data, given_back: what becomes of data that packages made since, see InstallPackages.
 
     Where that step is itself a Restore, what comes back is the work of the first job: its files as they were then, and
     what isn't a file by doing it again.
@@ -57,6 +57,7 @@ class Restore(StepBase):
     step: StepId
     files: tuple[AbsolutePath, ...] = ()
     data: Literal["look", "keep", "delete"] = "look"
+    given_back: tuple[AbsolutePath, ...] = ()
 
     def original(self) -> StepBase:
         """The step that is taken back. Raises StepError."""
@@ -158,7 +159,7 @@ class Restore(StepBase):
     def _told(self, step: StepBase) -> StepBase:
         """A step that knows what to do with data when it is taken back."""
         return (
-            step.model_copy(update={"data": self.data})
+            step.model_copy(update={"data": self.data, "given_back": self.given_back})
             if isinstance(step, Restore | InstallPackages | Account)
             else step
         )
