@@ -2,7 +2,7 @@
 
 state.py      what is, out of a reader for each area: sshd.py, ufw.py, fail2ban.py, updates.py, sysctl.py, protocols.py,
               auditd.py; accounts.py reads who can get in and change the machine
-settings.py   what can be wanted, profiles.py sets of it with a name
+settings/     what can be wanted, a file for each area; profiles.py sets of it with a name
 audit/        checks with receipts, a score, and who reaches what listens
 plans/        the way from one to the other, a file for each area
 actions.py    what is done beside settings
