@@ -94,6 +94,29 @@ class KernelSettings(Frozen):
             "Whether the kernel loads DCCP, RDS, SCTP and TIPC for whoever asks. Hardly anything needs them."
         ),
     )
+    rare_filesystems: StrictBool | None = Field(
+        default=None,
+        title=N_("Rare file systems"),
+        description=N_(
+            "Whether the kernel loads cramfs, freevxfs, hfs and jffs2 for a medium that has them. Off, old Mac "
+            "floppies and flash images can't be mounted."
+        ),
+    )
+    firewire: StrictBool | None = Field(
+        default=None,
+        title=N_("FireWire"),
+        description=N_(
+            "Whether what is plugged in there is served; it may read the whole memory. A Raspberry Pi has no FireWire."
+        ),
+    )
+    core_dumps: StrictBool | None = Field(
+        default=None,
+        title=N_("Core dumps"),
+        description=N_(
+            "Whether the memory of a program that crashed is kept, passwords and keys in it. Off, there is less to "
+            "find out why it did."
+        ),
+    )
     values: Mapping[SysctlName, SysctlSettings] | None = Field(
         default=None,
         title=N_("Single settings"),

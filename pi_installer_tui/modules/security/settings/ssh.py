@@ -80,3 +80,32 @@ class SshSettings(Frozen):
             "modern: those out of date (SHA-1, 64-bit MACs, CBC, NIST curves) are taken away; all others stay."
         ),
     )
+    max_sessions: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        title=N_("Sessions"),
+        description=N_(
+            "How many shells and transfers share one connection; 10 where nothing is set. Some editors need several."
+        ),
+    )
+    keepalive: Annotated[int, Field(ge=10, le=3600)] | None = Field(
+        default=None,
+        title=N_("Keepalive"),
+        description=N_(
+            "After so many seconds of silence sshd asks whether the other side is still there, encrypted; unanswered "
+            "twice, the connection is closed."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    log_level: Literal["info", "verbose"] | None = Field(
+        default=None,
+        title=N_("Log"),
+        description=N_("verbose: the log also says by which key somebody logged in, and which keys were refused."),
+    )
+    notice: StrictBool | None = Field(
+        default=None,
+        title=N_("Notice"),
+        description=N_(
+            "Whether a line says before the login that this is a private system and that logins are logged, by SSH and "
+            "on the console. Scripts see it too, as an error output."
+        ),
+    )

@@ -36,3 +36,11 @@ class UpdateSettings(Frozen):
     mail_when: Literal["always", "only-on-error", "on-change"] | None = Field(
         default=None, title=N_("Mail when"), description=N_("always, only when something failed, or on a change.")
     )
+    package_check: Literal["daily", "weekly", "monthly", "never"] | None = Field(
+        default=None,
+        title=N_("Package check"),
+        description=N_(
+            "How often the programs here are compared with those that were installed (debsums); what differs gets into "
+            "the journal. Reads them all: a few minutes on a Pi."
+        ),
+    )
