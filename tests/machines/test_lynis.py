@@ -30,10 +30,10 @@ def index(machine: Machine, what: str) -> tuple[int, int]:
     for line in machine.read(LOG).decode(errors="replace").splitlines():
         if named := re.search(r"Performing test ID (\S+)", line):
             test = named[1]
-        if given := re.search(r"hardening points \((\d+) of (\d+)\).*having (\d+) points \(out of (\d+)\)", line):
-            points = f"{given[3]} of {given[4]}"
-            if given[1] != given[2]:
-                lost.append((int(given[2]) - int(given[1]), test))
+        if having := re.search(r"Currently having (\d+) points \(out of (\d+)\)", line):
+            points = f"{having[1]} of {having[2]}"
+        if given := re.search(r"partial number of hardening points \((\d+) of (\d+)\)", line):
+            lost.append((int(given[2]) - int(given[1]), test))
     by_test = {name: sum(n for n, t in lost if t == name) for _n, name in lost}
     print(
         f"\n{machine.image.suite}, {what}: Lynis {found['lynis']['version']} says {found['lynis']['index']}, {points}"
