@@ -6,11 +6,11 @@ Sources: limits.conf(5), pam_limits(8), coredump.conf(5); of both folders the fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Known, Reading, Unknown
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown
 
 #: for who logs in; systemd's services have a limit of 0 as it is. root isn't among * (limits.conf(5))
 LIMITS = "/etc/security/limits.d/zz-pi-installer-tui.conf"
@@ -25,9 +25,9 @@ FILES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Dumps:
-    """own: our files that are there, by path, as they are."""
+    """own: our files that are there, by path, as they are; MISSING: neither is."""
 
-    own: Reading[Mapping[str, str]] = field(default_factory=lambda: Known({}))
+    own: Reading[Mapping[str, str]] = MISSING
 
 
 async def read(host: Host) -> Dumps:
@@ -40,4 +40,4 @@ async def read(host: Host) -> Dumps:
             return Dumps(Unknown(_("{path}: {reason}").format(path=path, reason=error.strerror or error)))
         if text is not None:
             found[path] = text
-    return Dumps(Known(found))
+    return Dumps(Known(found) if found else MISSING)
