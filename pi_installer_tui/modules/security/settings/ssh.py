@@ -92,7 +92,7 @@ class SshSettings(Frozen):
         title=N_("Keepalive"),
         description=N_(
             "After so many seconds of silence sshd asks whether the other side is still there, encrypted; unanswered "
-            "twice, the connection is closed."
+            "twice, the connection is closed, that of a laptop that sleeps too."
         ),
         json_schema_extra={"unit": "s"},
     )
