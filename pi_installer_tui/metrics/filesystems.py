@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 #: file systems on disks. Others are memory, on a network, or a process of somebody's that may hang (FUSE).
-KINDS = frozenset({"ext2", "ext3", "ext4", "btrfs", "xfs", "f2fs", "vfat", "exfat", "ntfs3", "zfs", "bcachefs", 
+KINDS = frozenset({"ext2", "ext3", "ext4", "btrfs", "xfs", "f2fs", "vfat", "exfat", "ntfs3", "zfs", "bcachefs",
                    "nilfs2", "jfs", "overlay"})  # fmt: skip
 #: those whose path to a mount point may hang as well
 _SLOW = re.compile(r"nfs4?|cifs|smb3|afs|ceph|9p|glusterfs|lustre|ocfs2|gfs2|autofs|fuse.*|virtiofs|davfs")

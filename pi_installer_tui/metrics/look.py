@@ -54,8 +54,8 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. at is seconds of CLOCK_MONOTONIC. processors: ticks by kind, in the order of proc_stat(5), by number; `""`
-    is all of them."""
+    """One look. at is seconds of CLOCK_MONOTONIC. processors: ticks by kind, in the order of proc_stat(5), by number;
+    `""` is all of them."""
 
     at: float
     processors: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -31,7 +31,7 @@ class Reader:
         self.sensors = Sensors(self.root)
         self._statvfs = statvfs
 
-    def look(self, at: float | None = None) -> Look:
+    def read(self, at: float | None = None) -> Look:
         """What there is now. at: seconds of CLOCK_MONOTONIC, now if it isn't given."""
         at = time.monotonic() if at is None else at
         self.sensors.find()
