@@ -35,12 +35,12 @@ _LAYOUTS = 64
 
 class Row(NamedTuple):
     """number: counts up. run: which run of the machine. at: its beginning, seconds of that run's monotonic clock.
-    count: samples in it. layout, data: packed.py."""
+    samples: how many. layout, data: packed.py."""
 
     number: int
     run: int
     at: float
-    count: int
+    samples: int
     layout: int
     data: bytes
 

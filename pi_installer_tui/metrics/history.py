@@ -164,7 +164,7 @@ class History:
             except (KeyError, ValueError):
                 continue
             for name, span in spans.items():
-                cells[name].setdefault(cell, _Cell()).add(at, span, row.count)
+                cells[name].setdefault(cell, _Cell()).add(at, span, row.samples)
         return {name: [its[cell].point() for cell in sorted(its)] for name, its in cells.items()}
 
     def _rows(self, since: float, until: float, step: float) -> Iterator[tuple[_Ring, Row]]:

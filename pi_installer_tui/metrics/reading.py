@@ -112,7 +112,7 @@ class Reader:
 
     def _devices(self) -> dict[str, Transfers]:
         """Documentation/admin-guide/iostats.rst: its sectors have 512 bytes whatever the disk's own have."""
-        found = {}
+        found: dict[str, Transfers] = {}
         for line in self._text("/proc/diskstats").splitlines():
             words = line.split()
             if len(words) >= 14 and _DISK.fullmatch(words[2]) and len(found) < MOST:
@@ -121,7 +121,7 @@ class Reader:
 
     def _interfaces(self) -> dict[str, Traffic]:
         """proc_net_dev(5). Those of this process's network; the machine's, for a service."""
-        found = {}
+        found: dict[str, Traffic] = {}
         for line in self._text("/proc/net/dev").splitlines()[2:]:
             name, _colon, rest = line.strip().rpartition(":")
             words = rest.split()

@@ -31,7 +31,7 @@ _FULL, _CORRUPT, _NOT_A_DATABASE = 13, 11, 26
 
 class _Minute(NamedTuple):
     at: float
-    count: int
+    samples: int
     spans: Mapping[str, Span]
 
 
@@ -230,7 +230,7 @@ class Recorder:
         assert self._kept is not None
         layout = tuple(sorted(minute.spans))
         of = self._kept.layout_of(layout, self._rings)
-        row = Row(number, run, minute.at, minute.count, of, pack(minute.spans, layout))
+        row = Row(number, run, minute.at, minute.samples, of, pack(minute.spans, layout))
         self._kept.put(ring, self._rings[ring], row)
 
     def _fold(self, newest: int) -> None:
@@ -251,7 +251,7 @@ class Recorder:
             gathering = hours[hour][1] if hour in hours else Gathering()
             hours[hour] = row.at, gathering
             with contextlib.suppress(KeyError, ValueError):
-                gathering.add_spans(unpack(row.data, self._kept.layout(row.layout)), row.count)
+                gathering.add_spans(unpack(row.data, self._kept.layout(row.layout)), row.samples)
             folded = row.number
         number = self._kept.newest("hours", self._rings["hours"]) or 0
         for (run, _hour), (at, gathering) in hours.items():
