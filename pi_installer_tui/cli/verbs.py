@@ -221,6 +221,12 @@ async def _alerts(args: Namespace, machine: Machine) -> int:
     return await alerts(args, machine)
 
 
+async def _metrics(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.metrics import metrics
+
+    return await metrics(args, machine)
+
+
 async def _export(args: Namespace, machine: Machine) -> int:
     sys.stdout.write(await planning.export(machine.host, _names(args)))
     return Exit.DONE
@@ -569,6 +575,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "status": _status,
     "alerts": _alerts,
     "audit": _audit,
+    "metrics": _metrics,
     "plan": _plan,
     "apply": _apply,
     "export": _export,
