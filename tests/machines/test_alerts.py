@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pi_installer_tui.alerts.config import Channel, Config, Rule, dump
+from pi_installer_tui.alerts.watch.services import PROPERTIES, judge, parse
 from tests.unit.alert_servers import Authority, Web
 
 from .machine import Machine, run_on_host
@@ -129,6 +130,19 @@ RULES = (
     Rule(name="certificate", what="certificate", of="/srv/*.pem", side="below", at=14),
     Rule(name="updates", what="updates", at=-1),
 )
+
+
+def test_on_a_fresh_machine_no_service_is_as_it_shouldnt_be(machine: Machine) -> None:
+    until(lambda: says(machine, "systemctl", "is-system-running") in ("running", "degraded"), 60)
+    machine.run(["systemctl", "start", "NetworkManager-dispatcher.service"])  # it ends by itself, and is enabled
+    until(lambda: machine.run(["systemctl", "is-active", "NetworkManager-dispatcher"], check=False).status != 0, 60)
+    properties = f"--property={','.join(PROPERTIES)}"
+    shown = parse(says(machine, "systemctl", "show", properties, "*.service", "NetworkManager-dispatcher.service"))
+    assert len(shown) > 10
+    listed = says(machine, "systemctl", "list-units", "--state=failed", "--plain")
+    failed = set(re.findall(r"[\w@.-]+\.service", listed))
+    assert {unit["Id"] for unit in shown if judge(unit).value} == failed
+    assert judge(parse(says(machine, "systemctl", "show", "no-such-thing.service"))[0]).value is None
 
 
 @pytest.mark.long

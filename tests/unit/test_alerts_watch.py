@@ -143,6 +143,8 @@ def shown(**more: str) -> dict[str, str]:
         (shown(ActiveState="inactive", SubState="dead", UnitFileState="disabled"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", UnitFileState="static"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", Type="oneshot"), 0.0),
+        (shown(ActiveState="inactive", SubState="dead", Type="oneshot", Result="exit-code"), 1.0),
+        (shown(ActiveState="inactive", SubState="dead", Type="dbus"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", ConditionResult="no"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", TriggeredBy="ssh.socket"), 0.0),
         (shown(LoadState="masked", ActiveState="inactive", UnitFileState="masked"), 0.0),
