@@ -154,11 +154,15 @@ class Database:
             run = Run(*last)
             self.set_zero(run.id, zero)
             return run._replace(zero=zero)
-        run = Run(last[0] + 1 if last else 1, boot, zero)
-        self.connection.execute("INSERT INTO runs VALUES (?, ?, ?)", run)
-        for ring, size in rings.items():
-            number = (self.newest(ring, size) or 0) + 1
-            self.connection.execute("INSERT INTO begins VALUES (?, ?, ?)", (run.id, ring, number))
+        numbers = {ring: (self.newest(ring, size) or 0) + 1 for ring, size in rings.items()}
+        begins = self.connection.execute("SELECT ring, number FROM begins WHERE run = ?", (last[0] if last else 0,))
+        if last and dict(begins) == numbers:  # it ended before its first row: a machine that starts again and again
+            run = Run(last[0], boot, zero)
+        else:
+            run = Run(last[0] + 1 if last else 1, boot, zero)
+        self.connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", run)
+        for ring, number in numbers.items():
+            self.connection.execute("INSERT OR REPLACE INTO begins VALUES (?, ?, ?)", (run.id, ring, number))
         firsts = (self.row(ring, size, self.oldest(ring, size)) for ring, size in rings.items())
         gone = min((row.run for row in firsts if row is not None), default=run.id)
         self.connection.execute("DELETE FROM runs WHERE id < ?", (gone,))

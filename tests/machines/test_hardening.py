@@ -43,7 +43,7 @@ def test_each_does_what_it_says_and_goes_without_a_trace(installed: Machine, tmp
     names_what_was_changed(installed)
 
     undo(installed, job)
-    before.assert_as_before()
+    before.assert_as_before(upgraded=True)  # debsums brings perl, and that its own version of perl-base
     assert NOTICE not in before_login(installed)
 
 
@@ -99,6 +99,6 @@ def names_what_was_changed(machine: Machine) -> None:
     machine.write(LICENSE, text)
     until(lambda: LICENSE in says(machine, "journalctl", "--no-pager", "-t", "debsums"))
     found = says(machine, "journalctl", "--no-pager", "-o", "cat", "-t", "debsums").splitlines()
-    assert found == [LICENSE]
+    assert [line for line in found if "85-nm-unmanaged" not in line] == [LICENSE]  # the lab takes that rule away
     machine.run(["/etc/cron.daily/debsums"])
     assert len(says(machine, "journalctl", "--no-pager", "-o", "cat", "-t", "debsums").splitlines()) == len(found)

@@ -227,6 +227,20 @@ def test_metrics_that_come_and_go_don_t_pile_up(machine: Machine) -> None:
     assert count <= 200
 
 
+def test_starting_again_and_again_doesn_t_pile_up(machine: Machine) -> None:
+    for number in range(30):
+        machine.reboot(f"run {number}", off=30)
+        recorder = machine.recorder(minutes=100, hours=3)
+        if number % 10 == 0:
+            machine.sample(recorder, 12)
+        recorder.close()
+    with closing(Database.read(str(machine.folder / KEPT))) as database:
+        # three had samples, and the last one goes on
+        assert [run.boot for run in database.runs()] == ["run 0", "run 10", "run 20", "run 29"]
+    assert [row.run for row in machine.rows()] == sorted(row.run for row in machine.rows())
+    assert sum(row.samples for row in machine.rows()) == 36
+
+
 @pytest.mark.parametrize("size", [5, 30, 400])
 def test_a_ring_of_another_size_keeps_the_newest(machine: Machine, size: int) -> None:
     recorder = machine.recorder(minutes=40)
