@@ -153,8 +153,21 @@ def glances(program: str, seconds: float) -> Cost:
 
 
 def glances_server(program: str, seconds: float) -> Cost:
-    """Its server, which looks when it is asked; it is asked for all it has once a second."""
-    argv = [program, "-s", "--time", "1", "-p", str(_PORT), "-B", "127.0.0.1", "--disable-check-update"]
+    """Its server, which looks when it is asked; it is asked for all it has once a second. Without `--cached-time 0` it
+    gives what it had before to every second question: the second that it keeps it begins after its look."""
+    argv = [
+        program,
+        "-s",
+        "--time",
+        "1",
+        "--cached-time",
+        "0",
+        "-p",
+        str(_PORT),
+        "-B",
+        "127.0.0.1",
+        "--disable-check-update",
+    ]
     with _running(argv) as process:
         server = xmlrpc.client.ServerProxy(f"http://127.0.0.1:{_PORT}")
         _asked(server, SETTLE, patient=True)

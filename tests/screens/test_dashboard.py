@@ -76,7 +76,7 @@ async def opened(start: Any, clock: Clock, **how: Any) -> AsyncIterator[tuple[Pr
         yield program, screen
 
 
-async def stop(program: Program, screen: WatchingScreen) -> None:
+async def stop(program: Program, screen: WatchingScreen[Any]) -> None:
     """No look but those that a test asks for."""
     await program.until(lambda: screen._soon is not None)
     assert screen._timer is not None and screen._soon is not None

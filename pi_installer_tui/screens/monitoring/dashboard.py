@@ -13,7 +13,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.monitoring import power
 from pi_installer_tui.screens.monitoring.overview import WIDTHS, Overview
-from pi_installer_tui.screens.monitoring.sampling import RANGES, Range
+from pi_installer_tui.screens.monitoring.sampling import RANGES, Range, View
 from pi_installer_tui.screens.monitoring.watching import RangedScreen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Tone
@@ -58,14 +58,14 @@ class Dashboard(RangedScreen):
         self.draw()
 
     def draw(self) -> None:
-        view = self.view
         if self.live is None or (self.live.looks < 2 and not self._failed):
             return
+        view = self.view
         if self._failed:
             self._say(_("The machine can't be read: {error}").format(error=self._failed), "warn")
         elif view is not None and view.values:
             signs, width = glyphs(self), self.size.width
-            self.query_one("#power", Panel).set_lines(self._power_lines(width))
+            self.query_one("#power", Panel).set_lines(self._power_lines(view, width))
             self.query_one(Rows).set_rows(Overview(view, signs, width - _BAR).rows())
         elif self.no_past:
             self._say(self.no_past)
@@ -77,9 +77,8 @@ class Dashboard(RangedScreen):
         lines = textwrap.wrap(text, max(20, self.size.width - 6))
         self.query_one(Rows).set_rows([remark(Cell(line, tone)) for line in lines])
 
-    def _power_lines(self, width: int) -> list[list[Cell]]:
-        assert self.view is not None
-        found, advice = power.said(self.view, glyphs(self))
+    def _power_lines(self, view: View, width: int) -> list[list[Cell]]:
+        found, advice = power.said(view, glyphs(self))
         lines = [[cell] for cell in found]
         if advice:
             lines += [[Cell("  " + line)] for line in textwrap.wrap(advice, width - 4)]

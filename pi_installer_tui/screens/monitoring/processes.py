@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,7 +41,7 @@ class _List(Rows, inherit_bindings=True):
         return action != "open"
 
 
-class ProcessesScreen(WatchingScreen):
+class ProcessesScreen(WatchingScreen["list[Process]"]):
     """The list."""
 
     place = "processes"
@@ -83,10 +82,17 @@ class ProcessesScreen(WatchingScreen):
         self._scan = scanning(self.shell.host)
         super().begin()
 
-    async def take_look(self) -> None:
-        if self._scan is not None:
-            self._found = await asyncio.to_thread(self._scan)
-            self._scans += 1
+    @property
+    def ready(self) -> bool:
+        return self._scan is not None
+
+    def read(self) -> list[Process]:
+        assert self._scan is not None
+        return self._scan()
+
+    def take(self, found: list[Process]) -> None:
+        self._found = found
+        self._scans += 1
 
     # drawing ------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import work
 
@@ -22,9 +23,19 @@ SLOW_EVERY = 2.0
 SLOW = 115_200
 #: seconds after the first look: the second one knows rates
 SOON = 0.4
+#: seconds up to which a look is taken where it is asked for: a thread would cost more than it
+CHEAP = 0.02
+
+Found = TypeVar("Found")
 
 
-class WatchingScreen(ShellScreen):
+def _timed(read: Callable[[], Found]) -> tuple[Found, float]:
+    """What was read, and the seconds that took."""
+    begun = time.monotonic()
+    return read(), time.monotonic() - begun
+
+
+class WatchingScreen(ShellScreen, Generic[Found]):
     """A screen that looks at an interval. It stops while another screen is above it, and while the program is
     suspended."""
 
@@ -33,6 +44,8 @@ class WatchingScreen(ShellScreen):
         self._timer: Timer | None = None
         self._soon: Timer | None = None
         self._looking = False
+        # nobody knows how long the first one takes
+        self._took = float("inf")
 
     @property
     def seen(self) -> bool:
@@ -57,25 +70,44 @@ class WatchingScreen(ShellScreen):
         self._soon = self.set_timer(SOON, self.look)
 
     def look(self) -> None:
-        """Looks once, unless the look before isn't over yet: on a slow machine one may take longer."""
-        if not self._looking:
+        """Looks once, unless the look before isn't over yet."""
+        if self._looking or not self.ready:
+            return
+        if self._took > CHEAP:
             self._looking = True
-            self._look()
+            self._look_aside()
+        else:
+            self._take(*_timed(self.read))
 
     @work(group="look")
-    async def _look(self) -> None:
+    async def _look_aside(self) -> None:
         try:
-            await self.take_look()
+            self._take(*await asyncio.to_thread(_timed, self.read))
         finally:
             self._looking = False
+
+    def _take(self, found: Found, took: float) -> None:
+        self._took = took
+        self.take(found)
         if self.seen:
             self.draw()
 
-    async def take_look(self) -> None:
-        """Reads the machine."""
+    @property
+    def ready(self) -> bool:
+        """Whether there is a machine to look at."""
+        raise NotImplementedError
+
+    def read(self) -> Found:
+        """Reads the machine, in a thread where that takes long."""
+        raise NotImplementedError
+
+    def take(self, found: Found) -> None:
+        """Takes in what was read."""
+        raise NotImplementedError
 
     def draw(self) -> None:
         """Draws what there is."""
+        raise NotImplementedError
 
     def on_screen_suspend(self) -> None:
         if self._timer is not None:
@@ -87,7 +119,7 @@ class WatchingScreen(ShellScreen):
             self.look()
 
 
-class RangedScreen(WatchingScreen):
+class RangedScreen(WatchingScreen[tuple[float, Mapping[str, float]] | OSError]):
     """One that shows a range of time."""
 
     def __init__(self, live: Live | None, chosen: Range) -> None:
@@ -107,14 +139,24 @@ class RangedScreen(WatchingScreen):
         self.say_where(self._where())
         super().begin()
 
-    async def take_look(self) -> None:
-        if self.live is None:
-            return
+    @property
+    def ready(self) -> bool:
+        return self.live is not None
+
+    def read(self) -> tuple[float, Mapping[str, float]] | OSError:
+        assert self.live is not None
         try:
-            self.live.add(*await asyncio.to_thread(self.live.source.look))
-            self._failed = ""
+            return self.live.source.look()
         except OSError as error:
-            self._failed = str(error)
+            return error
+
+    def take(self, found: tuple[float, Mapping[str, float]] | OSError) -> None:
+        assert self.live is not None
+        if isinstance(found, OSError):
+            self._failed = str(found)
+        else:
+            self._failed = ""
+            self.live.add(*found)
         if not self.range.live and time.monotonic() - self._recalled_at > AGAIN:
             self._recall()
 
