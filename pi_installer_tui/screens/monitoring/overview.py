@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -58,17 +59,22 @@ def scale(name: str, points: Sequence[Point | None]) -> tuple[float, float]:
     return 0.0, ceiling(max((point.high for point in points if point is not None), default=0.0))
 
 
-def of(view: View, family: str, field: str) -> list[str]:
+def of(view: View, family: str, field: str) -> Sequence[str]:
     """What there is of a family: `eth0`, `wlan0`; those of a field."""
-    found = []
-    for name in view.values:
-        try:
-            has, what, its = parts(name)
-        except ValueError:
-            continue
-        if has == family and its == field and what:
-            found.append(what)
-    return sorted(found, key=lambda what: (len(what), what) if what.isdigit() else (0, what))
+    return _listed(tuple(view.values)).get((family, field), ())
+
+
+@lru_cache(maxsize=4)
+def _listed(names: tuple[str, ...]) -> Mapping[tuple[str, str], Sequence[str]]:
+    """What metrics are of, by family and field, in the order in which they are shown. The names rarely change."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        family, what, field = parts(name)
+        if what:
+            found.setdefault((family, field), []).append(what)
+    for several in found.values():
+        several.sort(key=lambda what: (len(what), what) if what.isdigit() else (0, what))
+    return found
 
 
 def metrics(row: str, view: View) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A `View` is what screens draw from, whether it is of now or of the past.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time as now
@@ -110,6 +110,27 @@ class _Trace:
         return found
 
 
+class _Traces(Mapping[str, Sequence[Point | None]]):
+    """All traces up to a cell. Their points are made when they are drawn: most are never."""
+
+    def __init__(self, traces: Mapping[str, _Trace], number: int, count: int) -> None:
+        self._traces = traces
+        self._number = number
+        self._count = count
+
+    def __getitem__(self, name: str) -> Sequence[Point | None]:
+        return self._traces[name].points(self._number, self._count)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._traces
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._traces)
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+
 class Live:
     """The looks of this session: the values of the last one, and some minutes of all."""
 
@@ -131,8 +152,8 @@ class Live:
     def view(self) -> View:
         """What there is of now."""
         live = RANGES[0]
-        number, until = int(self._at // CELL), now()
-        points = {name: trace.points(number, live.points) for name, trace in self._traces.items()}
+        points = _Traces(self._traces, int(self._at // CELL), live.points)
+        until = now()
         return View(live, self._values, {}, points, until - live.seconds, until)
 
 
