@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--quick", action="store_true", help=_("files and Lynis as they were found last time; the rest anew")
     )
+    json(verb("metrics", _("what the machine does in numbers, now, as Prometheus reads it")))
     plan = verb("plan", _("what would change: exit status 0 nothing, 2 something"))
     setup(plan)
     secrets(plan)

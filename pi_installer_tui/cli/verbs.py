@@ -215,6 +215,12 @@ async def _audit(args: Namespace, machine: Machine) -> int:
     return await audit(args, machine)
 
 
+async def _metrics(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.metrics import metrics
+
+    return await metrics(args, machine)
+
+
 async def _export(args: Namespace, machine: Machine) -> int:
     sys.stdout.write(await planning.export(machine.host, _names(args)))
     return Exit.DONE
@@ -562,6 +568,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "act": _act,
     "status": _status,
     "audit": _audit,
+    "metrics": _metrics,
     "plan": _plan,
     "apply": _apply,
     "export": _export,
