@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,16 @@ from rich.cells import cell_len
 
 from pi_installer_tui.console.glyphs import GLYPHS
 from pi_installer_tui.metrics import rates
+from pi_installer_tui.metrics.clock import Clock
+from pi_installer_tui.metrics.history import History
 from pi_installer_tui.metrics.reading import Reader
-from pi_installer_tui.screens.monitoring import power
+from pi_installer_tui.metrics.recorder import Recorder
+from pi_installer_tui.screens.monitoring import power, sampling
 from pi_installer_tui.screens.monitoring.overview import WIDTHS, Overview, metrics
-from pi_installer_tui.screens.monitoring.sampling import CELL, RANGES, Live, View, recall
+from pi_installer_tui.screens.monitoring.sampling import CELL, RANGES, Live, Range, View, recall
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.demo.numbers import _CORES, _NET, Numbers, Past
+from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.widgets.chart import Point
 from pi_installer_tui.widgets.rows import Row
 
@@ -127,3 +132,83 @@ def test_the_past_of_the_demo_is_its_present_looked_back_at() -> None:
     assert found.points["cpu.used"][0] is not None
     assert found.values["cpu.used"] < found.highest["cpu.used"]
     assert set(metrics("net:eth0", found)) == {"net.eth0.received", "net.eth0.sent"}
+
+
+@pytest.fixture
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """A collector's history of the two hours up to now; the values it was given."""
+    clock = [time.clock_gettime(time.CLOCK_BOOTTIME) - 7200, time.time() - 7200]
+    recorder = Recorder(
+        tmp_path / "state",
+        tmp_path / "run",
+        raw=720,
+        minutes=10_080,
+        hours=9600,
+        boot="this",
+        clock=Clock(lambda: clock[0], lambda: clock[1], lambda: True),
+        say=lambda said: pytest.fail(said),
+    )
+    used = [float(number % 50) for number in range(720)]
+    for value in used:
+        clock[0] += 10
+        clock[1] += 10
+        seen = {"power.under-voltage": 0.0, "power.under-voltage-since-boot": 1.0}
+        recorder.sample(clock[0], {"cpu.used": value, **seen})
+    recorder.close()
+    monkeypatch.setattr(sampling, "open_history", lambda: History.open(tmp_path / "state", tmp_path / "run"))
+    yield used
+
+
+@pytest.mark.parametrize("chosen", RANGES[1:])
+def test_what_the_collector_kept_is_what_a_range_shows(history: list[float], chosen: Range) -> None:
+    found = sampling.recalled(LocalHost(), chosen)
+    shown = history[-chosen.seconds // 10 :]
+    assert found.values["cpu.used"] == pytest.approx(sum(shown) / len(shown), abs=2.5)
+    assert found.highest["cpu.used"] == 49.0
+    there = [number for number, point in enumerate(found.points["cpu.used"]) if point is not None]
+    # no gaps in the time that was kept, and nothing before it
+    assert there == list(range(there[0], there[-1] + 1))
+    kept = min(7200, chosen.seconds) / chosen.seconds * chosen.points
+    assert abs(len(there) - kept) <= 2
+    assert chosen.points - 1 - there[-1] <= 1
+    assert Overview(found, ASCII, 80).rows()
+
+
+def test_what_the_firmware_said_before_is_remembered_from_the_collector(history: list[float]) -> None:
+    assert sampling.seen_since_boot() == {"under-voltage"}
+
+
+def test_what_was_seen_before_the_machine_started_is_not(history: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "now", lambda: time.time() + 1e6)
+    assert sampling.seen_since_boot() == set()
+
+
+def test_without_a_collector_there_is_no_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "open_history", lambda: History.open(tmp_path, tmp_path))
+    with pytest.raises(sampling.NoPast, match="module Monitoring"):
+        sampling.recalled(LocalHost(), RANGES[1])
+    assert sampling.seen_since_boot() == set()
+
+
+def test_a_history_that_is_no_database_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "history.db").write_bytes(b"not at all" * 1000)
+    monkeypatch.setattr(sampling, "open_history", lambda: History.open(tmp_path, tmp_path))
+    with pytest.raises(sampling.NoPast, match="can't be read"):
+        sampling.recalled(LocalHost(), RANGES[1])
+
+
+def test_this_machine_is_looked_at() -> None:
+    source = sampling.source_of(LocalHost())
+    source.look()
+    at = time.monotonic()
+    while time.monotonic() - at < 0.3:
+        sum(range(1000))
+    _at, values = source.look()
+    assert 0 < values["cpu.used"] <= 100 and 0 < values["memory.used"] < 100
+    assert metrics("cpu", _viewed(_at, values)) == ("cpu.used", "load.1")
+
+
+def _viewed(at: float, values: Mapping[str, float]) -> View:
+    live = Live(sampling.source_of(LocalHost()))
+    live.add(at, values)
+    return live.view()

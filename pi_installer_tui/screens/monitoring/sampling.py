@@ -5,23 +5,32 @@ A `View` is what screens draw from, whether it is of now or of the past.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from time import time as now
 from typing import TYPE_CHECKING, Protocol
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.metrics.names import parts
 from pi_installer_tui.widgets.chart import Point
 
 if TYPE_CHECKING:
+    from pi_installer_tui.metrics.history import History
     from pi_installer_tui.metrics.look import Look
     from pi_installer_tui.system.demo import DemoHost
     from pi_installer_tui.system.host import Host
 
 #: seconds that a cell of a live sparkline or chart stands for: it moves on as rarely, which few bytes tell a terminal
 CELL = 5
+#: what is drawn over time, by family and field
+DRAWN = frozenset({
+    ("cpu", "used"), ("load", "1"), ("memory", "used"), ("swap", "used"), ("disk", "used"), ("io", "read"),
+    ("io", "written"), ("io", "busy"), ("net", "received"), ("net", "sent"), ("temperature", "now"), ("fan", "speed"),
+})  # fmt: skip
 #: seconds after which the past is read anew while it is shown
 AGAIN = 60.0
 
@@ -110,6 +119,13 @@ class _Trace:
         return found
 
 
+@lru_cache(maxsize=512)
+def _drawn(name: str) -> bool:
+    """Whether a metric is ever drawn over time."""
+    family, _of, field = parts(name)
+    return (family, field) in DRAWN
+
+
 class _Traces(Mapping[str, Sequence[Point | None]]):
     """All traces up to a cell. Their points are made when they are drawn: most are never."""
 
@@ -146,8 +162,10 @@ class Live:
         """Takes a look in."""
         self.looks += 1
         self._at, self._values = at, values
+        number = int(at // CELL)
         for name, value in values.items():
-            self._traces.setdefault(name, _Trace()).add(int(at // CELL), value)
+            if _drawn(name):
+                self._traces.setdefault(name, _Trace()).add(number, value)
 
     def view(self) -> View:
         """What there is of now."""
@@ -187,6 +205,13 @@ def source_of(host: Host) -> Source:
     return Played(host) if isinstance(host, DemoHost) else Machine(host.address)
 
 
+def open_history() -> History:
+    """The collector's. Raises OSError."""
+    from pi_installer_tui.metrics.history import History
+
+    return History.open()
+
+
 def recalled(host: Host, chosen: Range) -> View:
     """A range of the past of a machine. Raises NoPast."""
     from pi_installer_tui.system.demo import DemoHost
@@ -195,10 +220,8 @@ def recalled(host: Host, chosen: Range) -> View:
         from pi_installer_tui.system.demo.numbers import Past as PlayedPast
 
         return recall(PlayedPast(now() - host.uptime), chosen)
-    from pi_installer_tui.metrics.history import History
-
     try:
-        with History.open() as history:
+        with open_history() as history:
             return recall(history, chosen)
     except FileNotFoundError:
         raise NoPast(
@@ -213,6 +236,21 @@ def recalled(host: Host, chosen: Range) -> View:
         raise NoPast(_("The past can't be read: {error}").format(error=error)) from None
 
 
+def seen_since_boot() -> set[str]:
+    """The firmware's warnings that the collector has seen in this run of the machine (metrics/sensors.py has why they
+    can't be asked for)."""
+    started = now() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    try:
+        with open_history() as history:
+            last = history.last()
+    except OSError:
+        return set()
+    if last is None or last[0] < started:
+        return set()
+    fields = (parts(name)[2] for name, value in last[1].items() if name.startswith("power.") and value > 0)
+    return {field.removesuffix("-since-boot") for field in fields if field.endswith("-since-boot")}
+
+
 class Machine:
     """A real machine. root: where its /proc and /sys are."""
 
@@ -223,6 +261,8 @@ class Machine:
         self._before: Look | None = None
 
     def look(self) -> tuple[float, Mapping[str, float]]:
+        if self._before is None:
+            self._reader.sensors.remember(seen_since_boot())
         return self._valued(self._reader.read())
 
     def _valued(self, now: Look) -> tuple[float, Mapping[str, float]]:

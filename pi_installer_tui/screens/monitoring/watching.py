@@ -89,8 +89,13 @@ class WatchingScreen(ShellScreen, Generic[Found]):
     def _take(self, found: Found, took: float) -> None:
         self._took = took
         self.take(found)
-        if self.seen:
+        if self.seen and self.moves:
             self.draw()
+
+    @property
+    def moves(self) -> bool:
+        """Whether a look changes what is shown."""
+        return True
 
     @property
     def ready(self) -> bool:
@@ -142,6 +147,10 @@ class RangedScreen(WatchingScreen[tuple[float, Mapping[str, float]] | OSError]):
     @property
     def ready(self) -> bool:
         return self.live is not None
+
+    @property
+    def moves(self) -> bool:
+        return self.range.live
 
     def read(self) -> tuple[float, Mapping[str, float]] | OSError:
         assert self.live is not None
