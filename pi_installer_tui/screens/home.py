@@ -214,6 +214,11 @@ class HomeScreen(ShellScreen):
 
         self.app.push_screen(AuditScreen())
 
+    def action_dashboard(self) -> None:
+        from pi_installer_tui.screens.monitoring.dashboard import Dashboard
+
+        self.app.push_screen(Dashboard())
+
     # what arrives -------------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="jobs")
