@@ -13,18 +13,16 @@ from pi_installer_tui.modules.monitoring import service
 from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
 from pi_installer_tui.modules.monitoring.state import State
 from pi_installer_tui.modules.monitoring.usual import USUAL
-from pi_installer_tui.modules.monitoring.wanted import SECRETS, Wanted, secret_of, secret_path, secrets, wanted
+from pi_installer_tui.modules.monitoring.wanted import SECRETS, Wanted, secret_path, secrets, secrets_named, wanted
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.system.reading import MISSING, Known, Unknown, known
-from pi_installer_tui.tasks.checks import CommandSays, UnitActive
+from pi_installer_tui.tasks.checks import UnitActive, WrittenLately
 from pi_installer_tui.tasks.plan import Blocked, Mistake, Others, Plan
 from pi_installer_tui.tasks.steps import Directory, Probe, RemoveFile, RunCommand, SecretFile, Unit, WriteFile
 from pi_installer_tui.tasks.words import size
 
 NAME = "monitoring"
 _CONFIG, _UNIT, _SERVICE = f"{NAME}.config", f"{NAME}.unit-file", f"{NAME}.service"
-#: minutes in which the collector must have written to its history once it runs
-_FRESH = 3
 
 
 def told(state: State, settings: MonitoringSettings, others: Others) -> Wanted:
@@ -68,9 +66,9 @@ def _part(state: State, settings: MonitoringSettings, others: Others) -> Part:
     if settings.enabled is False:
         _off(part, state, settings)
     elif settings.enabled:
-        _on(part, state)
+        _on(part, state, wants.config)
     elif state.runs and (part.steps or state.stale):
-        _reload(part)
+        _reload(part, wants.config)
     elif part.steps and not state.there:
         part.notice(_("the collector isn't switched on (`enabled: true`): nothing is watched"))
     _forget(part, state, told_now, wants.config)
@@ -99,7 +97,7 @@ def _configure(
         )
 
 
-def _on(part: Part, state: State) -> None:
+def _on(part: Part, state: State, config: Config) -> None:
     text = service.unit(state.python)
     changed = bool(part.steps) or state.stale
     if state.unit != text:
@@ -108,7 +106,7 @@ def _on(part: Part, state: State) -> None:
         )
     right = state.enabled.configured == Known(True) and state.runs
     if state.unit == text and right and changed:
-        _reload(part)
+        _reload(part, config)
     elif state.unit != text or not right:
         part.steps.append(
             Unit(
@@ -121,21 +119,19 @@ def _on(part: Part, state: State) -> None:
                 restart=state.runs and (state.unit != text or changed),
             )
         )
-        part.checks += _proofs()
+        part.checks += _proofs(config)
 
 
-def _reload(part: Part) -> None:
+def _reload(part: Part, config: Config) -> None:
     part.steps.append(Unit(id=_SERVICE, setting=NAME, needs=part.ids(), name=service.NAME, reload=True))
-    part.checks += _proofs()
+    part.checks += _proofs(config)
 
 
-def _proofs() -> Iterator[UnitActive | CommandSays]:
-    """It runs, and has written to its history just now: find(1) prints what is newer."""
+def _proofs(config: Config) -> Iterator[UnitActive | WrittenLately]:
+    """It runs, and writes what it reads: every interval, the first time after one of them."""
     yield UnitActive(id=f"{NAME}.runs", setting=NAME, name=service.NAME)
-    newer = ("find", service.FOLDER, "-maxdepth", "1", "-type", "f", "-newermt", f"-{_FRESH} minutes")
-    yield CommandSays(
-        id=f"{NAME}.writes", setting=NAME, argv=newer, line=f"{service.FOLDER}/{service.HISTORY}", within=120
-    )
+    lately = 60.0 + 1.5 * config.interval
+    yield WrittenLately(id=f"{NAME}.writes", setting=NAME, paths=service.READINGS, seconds=lately, within=lately)
 
 
 def _off(part: Part, state: State, settings: MonitoringSettings) -> None:
@@ -211,10 +207,7 @@ def validate(state: State, settings: MonitoringSettings) -> Sequence[Mistake]:
     if isinstance(state.config, Unknown):
         return ()
     # a secret counts as there: whether it was given is known only when planning
-    named = (settings.channels or {}).values()
-    names = {name for each in named if (name := secret_of(each)) is not None}
-    ping = settings.dead_man
-    names |= {ping.url} if ping is not None and ping.url else set()
+    names = secrets_named(settings)
     now = known(state.config) or Config()
     config = wanted(now, settings, names | (known(state.secrets) or frozenset())).config
     return [*_rules_wrong(now, config, settings), *_channels_wrong(config, settings), *_rest_wrong(config)]

@@ -12,7 +12,8 @@ NAME = "pi-installer-tui-collector.service"
 PATH = f"/etc/systemd/system/{NAME}"
 #: below the state directory
 FOLDER = "/var/lib/pi-installer-tui/metrics"
-HISTORY = "history.db"
+#: single readings, in memory: the file, and where SQLite puts what it hasn't moved into it yet
+READINGS = ("/run/pi-installer-tui/raw.db", "/run/pi-installer-tui/raw.db-wal")
 #: what install.sh makes; it stays when a version is replaced by the next
 _INSTALLED = "/opt/pi-installer-tui/current/bin/python"
 _VERSION = re.compile(r"^(.*)/versions/[^/]+/bin/")
@@ -35,7 +36,7 @@ def unit(interpreter: str) -> str:
 
     It reads everything, writes its own folder and the login message, and gains no rights. Its mount namespace is
     a slave of the machine's, so file systems that are mounted later are seen. Patience with an old card: it has
-    two minutes to start, and five until it counts as hung.
+    two minutes to start, and counts as hung once it has missed three of its longest intervals.
     """
     return f"""# Made by pi-installer-tui.
 [Unit]
@@ -45,15 +46,20 @@ ConditionPathExists={ETC}/collector.json
 
 [Service]
 Type=notify
+# full rights, outside of what follows: the folder of login messages may not be there yet
+ExecStartPre=+/bin/mkdir --parents --mode=755 /run/motd.d
 ExecStart={_quoted(interpreter)} -I -m pi_installer_tui.metrics.collector
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=30
 TimeoutStartSec=2min
-WatchdogSec=5min
+WatchdogSec=15min
 WorkingDirectory=/
 StateDirectory=pi-installer-tui/metrics
 StateDirectoryMode=0700
+RuntimeDirectory=pi-installer-tui
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=restart
 UMask=0077
 Nice=10
 IOSchedulingClass=idle
@@ -63,7 +69,7 @@ TasksMax=64
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_NET_RAW
 ProtectSystem=strict
-ReadWritePaths=-/run/motd.d
+ReadWritePaths=/run/motd.d
 ProtectHome=read-only
 ProtectKernelModules=yes
 ProtectKernelTunables=yes

@@ -37,7 +37,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?:@[A-Za-z0-9.-]{1,189})?")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._+@-]+)+")
+#: of files, or a pattern of them
+_PATH = re.compile(r"(?:/[A-Za-z0-9._+@*?-]+)+")
 DAY = 86400
 
 
@@ -129,6 +130,17 @@ def _certificate(text: str) -> str:
     return _endpoint(text)
 
 
+#: where the token goes in a webhook's URL
+_PLACE = "{secret}"
+
+
+def _webhook(text: str) -> str:
+    if text.count(_PLACE) > 1:
+        raise ValueError(_("has {place} twice").format(place=_PLACE))
+    _url(text.replace(_PLACE, "secret"))
+    return text
+
+
 def _url(text: str) -> str:
     wrong = _("isn't a URL, such as https://ntfy.sh/my-topic")
     if len(text) > 2000 or not text.isascii() or not text.isprintable() or set(text) & set(' "<>\\^`{|}'):
@@ -184,6 +196,7 @@ HostName = Annotated[str, BeforeValidator(_text), AfterValidator(_host)]
 Endpoint = Annotated[str, BeforeValidator(_text), AfterValidator(_endpoint)]
 Certificate = Annotated[str, BeforeValidator(_text), AfterValidator(_certificate)]
 Url = Annotated[str, BeforeValidator(_text), AfterValidator(_url)]
+Webhook = Annotated[str, BeforeValidator(_text), AfterValidator(_webhook)]
 Address = Annotated[str, BeforeValidator(_text), AfterValidator(_address)]
 Mail = Annotated[str, BeforeValidator(_text), AfterValidator(_mail)]
 Time = Annotated[str, BeforeValidator(_text), AfterValidator(_time)]
@@ -451,6 +464,9 @@ class NtfyChannel(_Channel):
     url: Url | None = Field(
         default=None, title=N_("URL"), description=N_("The server with the topic: https://ntfy.sh/my-topic.")
     )
+    user: Words | None = Field(
+        default=None, title=N_("User"), description=N_("Where the server knows users: the token is its password then.")
+    )
     token: SecretName | None = Field(
         default=None, title=N_("Token"), description=_TOKEN, json_schema_extra={"widget": "secret"}
     )
@@ -460,7 +476,11 @@ class WebhookChannel(_Channel):
     """JSON, sent to a URL."""
 
     by: Literal["webhook"] = _BY
-    url: Url | None = Field(default=None, title=N_("URL"), description=N_("Where the JSON is sent to (POST)."))
+    url: Webhook | None = Field(
+        default=None,
+        title=N_("URL"),
+        description=N_("Where the JSON is sent to (POST). {secret} in it stands for the token, which is hidden so."),
+    )
     token: SecretName | None = Field(
         default=None, title=N_("Token"), description=_TOKEN, json_schema_extra={"widget": "secret"}
     )

@@ -18,6 +18,14 @@ USUAL: tuple[Rule, ...] = (
     Rule("temperature", "metric", of="temperature.*.now", at=80, clears=75, lasts=300),
     Rule("under-voltage", "metric", of="power.under-voltage", at=0.5, lasts=10, severity="critical", repeats=DAY),
     Rule("failed-services", "service", of="*", lasts=30, repeats=DAY),
+    Rule(
+        *("certificates", "certificate"),
+        of="/etc/letsencrypt/live/*/cert.pem",
+        side="below",
+        at=14,
+        clears=15,
+        repeats=DAY,
+    ),
     Rule("security-updates", "updates", at=0, lasts=7 * DAY, repeats=7 * DAY),
 )
 NAMES = frozenset(rule.name for rule in USUAL)

@@ -65,6 +65,13 @@ def secret_of(channel: AnyChannel) -> str | None:
     return next((value for key in _SECRET_KEYS if (value := getattr(channel, key, None)) is not None), None)
 
 
+def secrets_named(settings: MonitoringSettings) -> frozenset[str]:
+    """The secrets that settings name."""
+    found = [secret_of(channel) for channel in (settings.channels or {}).values()]
+    found += [settings.dead_man.url] if settings.dead_man is not None else []
+    return frozenset(name for name in found if name is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the collector is to be told. lacking: the settings' paths that need a secret which isn't there, with its
@@ -187,7 +194,7 @@ def channel_settings(channel: Channel) -> dict[str, Any]:
     """A channel as a setup file has it: of its secret only the name."""
     keys = {
         "mail": ("host", "port", "tls", "user", "sender", "to"),
-        "ntfy": ("url",),
+        "ntfy": ("url", "user"),
         "webhook": ("url",),
         "telegram": ("url", "chat"),
         "gotify": ("url",),
