@@ -41,7 +41,7 @@ class AlertsScreen(ShellScreen):
     where = N_("Alerts")
     PARTS = ("alerts", "detail")
     about = N_(
-        "Every alert that there was, those that fire now first. Below: what was found, and what became of its messages; "
+        "Every alert that there was, those that fire first. Below: what was found, and what became of its messages; "
         "one that couldn't be sent is kept and sent later.\n"
         "Acknowledging says that somebody has seen it: it isn't told again, and its end still is. Rules and channels "
         "are set in Monitoring."
