@@ -28,7 +28,13 @@ _CONFIG, _UNIT, _SERVICE = f"{NAME}.config", f"{NAME}.unit-file", f"{NAME}.servi
 def told(state: State, settings: MonitoringSettings, others: Others) -> Wanted:
     """What the collector is to be told, by the secrets that are there or were given."""
     given = others.secrets - others.to_make
-    return wanted(known(state.config) or Config(), settings, (known(state.secrets) or frozenset()) | given)
+    return wanted(known(state.config) or Config(), settings, _there(state) | given)
+
+
+def _there(state: State) -> frozenset[str]:
+    """The secrets that have a value on the machine."""
+    found: frozenset[str] | None = known(state.secrets)
+    return found or frozenset()
 
 
 def step_id(what: str, secret: str) -> str:
@@ -84,7 +90,7 @@ def _configure(
     if given and not state.folder:
         part.steps.append(Directory(id=f"{NAME}.secrets", setting=NAME, path=SECRETS, mode=0o700))
     for name in given:
-        needs = (f"{NAME}.secrets",) if not state.folder else ()
+        needs: tuple[str, ...] = (f"{NAME}.secrets",) if not state.folder else ()
         step = step_id("secret", name)
         part.steps.append(
             SecretFile(id=step, setting=NAME, needs=needs, path=secret_path(name), name=name, sensitive=True)
@@ -139,7 +145,7 @@ def _off(part: Part, state: State, settings: MonitoringSettings) -> None:
         if state.runs or state.enabled.configured == Known(True):
             part.steps.append(Unit(id=_SERVICE, setting=NAME, name=service.NAME, enabled=False, active=False))
         if state.unit:
-            needs = (_SERVICE,) if _SERVICE in part.ids() else ()
+            needs: tuple[str, ...] = (_SERVICE,) if _SERVICE in part.ids() else ()
             part.steps.append(RemoveFile(id=_UNIT, setting=NAME, needs=needs, path=service.PATH))
         part.checks.append(UnitActive(id=f"{NAME}.off", setting=NAME, name=service.NAME, active=False))
     files = known(state.history) or ()
@@ -166,7 +172,7 @@ def _off(part: Part, state: State, settings: MonitoringSettings) -> None:
 
 def _forget(part: Part, state: State, now: Config, config: Config) -> None:
     """Secrets that nothing names any more go."""
-    for name in sorted((secrets(now) - secrets(config)) & (known(state.secrets) or frozenset())):
+    for name in sorted((secrets(now) - secrets(config)) & _there(state)):
         step = step_id("forget", name)
         needs = tuple(s for s in part.ids() if s == _CONFIG)
         part.steps.append(RemoveFile(id=step, setting=NAME, needs=needs, path=secret_path(name), sensitive=True))
@@ -209,7 +215,7 @@ def validate(state: State, settings: MonitoringSettings) -> Sequence[Mistake]:
     # a secret counts as there: whether it was given is known only when planning
     names = secrets_named(settings)
     now = known(state.config) or Config()
-    config = wanted(now, settings, names | (known(state.secrets) or frozenset())).config
+    config = wanted(now, settings, names | _there(state)).config
     return [*_rules_wrong(now, config, settings), *_channels_wrong(config, settings), *_rest_wrong(config)]
 
 

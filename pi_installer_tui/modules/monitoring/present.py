@@ -54,21 +54,21 @@ def _settled(state: State, model: Mapping[str, Any]) -> bool:
 
 
 def summary(state: State) -> str:
-    """One phrase: whether it collects, and by how many rules and channels."""
+    """One phrase: what fires, and whether it collects."""
     if isinstance(state.enabled.effective, Unknown):
         return _("unknown")
     parts = []
+    if (collected := known(state.collected)) is not None and collected.firing and state.runs:
+        parts.append(ngettext("{n} alert", "{n} alerts", collected.firing).format(n=collected.firing))
     if state.failed:
         parts.append(_("the collector failed"))
     elif state.runs:
         parts.append(_("collecting"))
     else:
         return _("no history is kept")
-    if config := known(state.config):
-        count = len([rule for rule in config.rules if rule.enabled])
-        parts.append(ngettext("{n} rule", "{n} rules", count).format(n=count))
-        if not config.channels:
-            parts.append(_("no channel"))
+    config = known(state.config)
+    if config is not None and config.rules and not config.channels:
+        parts.append(_("no channel"))
     return ", ".join(parts)
 
 
@@ -86,7 +86,8 @@ def facts(state: State) -> Sequence[Fact]:
         Fact("dead_man.enabled", _("Sign of life"), _single(_of(config, lambda c: _on(c.dead_man is not None)))),
         Fact("exporter.enabled", _("Exporter"), _single(_of(config, _exporter))),
         Fact("", _("History"), _single(_of(state.history, lambda files: size(sum(f.size for f in files))))),
-        Fact("", _("Last written"), _single(_of(state.history, lambda files: _moment(max(f.at for f in files))))),
+        Fact("", _("Last reading"), _single(_of(state.collected, lambda c: _moment(c.last) if c.last else _("none")))),
+        Fact("", _("Firing"), _single(_of(state.collected, lambda c: str(c.firing)))),
     ]
     if state.power != MISSING:
         lines.append(Fact("", _("Power"), _single(_of(state.power, lambda p: ", ".join(p.now) or _("fine")))))
@@ -136,6 +137,10 @@ def state_json(state: State) -> dict[str, Any]:
             "to_be_reloaded": state.stale,
         },
         "history": reading_json(state.history, _history),
+        "collected": reading_json(
+            state.collected,
+            lambda c: {"last": c.last, "trouble": c.trouble or None, "firing": c.firing, "unseen": c.unseen},
+        ),
         "settings": reading_json(state.config, _settings),
         "secrets": reading_json(state.secrets, sorted),
         "power": reading_json(state.power, lambda p: {"now": list(p.now), "since_boot": _listed(p.since_boot)}),

@@ -6,14 +6,14 @@ import re
 import sys
 from pathlib import Path
 
+from pi_installer_tui.metrics import places
 from pi_installer_tui.system.paths import ETC
 
 NAME = "pi-installer-tui-collector.service"
 PATH = f"/etc/systemd/system/{NAME}"
-#: below the state directory
-FOLDER = "/var/lib/pi-installer-tui/metrics"
-#: single readings, in memory: the file, and where SQLite puts what it hasn't moved into it yet
-READINGS = ("/run/pi-installer-tui/raw.db", "/run/pi-installer-tui/raw.db-wal")
+FOLDER = str(places.FOLDER)
+#: single readings: the file, and where SQLite puts what it hasn't moved into it yet
+READINGS = (f"{places.RUNTIME / places.RAW}", f"{places.RUNTIME / places.RAW}-wal")
 #: what install.sh makes; it stays when a version is replaced by the next
 _INSTALLED = "/opt/pi-installer-tui/current/bin/python"
 _VERSION = re.compile(r"^(.*)/versions/[^/]+/bin/")
@@ -58,7 +58,7 @@ WorkingDirectory=/
 StateDirectory=pi-installer-tui/metrics
 StateDirectoryMode=0700
 RuntimeDirectory=pi-installer-tui
-RuntimeDirectoryMode=0700
+RuntimeDirectoryMode=0755
 RuntimeDirectoryPreserve=restart
 UMask=0077
 Nice=10

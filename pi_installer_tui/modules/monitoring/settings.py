@@ -35,7 +35,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.*?@\\][A-Za-z0-9:_.*?@\\-]{0,250}")
 #: RFC 1123 2.1: a label of a host's name
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
-_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?:@[A-Za-z0-9.-]{1,189})?")
+_MAIL = re.compile(r"(?!-)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(?:@[A-Za-z0-9.-]{1,189})?")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 #: of files, or a pattern of them
 _PATH = re.compile(r"(?:/[A-Za-z0-9._+@*?-]+)+")
@@ -191,6 +191,7 @@ Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
 Words = Annotated[str, BeforeValidator(_text), Field(max_length=200), AfterValidator(_plain)]
 Metric = Annotated[str, BeforeValidator(_text), Field(max_length=200), AfterValidator(_metric)]
 UnitName = Annotated[str, BeforeValidator(_text), AfterValidator(_unit)]
+OfUnit = Annotated[str, BeforeValidator(_text), AfterValidator(lambda text: text and _unit(text))]
 Expression = Annotated[str, BeforeValidator(_text), Field(max_length=500), AfterValidator(_expression)]
 HostName = Annotated[str, BeforeValidator(_text), AfterValidator(_host)]
 Endpoint = Annotated[str, BeforeValidator(_text), AfterValidator(_endpoint)]
@@ -321,7 +322,7 @@ class LogRule(_Rule):
         title=N_("Pattern"),
         description=N_("A regular expression that lines match, as `journalctl --grep` takes it."),
     )
-    unit: UnitName | Literal[""] | None = Field(
+    unit: OfUnit | None = Field(
         default=None,
         title=N_("Unit"),
         description=N_("Only lines of this unit; left out: of all."),

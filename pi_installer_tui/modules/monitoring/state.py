@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from pi_installer_tui.alerts.config import PATH as CONFIG
 from pi_installer_tui.alerts.config import Config, load
@@ -28,11 +30,23 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """What the collector has to say. last: seconds since 1970 of its newest reading; trouble: why it can't write to the
+    disk; firing: alerts that fire, unseen: those of them that nobody has acknowledged."""
+
+    last: float | None
+    trouble: str
+    firing: int
+    unseen: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """config: what the collector's file says; mode: its permission bits. unit: the service's file, "" for none; python:
     the interpreter that it is to be started with. enabled: whether it is enabled, and whether it runs. failed: systemd
     has given it up. since: seconds since 1970; memory: bytes; restarts: how often systemd had to. stale: it runs by an
-    older state of its file. secrets: the files that hold secrets, by the secrets' names. history: what it has kept."""
+    older state of its file. secrets: the files that hold secrets, by the secrets' names; folder: theirs is there.
+    history: the files in which it keeps what it found."""
 
     config: Reading[Config]
     mode: int
@@ -46,8 +60,9 @@ class State:
     stale: bool = False
     secrets: Reading[frozenset[str]] = MISSING
     history: Reading[tuple[File, ...]] = MISSING
+    collected: Reading[Collected] = MISSING
     power: Reading[Power] = MISSING
-    folder: bool = field(default=False)
+    folder: bool = False
 
     @property
     def runs(self) -> bool:
@@ -85,6 +100,7 @@ async def read(host: Host) -> State:
         stale=running and _stale(shown, changed),
         secrets=names,
         history=await _history(host),
+        collected=await _collected(host),
         power=await machine.power(host),
         folder=folder,
     )
@@ -143,6 +159,31 @@ async def _secrets(host: Host) -> tuple[Reading[frozenset[str]], bool]:
         return Known(frozenset(n for n in await host.listdir(SECRETS) if n.startswith("monitoring."))), there
     except PermissionError:
         return Unknown(_("no permission for {path}").format(path=SECRETS)), True
+
+
+async def _collected(host: Host) -> Reading[Collected]:
+    """Asked of its databases, beside the loop."""
+    from pi_installer_tui.modules.monitoring import past
+
+    try:
+        return Known(await asyncio.to_thread(_ask, past.folder(host), past.runtime(host)))
+    except FileNotFoundError:
+        return MISSING
+    except PermissionError as error:
+        return Unknown(_("no permission for {path}").format(path=error.filename or service.FOLDER))
+    except (OSError, ValueError) as error:
+        return Unknown(str(error))
+
+
+def _ask(folder: Path, runtime: Path) -> Collected:
+    from pi_installer_tui.alerts.history import alerts
+    from pi_installer_tui.metrics.history import History
+
+    firing = alerts(folder, firing=True)
+    with History.open(folder, runtime) as history:
+        newest, trouble = history.last(), history.trouble()
+    unseen = sum(alert.acknowledged is None for alert in firing)
+    return Collected(newest[0] if newest is not None else None, trouble, len(firing), unseen)
 
 
 async def _history(host: Host) -> Reading[tuple[File, ...]]:
