@@ -34,8 +34,9 @@ def python(kind: str) -> str:
 def unit(interpreter: str) -> str:
     """The unit file (systemd.service(5), systemd.exec(5), systemd.resource-control(5)).
 
-    It reads everything, writes its own folder and the login message, and gains no rights. Its mount namespace is
-    a slave of the machine's, so file systems that are mounted later are seen. Patience with an old card: it has
+    It reads everything, writes its own folder and below /run (the folder of login messages may have to be made), and
+    gains no rights. Its mount namespace is a slave of the machine's, so file systems that are mounted later are
+    seen. Patience with an old card: it has
     two minutes to start, and counts as hung once it has missed three of its longest intervals.
     """
     return f"""# Made by pi-installer-tui.
@@ -46,8 +47,6 @@ ConditionPathExists={ETC}/collector.json
 
 [Service]
 Type=notify
-# full rights, outside of what follows: the folder of login messages may not be there yet
-ExecStartPre=+/bin/mkdir --parents --mode=755 /run/motd.d
 ExecStart={_quoted(interpreter)} -I -m pi_installer_tui.metrics.collector
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
@@ -69,7 +68,7 @@ TasksMax=64
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_NET_RAW
 ProtectSystem=strict
-ReadWritePaths=/run/motd.d
+ReadWritePaths=/run
 ProtectHome=read-only
 ProtectKernelModules=yes
 ProtectKernelTunables=yes

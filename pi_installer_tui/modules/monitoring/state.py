@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,15 @@ from pi_installer_tui.system.host import CommandNotFound, Host
 from pi_installer_tui.system.machine import Power
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value
 
-_PROPERTIES = ("ActiveState", "UnitFileState", "ActiveEnterTimestamp", "ExecReload", "MemoryCurrent", "NRestarts")
+_PROPERTIES = (
+    "ActiveState",
+    "UnitFileState",
+    "ActiveEnterTimestamp",
+    "ExecReload",
+    "MainPID",
+    "MemoryCurrent",
+    "NRestarts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ async def read(host: Host) -> State:
         enabled=enabled,
         failed=shown.get("ActiveState") == "failed",
         since=_number(shown.get("ActiveEnterTimestamp", "").removeprefix("@")) if running else MISSING,
-        memory=_number(shown.get("MemoryCurrent", "")) if running else MISSING,
+        memory=await _memory(host, shown) if running else MISSING,
         restarts=_number(shown.get("NRestarts", "")) if running else MISSING,
         stale=running and _stale(shown, changed),
         secrets=names,
@@ -138,6 +147,16 @@ async def _shown(host: Host) -> tuple[dict[str, str], str]:
     if not answer.ok:
         return {}, (answer.stderr.strip().splitlines() or [_("systemctl fails")])[-1]
     return dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line), ""
+
+
+async def _memory(host: Host, shown: dict[str, str]) -> Reading[int]:
+    """What the process holds (VmRSS, proc_pid_status(5)), else what systemd accounts, which kernels of Raspberry Pi OS
+    don't unless asked to (cgroup_enable=memory)."""
+    with contextlib.suppress(PermissionError):
+        text = await host.text(f"/proc/{shown.get('MainPID', '0')}/status")
+        if text is not None and (found := re.search(r"^VmRSS:\s+(\d+) kB$", text, re.MULTILINE)):
+            return Known(int(found[1]) * 1024)
+    return _number(shown.get("MemoryCurrent", ""))
 
 
 def _number(text: str) -> Reading[int]:
