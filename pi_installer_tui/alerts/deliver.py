@@ -186,7 +186,9 @@ def _sent(ledger: Path | None, ids: list[str]) -> dict[str, str]:
 
 def _keep(ledger: Path, message: str, said: str) -> None:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(_file(ledger)) as file:
-        file.execute("UPDATE outbox SET sent = ?, said = ? WHERE id = ?", (time.time(), said, message))
+        file.execute(
+            "UPDATE outbox SET sent = ?, said = ?, tries = tries + 1 WHERE id = ?", (time.time(), said, message)
+        )
         file.commit()
 
 

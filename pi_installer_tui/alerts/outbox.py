@@ -32,6 +32,14 @@ LIMIT = 130.0
 MOST = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a message. said: what the server answered (`250 2.0.0 Ok`), or why none did."""
+
+    taken: bool
+    said: str
+
+
 @dataclass(slots=True)
 class Message:
     """One message on its way by one channel. waits: not sent in the quiet hours; due: monotonic."""
@@ -111,28 +119,46 @@ class Outbox:
         for name, channel in self._channels.items():
             if name in self._running:
                 continue
-            due = [m for m in self.waiting if m.channel == name and m.due <= now and not (hushed and m.waits)][:BATCH]
+            due = self._due(name, now, hushed)
             if due:
                 given = request(channel, [{**m.facts, "id": m.id} for m in due], self._ledger.path)
                 self._running[name] = _Delivery(Child(ARGV, now, LIMIT, given=given), due)
+
+    def _due(self, channel: str, now: float, hushed: bool) -> list[Message]:
+        """What goes now, in order; what waits holds up the later messages of its alert."""
+        due: list[Message] = []
+        held: set[int] = set()
+        for message in self.waiting:
+            if message.channel == channel and message.alert not in held:
+                if message.due <= now and not (hushed and message.waits):
+                    due.append(message)
+                else:
+                    held.add(message.alert)
+        return due[:BATCH]
 
     def _ended(self, delivery: _Delivery, ended: Ended, at: float, now: float) -> None:
         answers = parse(ended.output)
         missing = "it took too long" if ended.status is None and not ended.error else "the sending process died"
         for message in delivery.messages:
-            answer = answers.get(message.id, Answer(False, missing))
-            message.tries += 1
-            message.said = answer.said
-            if answer.taken:
-                self._drop(message)
-                change = "UPDATE outbox SET tries = ?, said = ?, sent = coalesce(sent, ?) WHERE id = ?"
-                self._ledger.do(change, message.tries, message.said, at, message.id)
-            elif at - message.made > KEPT and message.tries >= LEAST_TRIES:
-                self._give_up(message, at, message.said)
-            else:
-                message.due = now + min(FIRST * 2 ** min(message.tries - 1, 20), LONGEST)
-                change = "UPDATE outbox SET tries = ?, said = ? WHERE id = ?"
-                self._ledger.do(change, message.tries, message.said, message.id)
+            self.answered(message, answers.get(message.id, Answer(False, missing)), at, now)
+
+    def answered(self, message: Message, answer: Answer, at: float, now: float) -> None:
+        """What became of a message that was tried: it is done, is tried again later, or is given up."""
+        message.tries += 1
+        message.said = answer.said
+        if answer.taken:
+            self._drop(message)
+            for other in self.waiting:  # whoever answers again gets the rest too
+                if other.channel == message.channel:
+                    other.due = min(other.due, now)
+            change = "UPDATE outbox SET tries = ?, said = ?, sent = coalesce(sent, ?) WHERE id = ?"
+            self._ledger.do(change, message.tries, message.said, at, message.id)
+        elif at - message.made > KEPT and message.tries >= LEAST_TRIES:
+            self._give_up(message, at, message.said)
+        else:
+            message.due = now + min(FIRST * 2 ** min(message.tries - 1, 20), LONGEST)
+            change = "UPDATE outbox SET tries = ?, said = ? WHERE id = ?"
+            self._ledger.do(change, message.tries, message.said, message.id)
 
     def _give_up(self, message: Message, at: float, said: str) -> None:
         if message in self.waiting:
@@ -147,14 +173,6 @@ class Outbox:
     def close(self) -> None:
         """Lets what is being sent end by itself: it writes down what a server has taken."""
         self._running.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a message. said: what the server answered (`250 2.0.0 Ok`), or why none did."""
-
-    taken: bool
-    said: str
 
 
 def request(channel: Channel, messages: list[dict[str, Any]], ledger: Path | None = None) -> str:

@@ -118,7 +118,7 @@ class Collector:
             self._folder,
             self._runtime,
             raw=max(2, min(100_000, int(max(1, config.raw) * minute / self._interval))),
-            minutes=max(2, min(1_000_000, config.minutes)),
+            minutes=max(120, min(1_000_000, config.minutes)),  # hours are made of them
             hours=max(2, min(1_000_000, config.hours)),
             boot=boot_id(),
             clock=Clock(),

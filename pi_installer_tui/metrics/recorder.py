@@ -39,7 +39,8 @@ class Recorder:
     """The one that writes. `say` gets sentences for the log. Nothing that is wrong with the disk ends it or loses what
     it has in memory: it goes on there, says so once, and writes when it can again.
 
-    minute, hour: their seconds; tests have shorter ones. Both are counted by the monotonic clock.
+    minute, hour: their seconds; tests have shorter ones. Both are counted by the monotonic clock. The ring of minutes
+    holds more than an hour, since hours are made of what is in it.
     """
 
     def __init__(
@@ -290,13 +291,13 @@ class Recorder:
 
     def _checked(self, path: Path, rings: Mapping[str, int], synchronous: str) -> Database:
         is_new = not path.exists()
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # what lies beside it gets its mode
         database = Database.write(str(path), rings, synchronous=synchronous)
         if not is_new:
             (found,) = database.connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 database.close()
                 raise sqlite3.DatabaseError(found)
-        path.chmod(0o600)
         return database
 
     def _set_aside(self, path: Path, why: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -85,7 +86,7 @@ def reference(rule: Rule, readings: list[tuple[float, float | None]], gap: float
         for k in range(changed + 1, n + 1):
             stretch = readings[k : n + 1]
             whole = all(v is not None and crossed(rule, v) for _t, v in stretch)
-            held = all(b[0] - a[0] <= gap for a, b in zip(stretch, stretch[1:], strict=False))
+            held = all(b[0] - a[0] <= gap for a, b in pairwise(stretch))
             if whole and held and now - stretch[0][0] >= rule.lasts:
                 firing, changed, last_told = not firing, n, now
                 happened = "fired" if firing else "recovered"
@@ -145,15 +146,23 @@ def test_a_rule_against_the_past(
 
 def test_the_past_has_gaps() -> None:
     rule = replace(DISK, lasts=300)
-    before, after = minutes(91, 91, 91), [(at + 3600, *rest) for at, *rest in minutes(91, 91, 91)]
+    before = minutes(91, 91, 91)
+    after = [(at + 3600, low, mean, high) for at, low, mean, high in before]
     assert would_have_fired(rule, [*before, *after]) == []
 
 
-@given(RULES, st.lists(st.integers(0, 10).map(float), min_size=2, max_size=60))
-def test_of_steady_minutes_the_past_says_what_the_rule_would_have(rule: Rule, values: list[float]) -> None:
+@given(
+    RULES,
+    st.sampled_from([0.0, 25.0, 60.0, 120.0, 300.0]),
+    st.lists(st.integers(0, 10).map(float), min_size=2, max_size=60),
+)
+def test_of_steady_minutes_the_past_says_what_the_rule_would_have(
+    rule: Rule, lasts: float, values: list[float]
+) -> None:
     """Each value stands for six equal readings; what counts then is where a minute began and ended."""
+    rule = replace(rule, lasts=lasts, repeats=0.0)
     series = minutes(*values)
-    live = State(replace(rule, repeats=0.0))
+    live = State(rule)
     fired = recovered = 0
     for n, value in enumerate(values):
         for tenth in range(7):  # the last one is the next minute's first moment, where the old value ends

@@ -14,7 +14,8 @@ from pi_installer_tui.alerts.channels import Refused
 
 SECONDS = 20.0
 _MOST = 64 * 1024
-#: what a header may not hold (RFC 9110, 5.5)
+#: what a URL may not hold (RFC 3986), and what a header may not (RFC 9110, 5.5)
+_NEVER = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -30,7 +31,7 @@ def request(
         raise Refused("the URL isn't one") from None
     path = (parts.path.rstrip("/") + more if more else parts.path) or "/"
     path = f"{path}?{parts.query}" if parts.query else path
-    if parts.scheme not in ("http", "https") or not host or not path.isascii() or re.search(r"[\x00-\x20\x7f]", path):
+    if parts.scheme not in ("http", "https") or not host or not path.isascii() or _NEVER.search(host + path):
         raise Refused("the URL isn't one")
     connection = _connection(parts.scheme, host, port)
     told = {"User-Agent": f"pi-installer-tui/{__version__}", **(headers or {})}

@@ -20,7 +20,7 @@ ARGV = (
     *("apt-get", "--simulate", "-qq", "--option=Debug::NoLocking=true", "dist-upgrade"),
 )
 #: as modules/security/audit/updates.py: Debian's archive of them, and distributions that have none of its own
-_SECURITY = re.compile(r"(?:^|[, ])(Debian-Security|Raspbian|Ubuntu:[^/ ,]*/[^/ ,]*-security)[:/]")
+_SECURITY = re.compile(r"(?:^|[, ])(?:(?:Debian-Security|Raspbian)[:/]|Ubuntu:[^/ ,]*/[^/ ,]*-security(?:$|[, ]))")
 _INST = re.compile(r"^Inst (\S+)(?: \[[^]]*\])? \((\S+) (.*?)(?: \[[^]]*\])?\)")
 
 
