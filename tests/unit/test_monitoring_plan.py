@@ -21,7 +21,7 @@ from pi_installer_tui.modules.monitoring.state import File, State
 from pi_installer_tui.modules.monitoring.state import read as read_state
 from pi_installer_tui.modules.monitoring.usual import NAMES, USUAL
 from pi_installer_tui.system.demo.players import PACE
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value
 from pi_installer_tui.tasks.plan import Others, Plan
 from pi_installer_tui.tasks.steps import RemoveFile, RunCommand, SecretFile, Unit, WriteFile
 from tests.unit.test_account_steps import Jobs
@@ -36,7 +36,7 @@ PHONE = Channel("phone", "ntfy", url="https://ntfy.sh/x", secret=SECRET)
 def running(config: Config = Config(), **changes: Any) -> State:  # noqa: B008
     """A machine whose collector runs, told this."""
     on = replace(NONE, config=Known(config), mode=0o600, unit=service.unit(PYTHON), folder=True)
-    return replace(on, enabled=Value(Known(True), Known(True)), **changes)
+    return replace(on, enabled=Value(Known(True, Source(service.PATH)), Known(True)), **changes)
 
 
 def plan(state: State, secrets: Collection[str] = (), **document: Any) -> Plan:

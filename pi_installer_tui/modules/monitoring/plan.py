@@ -15,7 +15,7 @@ from pi_installer_tui.modules.monitoring.state import State
 from pi_installer_tui.modules.monitoring.usual import USUAL
 from pi_installer_tui.modules.monitoring.wanted import SECRETS, Wanted, secret_path, secrets, secrets_named, wanted
 from pi_installer_tui.modules.part import Part
-from pi_installer_tui.system.reading import MISSING, Known, Unknown, known
+from pi_installer_tui.system.reading import MISSING, Unknown, known
 from pi_installer_tui.tasks.checks import UnitActive, WrittenLately
 from pi_installer_tui.tasks.plan import Blocked, Mistake, Others, Plan
 from pi_installer_tui.tasks.steps import Directory, Probe, RemoveFile, RunCommand, SecretFile, Unit, WriteFile
@@ -110,7 +110,7 @@ def _on(part: Part, state: State, config: Config) -> None:
         part.steps.append(
             WriteFile(id=_UNIT, setting=NAME, needs=part.ids(), path=service.PATH, content=text, mode=0o644)
         )
-    right = state.enabled.configured == Known(True) and state.runs
+    right = known(state.enabled.configured) is True and state.runs
     if state.unit == text and right and changed:
         _reload(part, config)
     elif state.unit != text or not right:
@@ -142,7 +142,7 @@ def _proofs(config: Config) -> Iterator[UnitActive | WrittenLately]:
 
 def _off(part: Part, state: State, settings: MonitoringSettings) -> None:
     if state.there:
-        if state.runs or state.enabled.configured == Known(True):
+        if state.runs or known(state.enabled.configured) is True:
             part.steps.append(Unit(id=_SERVICE, setting=NAME, name=service.NAME, enabled=False, active=False))
         if state.unit:
             needs: tuple[str, ...] = (_SERVICE,) if _SERVICE in part.ids() else ()

@@ -16,6 +16,7 @@ from pi_installer_tui.modules.monitoring.state import File, State
 from pi_installer_tui.system.reading import (
     MISSING,
     Known,
+    Missing,
     Reading,
     Unknown,
     Value,
@@ -31,7 +32,7 @@ from pi_installer_tui.tasks.words import size
 def present(state: State) -> MonitoringSettings:
     """The collector as settings. What can't be wanted here is left out, and so is what isn't settled: a service that is
     enabled and doesn't run."""
-    config = known(state.config)
+    config = Config() if state.config == MISSING else known(state.config)
     found: dict[str, Any] = {} if config is None else wanted.present(config)
     document: dict[str, Any] = {}
     for key, value in {"enabled": bool(state.unit) and state.runs, **found}.items():
@@ -77,21 +78,29 @@ def facts(state: State) -> Sequence[Fact]:
     config = state.config
     lines = [
         Fact("enabled", _("Collector"), mapped(state.enabled, _on)),
-        Fact("", _("Running since"), _single(_of(state.since, _moment))),
-        Fact("", _("Its memory"), _single(_of(state.memory, size))),
         Fact("interval", _("Interval"), _single(_of(config, lambda c: f"{c.interval} s"))),
         Fact("rules", _("Rules"), _single(_of(config, lambda c: str(len(c.rules))))),
         Fact("channels", _("Channels"), _single(_of(config, _channels))),
         Fact("quiet_hours.enabled", _("Quiet hours"), _single(_of(config, _quiet))),
         Fact("dead_man.enabled", _("Sign of life"), _single(_of(config, lambda c: _on(c.dead_man is not None)))),
         Fact("exporter.enabled", _("Exporter"), _single(_of(config, _exporter))),
-        Fact("", _("History"), _single(_of(state.history, lambda files: size(sum(f.size for f in files))))),
-        Fact("", _("Last reading"), _single(_of(state.collected, lambda c: _moment(c.last) if c.last else _("none")))),
-        Fact("", _("Firing"), _single(_of(state.collected, lambda c: str(c.firing)))),
     ]
-    if state.power != MISSING:
-        lines.append(Fact("", _("Power"), _single(_of(state.power, lambda p: ", ".join(p.now) or _("fine")))))
+    beside = (
+        (_("Firing"), _of(state.collected, lambda c: str(c.firing))),
+        (_("Last reading"), _of(state.collected, lambda c: _moment(c.last) if c.last else _("none"))),
+        (_("Not written"), _of(state.collected, lambda c: c.trouble)),
+        (_("Running since"), _of(state.since, _moment)),
+        (_("Its memory"), _of(state.memory, size)),
+        (_("History"), _of(state.history, lambda files: size(sum(f.size for f in files)))),
+        (_("Power"), _of(state.power, lambda p: ", ".join(p.now) or _("fine"))),
+    )
+    lines += [Fact("", title, _single(value)) for title, value in beside if _says(value)]
     return lines
+
+
+def _says(reading: Reading[str]) -> bool:
+    """There is something to say: what isn't there, or is fine by itself, is no line."""
+    return not isinstance(reading, Missing) and known(reading) != ""
 
 
 def _of(reading: Reading[Any], shown: Any) -> Reading[str]:

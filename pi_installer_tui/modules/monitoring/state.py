@@ -16,7 +16,7 @@ from pi_installer_tui.modules.monitoring.wanted import SECRETS
 from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import CommandNotFound, Host
 from pi_installer_tui.system.machine import Power
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value, known
 
 _PROPERTIES = (
     "ActiveState",
@@ -76,12 +76,12 @@ class State:
     @property
     def runs(self) -> bool:
         """The collector runs."""
-        return self.enabled.effective == Known(True)
+        return known(self.enabled.effective) is True
 
     @property
     def there(self) -> bool:
         """There is something of the service to be taken away."""
-        return bool(self.unit) or self.runs or self.enabled.configured == Known(True)
+        return bool(self.unit) or self.runs or known(self.enabled.configured) is True
 
 
 async def read(host: Host) -> State:
@@ -94,7 +94,7 @@ async def read(host: Host) -> State:
         active = shown.get("ActiveState", "") in ("active", "reloading", "refreshing")
         source = Source(service.PATH) if unit else None
         enabled = Value(Known(shown.get("UnitFileState") == "enabled", source), Known(active))
-    running = enabled.effective == Known(True)
+    running = known(enabled.effective) is True
     names, folder = await _secrets(host)
     return State(
         config=config,

@@ -34,6 +34,13 @@ BEFORE = 120.0
 _TONES: dict[str, Tone] = {"critical": "bad", "warning": "warn", "info": "plain"}
 
 
+class _Alerts(Rows, inherit_bindings=True):
+    """The list. An alert opens as the log around it."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "open" or there("logs")
+
+
 class AlertsScreen(ShellScreen):
     """The history of alerts."""
 
@@ -59,7 +66,7 @@ class AlertsScreen(ShellScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Panel([self._titles()], id="titles")
-        yield Rows(WIDTHS, id="alerts")
+        yield _Alerts(WIDTHS, id="alerts")
         detail = TextPane(id="detail")
         detail.text.can_focus = False
         yield detail
@@ -132,6 +139,9 @@ class AlertsScreen(ShellScreen):
     def on_rows_moved(self) -> None:
         self._tell()
         self.refresh_bindings()
+
+    def on_rows_opened(self) -> None:
+        self.action_logs()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         alert = self._alert if self.is_mounted else None

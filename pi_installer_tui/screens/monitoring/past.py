@@ -24,9 +24,16 @@ if TYPE_CHECKING:
     from pi_installer_tui.modules.monitoring.past import Past, Tried
     from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
 
-WIDTHS = (20, 34, 0)
+WIDTHS = (18, 29, 0)
 #: spans that are listed of one rule, the newest
 _LISTED = 100
+
+
+class _Rules(Rows, inherit_bindings=True):
+    """The list. What there is to see of a rule stands below it."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "open"
 
 
 class PastScreen(ShellScreen):
@@ -53,7 +60,7 @@ class PastScreen(ShellScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(_("Reading the history ..."), "quiet")]], id="said")
-        yield Rows(WIDTHS, id="rules")
+        yield _Rules(WIDTHS, id="rules")
         spans = TextPane(id="spans")
         spans.text.can_focus = False
         yield spans
