@@ -7,6 +7,7 @@ SIGTERM writes what is there and ends, SIGHUP reads the configuration anew.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
 import selectors
@@ -63,7 +64,11 @@ class Collector:
         self._recorder: Recorder | None = None
 
     def run(self) -> None:
-        """Looks until SIGTERM or SIGINT."""
+        """Looks until SIGTERM or SIGINT. Raises BlockingIOError where another collector writes to the same place."""
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            self._runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(self._runtime, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._listen_to_signals()
         self._begin()
         self._notifier.say("READY=1")
@@ -216,7 +221,11 @@ def main() -> int:
     with contextlib.suppress(OSError):
         os.nice(_NICE)
     path, folder, runtime = map(Path, (*sys.argv[1:], *(configuration.PATH, FOLDER, RUNTIME)[len(sys.argv) - 1 :]))
-    Collector(path, folder, runtime).run()
+    try:
+        Collector(path, folder, runtime).run()
+    except BlockingIOError:
+        _say(_("another collector writes to {path}").format(path=runtime))
+        return 1
     return 0
 
 
