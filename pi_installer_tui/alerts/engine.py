@@ -97,6 +97,8 @@ class Engine:
         for watcher in self._watchers.values():
             watcher.close()
         self._outbox.close()
+        if self._pinging is not None:
+            self._pinging.leave()
         self._ledger.flush()
         self._ledger.close()
         with contextlib.suppress(OSError):

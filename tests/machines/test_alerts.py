@@ -46,14 +46,20 @@ ProtectSystem=strict
 ReadWritePaths=/run
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 """
-SMTPD = """
-pki localhost cert "/etc/ssl/mail.pem"
-pki localhost key "/etc/ssl/mail.key"
-listen on lo port 587 tls-require pki localhost auth
-action "local" mbox
-match from auth for any action "local"
-match from local for any action "local"
-"""
+POSTFIX = {
+    "mydestination": "localhost, raspberrypi",
+    "inet_protocols": "ipv4",
+    "smtpd_tls_cert_file": "/etc/ssl/mail.pem",
+    "smtpd_tls_key_file": "/etc/ssl/mail.key",
+    "smtpd_sasl_local_domain": "raspberrypi",
+}
+SUBMISSION = {
+    "smtpd_tls_security_level": "encrypt",
+    "smtpd_tls_auth_only": "yes",
+    "smtpd_sasl_auth_enable": "yes",
+    "smtpd_client_restrictions": "permit_sasl_authenticated,reject",
+}
+SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n"
 SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
 
 
@@ -78,17 +84,22 @@ def posts(web: Web) -> list[tuple[str, str, str]]:
 
 
 def serve_mail(machine: Machine, authority: Authority) -> None:
-    """OpenSMTPD on port 587: TLS and a password of the system are needed, the mail goes to a user's mailbox."""
+    """Postfix on port 587: TLS and a password are needed, the mail goes to a user's mailbox."""
     machine.run(["apt-get", "update", "-qq"])
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "opensmtpd", "iputils-ping"], env=env)
+    packages = ["postfix", "sasl2-bin", "libsasl2-modules", "iputils-ping"]
+    machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env)
     machine.write("/etc/ssl/mail.pem", authority.certificate.read_bytes())
     machine.write("/etc/ssl/mail.key", authority.key.read_bytes(), 0o600)
     machine.write("/usr/local/share/ca-certificates/test.crt", authority.ca.read_bytes())
     machine.run(["update-ca-certificates"])
-    machine.write("/etc/smtpd.conf", SMTPD)
-    machine.run(["chpasswd"], stdin=f"pi:{PASSWORD}\n")
-    machine.run(["systemctl", "restart", "opensmtpd.service"])
+    machine.write("/etc/postfix/sasl/smtpd.conf", SASL)
+    machine.run(["saslpasswd2", "-p", "-c", "-u", "raspberrypi", "pi"], stdin=PASSWORD)
+    machine.run(["usermod", "-aG", "sasl", "postfix"])
+    machine.run(["postconf", "-e", *(f"{name}={value}" for name, value in POSTFIX.items())])
+    machine.run(["postconf", "-M", "submission/inet=submission inet n - n - - smtpd"])
+    machine.run(["postconf", "-P", *(f"submission/inet/{name}={value}" for name, value in SUBMISSION.items())])
+    machine.run(["systemctl", "restart", "postfix.service"])
 
 
 @contextmanager
@@ -182,13 +193,13 @@ def test_each_alert_and_each_recovery_arrive_once_by_mail_and_by_http(
         run_beside(installed, "listens", "python3", "-m", "http.server", "8099")
 
         # nobody takes mail for a while
-        installed.run(["systemctl", "stop", "opensmtpd.service"])
+        installed.run(["systemctl", "stop", "postfix.service"])
         installed.run(["systemctl", "kill", "-s", "KILL", "sleeper.service"])
         comes("fired", "service", "sleeper.service")
         assert "sleeper.service doesn't run" not in " ".join(mails(installed))
         installed.run(["systemctl", "restart", "sleeper.service"])
         comes("recovered", "service", "sleeper.service")
-        installed.run(["systemctl", "start", "opensmtpd.service"])
+        installed.run(["systemctl", "start", "postfix.service"])
 
         # the collector dies again and again, and whatever it has started with it
         installed.run(["sh", "-c", f"cat /dev/zero >{disk}/big"], check=False)

@@ -32,7 +32,7 @@ class Authority:
         ca, ca_key = folder / "ca.pem", folder / "ca.key"
         certificate, key, asked, extra = (folder / n for n in ("server.pem", "server.key", "server.csr", "server.ext"))
         usage = "keyUsage=critical,keyCertSign"  # Python 3.13 asks for it (VERIFY_X509_STRICT)
-        new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        new = ["openssl", "req", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
         run(
             [
                 *new,
