@@ -219,6 +219,7 @@ UNIT
 
 remove_units() {
   for unit in "$BOOT" "$FIRST" "$COLLECTOR"; do rm -f "$UNITS/multi-user.target.wants/$unit" "$UNITS/$unit"; done
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
   rm -f "/run/motd.d/50-$NAME" "/run/motd.d/51-$NAME-boot-file" "/run/motd.d/52-$NAME-alerts"
 }
 
