@@ -173,42 +173,43 @@ def _channels(
 # the way back -----------------------------------------------------------------------------------------------------
 
 
+#: what only says something where it isn't empty
+_OFTEN_EMPTY = ("unit", "clears", "channels", "user", "host", "sender", "to", "url", "chat")
+
+
 def rule_settings(rule: Rule) -> dict[str, Any]:
-    """A rule as a setup file has it."""
-    fresh = Rule(rule.name, rule.what, **_FRESH[rule.what])
+    """A rule as a setup file has it, with all that it has."""
     found: dict[str, Any] = {"what": rule.what}
-    for key, to in _RULE_KEYS[rule.what].items():
+    keys = {**_RULE_KEYS[rule.what], **{key: key for key in _COMMON}}
+    for key, to in keys.items():
         value = getattr(rule, to)
-        if to in ("lasts",) or (rule.what in ("certificate", "updates") and to == "at"):
+        if to in ("lasts", "repeats") or key in ("days", "more_than"):
             value = int(value)
-        if to == "of" or key in ("at", "days", "lasts", "within") or value != getattr(fresh, to):
-            found[key] = value
-    for key in _COMMON:
-        value = getattr(rule, key)
-        if value != getattr(fresh, key):
-            found[key] = int(value) if key == "repeats" else value
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in found.items() if value is not None
-    }
+        if value or key not in _OFTEN_EMPTY or (key == "clears" and value is not None) or to == "of":
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+_CHANNEL_KEYS: Mapping[str, tuple[str, ...]] = {
+    "mail": ("host", "port", "tls", "user", "sender", "to"),
+    "ntfy": ("url", "user"),
+    "webhook": ("url",),
+    "telegram": ("chat", "url"),
+    "gotify": ("url",),
+    "login-message": (),
+}
 
 
 def channel_settings(channel: Channel) -> dict[str, Any]:
-    """A channel as a setup file has it: of its secret only the name."""
-    keys = {
-        "mail": ("host", "port", "tls", "user", "sender", "to"),
-        "ntfy": ("url", "user"),
-        "webhook": ("url",),
-        "telegram": ("url", "chat"),
-        "gotify": ("url",),
-        "login-message": (),
-    }[channel.by]
-    fresh = Channel(channel.name, channel.by, url=TELEGRAM if channel.by == "telegram" else "")
-    found = {key: getattr(channel, key) for key in keys if getattr(channel, key) != getattr(fresh, key)}
-    if channel.least != fresh.least:
-        found["least"] = channel.least
+    """A channel as a setup file has it, with all that it has; of its secret only the name."""
+    found: dict[str, Any] = {"by": channel.by}
+    for key in (*_CHANNEL_KEYS[channel.by], "least"):
+        value = getattr(channel, key)
+        if value or key not in _OFTEN_EMPTY:
+            found[key] = list(value) if isinstance(value, tuple) else value
     if channel.secret.startswith(f"{SECRETS}/"):
         found["password" if channel.by == "mail" else "token"] = secret_name(channel.secret)
-    return {"by": channel.by, **{k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}}
+    return found
 
 
 def present(config: Config) -> dict[str, Any]:
