@@ -11,6 +11,7 @@ import time
 import zlib
 from dataclasses import dataclass, replace
 
+from pi_installer_tui.system.demo import collector
 from pi_installer_tui.system.demo.players import Call, Refused, player, table
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -166,6 +167,7 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "Type": service.get("Type", "simple"),
         "MainPID": str(400 + zlib.crc32(f"{name}{running.since}".encode()) % 30_000) if lives else "0",
         "NRestarts": str(running.restarts),
+        "MemoryCurrent": str(collector.MEMORY) if lives and name == collector.UNIT else "[not set]",
         "Result": "success",
         "Id": name,
         "Names": name,
@@ -310,9 +312,14 @@ async def _job(call: Call, verb: str, names: list[str]) -> int:
                 set_active(machine, name, False)
             elif "reload" in verb and running:
                 machine.remember("reloads", {**machine.memory("reloads"), real: int(time.time())})
+                if real == collector.UNIT:
+                    collector.started(machine)
                 continue
             elif verb in ("restart", "reload-or-restart") or running == verb.startswith("try-"):
                 set_active(machine, name, True)
+        if real == collector.UNIT and is_active(machine, real):
+            with machine.locked():
+                collector.started(machine)
         if real in ("NetworkManager.service",) and verb in ("start", "restart", "reload-or-restart", "try-restart"):
             from pi_installer_tui.system.demo import network
 
