@@ -74,6 +74,15 @@ MODULES: tuple[Listed, ...] = (
         ),
         goals=("vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
+    Listed(
+        name="monitoring",
+        title=N_("Monitoring"),
+        group=N_("Base"),
+        summary=N_("history, alerts, services, logs"),
+        after=("system", "users", "security"),
+        screen="pi_installer_tui.screens.monitoring.module:MonitoringScreen",
+        goals=("home-server", "vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from pi_installer_tui.system.demo import collector
 from pi_installer_tui.system.demo.players import Call, Refused, player, table
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -146,6 +147,11 @@ def set_enabled(machine: Machine, name: str, on: bool) -> list[str]:
     return said
 
 
+def _memory(name: str) -> str:
+    """Some bytes, for a unit always the same."""
+    return str(collector.MEMORY if name == collector.UNIT else (2 + zlib.crc32(name.encode()) % 60) * 262_144)
+
+
 def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[str, str]:
     """What `systemctl show` says of a unit; unix: times in seconds since 1970."""
     name = real_name(machine, full_name(name))
@@ -160,7 +166,6 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
     stamp = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(running.since / 1e6)) if running.since else ""
     if unix and running.since:
         stamp = f"@{running.since // 1_000_000}"
-    seed = zlib.crc32(name.encode())
     failed = running.active == "failed"
     reloaded_at = machine.memory("reloads").get(name)
     reload = f"{{ argv[]=/bin/kill -HUP $MAINPID ; start_time=[@{reloaded_at}] ; status=0/0 }}" if reloaded_at else ""
@@ -172,7 +177,7 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "Result": "exit-code" if failed else "success",
         "ExecMainCode": "1" if failed else "0",
         "ExecMainStatus": "1" if failed else "0",
-        "MemoryCurrent": str((2 + seed % 60) * 262_144) if lives else "[not set]",
+        "MemoryCurrent": _memory(name) if lives else "[not set]",
         "Id": name,
         "Names": name,
         "Description": unit.get("Description", name),
@@ -321,9 +326,14 @@ async def _job(call: Call, verb: str, names: list[str]) -> int:
                 set_active(machine, name, False)
             elif "reload" in verb and running:
                 machine.remember("reloads", {**machine.memory("reloads"), real: int(time.time())})
+                if real == collector.UNIT:
+                    collector.started(machine)
                 continue
             elif verb in ("restart", "reload-or-restart") or running == verb.startswith("try-"):
                 set_active(machine, name, True)
+        if real == collector.UNIT and is_active(machine, real):
+            with machine.locked():
+                collector.started(machine)
         if real in ("NetworkManager.service",) and verb in ("start", "restart", "reload-or-restart", "try-restart"):
             from pi_installer_tui.system.demo import network
 
