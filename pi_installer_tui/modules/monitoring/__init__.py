@@ -3,6 +3,7 @@
 settings.py   what can be wanted            wanted.py    what the collector is told, and the way back to settings
 state.py      what is                       usual.py     the rules from the start
 plan.py       the way, and what is wrong    service.py   the systemd unit
+actions.py    what is done to services      cutting.py   what that does to who asks for it
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pi_installer_tui.modules.base import Claim, Fact, Link, Module, Offer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pi_installer_tui.modules.base import Arguments
     from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
     from pi_installer_tui.modules.monitoring.state import State
     from pi_installer_tui.system.host import Host
@@ -61,7 +63,7 @@ class Monitoring(Module["State", "MonitoringSettings"]):
     def choices(self, state: State, name: str) -> Sequence[str]:
         from pi_installer_tui.modules.monitoring.present import choices
 
-        return choices(state, name)
+        return state.board.services if name == "services" else choices(state, name)
 
     def offer(self, state: State, goals: frozenset[str]) -> Offer:
         from pi_installer_tui.modules.monitoring.offer import offer
@@ -87,6 +89,28 @@ class Monitoring(Module["State", "MonitoringSettings"]):
         from pi_installer_tui.modules.monitoring.plan import plan
 
         return plan(state, settings, others)
+
+    def arguments(self, action: str) -> type[Arguments]:
+        from pi_installer_tui.modules.monitoring.actions import ARGUMENTS
+
+        return ARGUMENTS[action]
+
+    async def read_for(self, host: Host, action: str) -> State:
+        from dataclasses import replace
+
+        from pi_installer_tui.modules.monitoring import actions
+
+        return replace(await self.read(host), board=await actions.read(host))
+
+    def validate_action(self, state: State, action: str, arguments: Arguments) -> Sequence[Mistake]:
+        from pi_installer_tui.modules.monitoring.actions import validate
+
+        return validate(state.board, action, arguments)
+
+    def plan_action(self, state: State, action: str, arguments: Arguments) -> Plan:
+        from pi_installer_tui.modules.monitoring.actions import plan
+
+        return plan(state.board, action, arguments)
 
 
 MODULE = Monitoring()
