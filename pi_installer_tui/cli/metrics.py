@@ -14,6 +14,7 @@ from pi_installer_tui.cli.printing import print_json
 from pi_installer_tui.cli.status import Exit
 from pi_installer_tui.metrics import prometheus, rates
 from pi_installer_tui.metrics.history import History
+from pi_installer_tui.metrics.places import RUNTIME
 from pi_installer_tui.metrics.reading import Reader
 
 #: seconds for which the collector's last values are as good as new ones
@@ -37,7 +38,7 @@ def _collected(machine: Machine) -> tuple[float, rates.Values] | None:
     if machine.host.kind == "demo":
         return None
     try:
-        with History.open(machine.store.root / "metrics") as history:
+        with History.open(machine.store.root / "metrics", RUNTIME) as history:
             last = history.last()
     except OSError:
         return None

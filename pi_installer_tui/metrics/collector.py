@@ -7,6 +7,7 @@ SIGTERM writes what is there and ends, SIGHUP reads the configuration anew.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
 import selectors
@@ -41,7 +42,7 @@ class Alerts(Protocol):
     """The rules over time (alerts/engine.py)."""
 
     def sample(self, at: float, monotonic: float, values: Mapping[str, float]) -> None:
-        """at: seconds since the epoch. monotonic: seconds of CLOCK_MONOTONIC."""
+        """at: seconds since the epoch. monotonic: seconds of the steady clock (clock.py)."""
 
 
 class Collector:
@@ -63,7 +64,11 @@ class Collector:
         self._recorder: Recorder | None = None
 
     def run(self) -> None:
-        """Looks until SIGTERM or SIGINT."""
+        """Looks until SIGTERM or SIGINT. Raises BlockingIOError where another collector writes to the same place."""
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            self._runtime.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(self._runtime, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._listen_to_signals()
         self._begin()
         self._notifier.say("READY=1")
@@ -107,7 +112,8 @@ class Collector:
             except Exception as error:  # the history goes on whatever the alerts do
                 _say(_("alerts: {error}").format(error=f"{type(error).__name__}: {error}"))
         trouble = self._recorder.trouble
-        self._notifier.say("WATCHDOG=1", f"STATUS={f'history in memory only: {trouble}' if trouble else ''}")
+        status = _("history in memory only: {trouble}").format(trouble=trouble) if trouble else ""
+        self._notifier.say("WATCHDOG=1", f"STATUS={status}")
 
     # beginning and ending --------------------------------------------------------------------------------------------
 
@@ -174,8 +180,12 @@ class Collector:
             if left <= 0:
                 return
             expires = self._exporter.expire() if self._exporter is not None else None
-            for key, _events in self._selector.select(left if expires is None else max(0.0, min(left, expires))):
+            pauses = (left, self._notifier.every, left if expires is None else max(0.0, expires))
+            ready = self._selector.select(min(pauses))
+            for key, _events in ready:
                 key.data()
+            if not ready and time.monotonic() < due:
+                self._notifier.say("WATCHDOG=1")
 
 
 def _alerts(config: Config, folder: Path) -> Alerts | None:
@@ -216,7 +226,11 @@ def main() -> int:
     with contextlib.suppress(OSError):
         os.nice(_NICE)
     path, folder, runtime = map(Path, (*sys.argv[1:], *(configuration.PATH, FOLDER, RUNTIME)[len(sys.argv) - 1 :]))
-    Collector(path, folder, runtime).run()
+    try:
+        Collector(path, folder, runtime).run()
+    except BlockingIOError:
+        _say(_("another collector writes to {path}").format(path=runtime))
+        return 1
     return 0
 
 

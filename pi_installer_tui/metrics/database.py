@@ -1,8 +1,8 @@
 """A database of rings: tables that hold a fixed number of rows, of which each new one takes the oldest one's place.
 
 Rows are numbered as they come, and a row's place is its number modulo the ring's size, so that a new one changes one
-page. A row's time is seconds of CLOCK_MONOTONIC in one run of the machine; what a run's clock said at 0 is kept with
-the run. So a clock that is set moves the rows of this run, and no row is lost or written over by it.
+page. A row's time is seconds of the steady clock (clock.py) in one run of the machine; what the wall clock said at 0 is
+kept with the run. So a clock that is set moves the rows of this run, and no row is lost or written over by it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAYOUTS = 64
 
 
 class Row(NamedTuple):
-    """number: counts up. run: which run of the machine. at: its beginning, seconds of that run's monotonic clock.
+    """number: counts up. run: which run of the machine. at: its last sample, seconds of that run's steady clock.
     samples: how many. layout, data: packed.py."""
 
     number: int
@@ -46,8 +46,8 @@ class Row(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run of the machine, from its start to the next one. zero: what the clock said (seconds since the epoch) when
-    the monotonic one was at 0."""
+    """A run of the machine, from its start to the next one. zero: what the wall clock said (seconds since the epoch)
+    when the steady one was at 0."""
 
     id: int
     boot: str

@@ -503,6 +503,14 @@ def test_the_files_are_their_owner_s_alone(machine: Machine) -> None:
     recorder.close()
 
 
+def test_each_minute_is_synced_to_the_disk(machine: Machine) -> None:
+    recorder = machine.recorder()
+    assert recorder._kept is not None
+    assert recorder._kept.connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert recorder._kept.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    recorder.close()
+
+
 def test_a_reader_doesn_t_hold_up_the_writer(machine: Machine) -> None:
     recorder = machine.recorder()
     machine.sample(recorder, 60)
