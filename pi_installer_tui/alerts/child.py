@@ -72,6 +72,10 @@ class Child:
             self._kill()
         self._close()
 
+    def leave(self) -> None:
+        """Lets it go on by itself; nobody asks how it ends."""
+        self._close()
+
     def _kill(self) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):

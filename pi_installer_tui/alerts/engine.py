@@ -97,6 +97,8 @@ class Engine:
         for watcher in self._watchers.values():
             watcher.close()
         self._outbox.close()
+        if self._pinging is not None:
+            self._pinging.leave()
         self._ledger.flush()
         self._ledger.close()
         with contextlib.suppress(OSError):
@@ -133,12 +135,16 @@ class Engine:
             if reading.value is None:
                 return
             watched = self._watched[rule.name, of] = _Watched(rule, of, State(rule, self._gap))
+        if reading.value is None and watched.state.seen is None:
+            return  # what lasted before a restart isn't over because nothing is known yet
         happened = watched.state.step(now, reading.value)
         if happened == "fired":
             self._fire(watched, reading, at)
         elif watched.alert is not None and happened == "repeated":
             if watched.alert.id not in self._acknowledged:
                 self._ledger.do("UPDATE alerts SET told = ? WHERE id = ?", at, watched.alert.id)
+                old = "DELETE FROM outbox WHERE alert = ? AND sent < ? AND json_extract(facts, '$.kind') = 'repeated'"
+                self._ledger.do(old, watched.alert.id, at - 24 * 3600.0)
                 self._tell(watched, "repeated", reading, at)
         elif watched.alert is not None and happened == "recovered":
             self._end(watched.alert.id, "recovered", at)

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from pi_installer_tui.alerts.config import Severity, What
 from pi_installer_tui.alerts.ledger import NAME
-
-#: where the collector keeps it
-FOLDER = Path("/var/lib/pi-installer-tui/metrics")
+from pi_installer_tui.metrics.places import FOLDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ class Outbox:
 
     def close(self) -> None:
         """Lets what is being sent end by itself: it writes down what a server has taken."""
+        for delivery in self._running.values():
+            delivery.child.leave()
         self._running.clear()
 
 

@@ -14,6 +14,7 @@ from pi_installer_tui.cli import documents
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _
+from pi_installer_tui.metrics.places import FOLDER
 from pi_installer_tui.system.caller import caller
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def alerts(args: Namespace, machine: Machine) -> int:
 
 def _folder(machine: Machine) -> Path:
     root = Path(machine.host.address, "root" if machine.host.kind == "demo" else "")
-    return root / str(history.FOLDER).lstrip("/")
+    return root / str(FOLDER).lstrip("/")
 
 
 def _list(args: Namespace, found: Sequence[history.Alert]) -> int:

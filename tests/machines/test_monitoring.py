@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from .machine import Machine
+from .conftest import install
+from .machine import CHECKOUT, Machine
 from .program import Before, newest_job, reboot, says, tui, until
 
 UNIT = "pi-installer-tui-collector.service"
@@ -51,6 +52,23 @@ def unit(machine: Machine, name: str) -> str:
 
 def now(machine: Machine) -> float:
     return float(says(machine, "date", "+%s.%N"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suite", ["trixie"], indirect=True)
+def test_an_upgrade_restarts_it_and_uninstalling_takes_it_along(installed: Machine) -> None:
+    apply(installed, {"enabled": True, "usual_rules": True})
+    before = unit(installed, "MainPID")
+    install(installed)
+    assert unit(installed, "ActiveState") == "active" and unit(installed, "MainPID") != before
+    assert int(unit(installed, "NRestarts")) == 0
+    versions = says(installed, "ls", "/opt/pi-installer-tui/versions").splitlines()
+    assert len(versions) == 1, "the version before isn't in use any more"
+    assert not changed(installed, tui(installed, "export", "monitoring").stdout)
+
+    installed.run(["sh", f"{CHECKOUT}/install.sh", "--uninstall"])
+    assert unit(installed, "LoadState") == "not-found" and unit(installed, "ActiveState") == "inactive"
+    assert f"{FOLDER}/history.db" in says(installed, "find", FOLDER)
 
 
 @pytest.mark.long
@@ -119,11 +137,7 @@ def the_secret_is_in_its_file_alone(machine: Machine) -> None:
     machine.run(["rm", "/root/secrets.yaml"])
     where = ["grep", "-rlF", TOKEN, "/etc", "/var/lib/pi-installer-tui", "/run", "/var/log"]
     found = machine.run(where, check=False).stdout.split()
-    # what a step leaves is kept beside its job, root's alone, to show later what somebody changed
-    others = [path for path in found if path != SECRET and "/jobs/" not in path]
-    assert others == []
-    for name in ("plan.json", "events.jsonl", "worker.log"):
-        assert not [path for path in found if path.endswith(name)], found
+    assert found == [SECRET]
 
 
 def a_change_is_read_without_a_restart(machine: Machine) -> None:

@@ -17,6 +17,7 @@ from pi_installer_tui.app import Opened
 from pi_installer_tui.metrics.clock import Clock
 from pi_installer_tui.metrics.recorder import Recorder
 from pi_installer_tui.modules.monitoring import past
+from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.monitoring.alerts import AlertsScreen
 from pi_installer_tui.screens.monitoring.channels import ChannelsScreen
 from pi_installer_tui.screens.monitoring.past import PastScreen
@@ -93,6 +94,41 @@ async def test_a_collector_is_planned_in_the_form(start: Start) -> None:
         await program.press("space", "p")
         await program.until(lambda: isinstance(program.app.screen, ReviewScreen))
         assert "pi-installer-tui-collector.service" in program.text
+
+
+async def test_a_channel_is_added_in_the_form_and_its_token_gets_into_its_file_alone(
+    start: Start, machine: Opened
+) -> None:
+    await collects(machine)
+    async with start() as program:
+        program.app.open_module("monitoring")
+        await program.until("Usual rules")
+        await go(program.pilot, "channels")
+        await program.press("enter")
+        await program.type("phone")
+        await program.press("enter")
+        await program.until(lambda: isinstance(program.app.screen, ItemScreen))
+        await go(program.pilot, "by")
+        await program.press("enter", "home", "down", "enter")
+        await program.until("Token")
+        await go(program.pilot, "url")
+        await program.press("enter")
+        await program.type("https://ntfy.sh/attic")
+        await program.press("enter")
+        await go(program.pilot, "token")
+        await program.press("enter")
+        await program.type("hunter2hunter2")
+        await program.press("enter")
+        await golden.check(program.app, "monitoring-channel")
+        await program.press("escape", "p")
+        await program.until(lambda: isinstance(program.app.screen, ReviewScreen))
+        assert "hunter2" not in program.text
+        await program.press("y")
+        await program.until("Done")
+    name = "monitoring.channels.phone.token"
+    assert await machine.host.text(f"/etc/pi-installer-tui/secrets/{name}") == "hunter2hunter2"
+    for path in machine.store.root.rglob("*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
 
 
 async def test_alerts_that_fire_stand_first_and_are_acknowledged(start: Start, alerted: Opened) -> None:

@@ -31,10 +31,27 @@ class Authority:
         """names: more of the server's names, as openssl has them (`IP:10.0.0.1`)."""
         ca, ca_key = folder / "ca.pem", folder / "ca.key"
         certificate, key, asked, extra = (folder / n for n in ("server.pem", "server.key", "server.csr", "server.ext"))
-        new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        run([*new, "-x509", "-days", "3650", "-subj", "/CN=test authority", "-keyout", ca_key, "-out", ca])
+        usage = "keyUsage=critical,keyCertSign"  # Python 3.13 asks for it (VERIFY_X509_STRICT)
+        new = ["openssl", "req", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        run(
+            [
+                *new,
+                "-x509",
+                "-days",
+                "3650",
+                "-subj",
+                "/CN=test authority",
+                "-addext",
+                usage,
+                "-keyout",
+                ca_key,
+                "-out",
+                ca,
+            ]
+        )
         run([*new, "-subj", "/CN=localhost", "-keyout", key, "-out", asked])
-        extra.write_text(f"subjectAltName={','.join(['DNS:localhost', 'IP:127.0.0.1', *names])}\n")
+        names_too = ",".join(["DNS:localhost", "IP:127.0.0.1", *names])
+        extra.write_text(f"subjectAltName={names_too}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
         signed = ["openssl", "x509", "-req", "-in", asked, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial"]
         run([*signed, "-days", str(days), "-extfile", extra, "-out", certificate])
         return cls(ca, certificate, key)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pi_installer_tui.alerts import history
 from pi_installer_tui.alerts.config import Channel, Config, Rule
 from pi_installer_tui.alerts.engine import Engine
+from pi_installer_tui.metrics.places import FOLDER
 
 RULES = (
     Rule(name="disks", what="metric", of="disk.*.used", at=90, severity="critical"),
@@ -26,7 +26,7 @@ NOON = 1764241200.0
 def demo(tmp_path: Path) -> Path:
     """A demo machine whose collector has seen something."""
     program(tmp_path, "jobs")
-    folder = tmp_path / "root" / str(history.FOLDER).lstrip("/")
+    folder = tmp_path / "root" / str(FOLDER).lstrip("/")
     folder.mkdir(parents=True)
     config = Config(rules=RULES, channels=(Channel("hook", "webhook", url="http://127.0.0.1:1/"),))
     engine = Engine(config, folder, motd=tmp_path / "motd")
@@ -94,7 +94,7 @@ def test_mistakes_have_their_status(demo: Path, argv: list[str], status: int, sa
 def test_a_machine_without_a_collector_and_one_with_a_damaged_file(tmp_path: Path) -> None:
     assert program(tmp_path, "alerts").stdout == "No alert fires.\n"
     assert program(tmp_path, "alerts", "history").stdout == "No alert yet.\n"
-    folder = tmp_path / "root" / str(history.FOLDER).lstrip("/")
+    folder = tmp_path / "root" / str(FOLDER).lstrip("/")
     folder.mkdir(parents=True)
     (folder / "alerts.db").write_bytes(b"x" * 5000)
     done = program(tmp_path, "alerts")

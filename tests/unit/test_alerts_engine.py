@@ -143,6 +143,30 @@ def test_what_fired_isnt_told_again_after_a_restart_and_recovers_after_it(web: W
     assert told(web) == [("fired", "disk./srv.used"), ("recovered", "disk./srv.used")]
 
 
+def test_a_new_configuration_sends_nothing_twice(tmp_path: Path) -> None:
+    """The engine is closed while the server thinks; the next one waits for what was begun."""
+    web = Web()
+
+    def slow(_request: object) -> tuple[int, bytes]:
+        time.sleep(1)
+        return 200, b""
+
+    web.answer = slow
+    run = Run(tmp_path, config(web, DISKS))
+    run.feed(FULL)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    for _n in range(3):
+        run.engine.close()
+        run.again()
+        run.feed(FULL)
+        time.sleep(0.2)
+    run.until(lambda: run.alerts[0].sendings[0].sent, FULL)
+    run.until(lambda: not run.engine._outbox.waiting, FULL)
+    assert told(web) == [("fired", "disk./srv.used")]
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors
+    web.close()
+
+
 def test_a_rule_that_was_taken_away_ends_its_alert_without_a_word(web: Web, tmp_path: Path) -> None:
     run = Run(tmp_path, config(web, DISKS))
     run.feed(FULL)

@@ -143,6 +143,8 @@ def shown(**more: str) -> dict[str, str]:
         (shown(ActiveState="inactive", SubState="dead", UnitFileState="disabled"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", UnitFileState="static"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", Type="oneshot"), 0.0),
+        (shown(ActiveState="inactive", SubState="dead", Type="oneshot", Result="exit-code"), 1.0),
+        (shown(ActiveState="inactive", SubState="dead", Type="dbus"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", ConditionResult="no"), 0.0),
         (shown(ActiveState="inactive", SubState="dead", TriggeredBy="ssh.socket"), 0.0),
         (shown(LoadState="masked", ActiveState="inactive", UnitFileState="masked"), 0.0),
@@ -187,14 +189,15 @@ def test_a_systemctl_that_hangs_makes_nobody_wait(programs: Path) -> None:
 
 
 def test_entries_of_the_journal() -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"__CURSOR": "a", "MESSAGE": "text"},
         {"__CURSOR": "b", "MESSAGE": list(b"\xff\xc3\xa4")},
         {"__CURSOR": "c", "MESSAGE": None},
         {"__CURSOR": "d"},
     ]
-    output = "\n".join(map(json.dumps, lines)) + '\n{"__CURSOR": "cut'
-    assert entries(output) == [("a", "text"), ("b", "\ufffdä"), ("c", ""), ("d", "")]
+    output = "\n".join(json.dumps({**line, "__REALTIME_TIMESTAMP": "1500000"}) for line in lines)
+    found = entries(output + '\n{"__CURSOR": "cut')
+    assert found == [("a", "text", 1.5), ("b", "\ufffdä", 1.5), ("c", "", 1.5), ("d", "", 1.5)]
 
 
 JOURNAL = """
@@ -202,8 +205,11 @@ import json, re, sys
 lines = [json.loads(line) for line in open({path!r})]
 found = dict(a[2:].split("=", 1) for a in sys.argv[1:] if a.startswith("--") and "=" in a)
 if "grep" in found:
-    start = 1 + max(n for n, line in enumerate(lines) if line["__CURSOR"] == found["after-cursor"])
+    since = int(found.get("since", "@0")[1:]) * 1e6
+    after = found.get("after-cursor")
+    start = 1 + max([n for n, line in enumerate(lines) if line["__CURSOR"] == after], default=-1)
     lines = [line for line in lines[start:] if re.search(found["grep"], line["MESSAGE"])]
+    lines = [line for line in lines if int(line["__REALTIME_TIMESTAMP"]) >= since]
 else:
     lines = lines[-1:]
 print("\\n".join(map(json.dumps, lines)))
@@ -218,12 +224,13 @@ def test_lines_are_counted_once_each_also_those_that_come_while_it_looks(program
     program(programs, "journalctl", f'exec {sys.executable} {script} "$@"')
     number = 0
 
-    def write(*messages: str) -> None:
+    def write(*messages: str, at: float = 1000) -> None:
         nonlocal number
         with path.open("a") as file:
             for message in messages:
                 number += 1
-                file.write(json.dumps({"__CURSOR": f"c{number}", "MESSAGE": message}) + "\n")
+                entry = {"__CURSOR": f"c{number}", "MESSAGE": message, "__REALTIME_TIMESTAMP": str(int(at * 1e6))}
+                file.write(json.dumps(entry) + "\n")
 
     rule = Rule(name="l", what="log", of="error [0-9]", lasts=600)
     journal = Journal([rule], pace=0)
@@ -234,35 +241,35 @@ def test_lines_are_counted_once_each_also_those_that_come_while_it_looks(program
         until = time.monotonic() + 20
         while True:
             now += 1
-            journal.look(0, now)
-            found = journal.readings(rule, 0, now)
+            journal.look(1000, now)
+            found = journal.readings(rule, 1000, now)
             if found is not None and found["journal"].value == wanted:
                 return
             assert time.monotonic() < until, found
             time.sleep(0.01)
 
-    write("error 1", "before the first look")
-    count(0)
-    for _look in range(30):  # the cursor stands now
-        now += 1
-        journal.look(0, now)
-        time.sleep(0.02)
+    write("error 0", at=390)
+    write("error 1", "before the first look", at=500)
+    count(1)
     write("error 2", "other", "error 3")
-    count(2)
+    count(3)
     for each in range(40):
         write(f"error {each % 10}")
-        now += 1
-        journal.look(0, now)
-    count(42)
-    reading = journal.readings(rule, 0, now)
+        now += 0.01
+        journal.look(1000, now)
+    count(43)
+    reading = journal.readings(rule, 1000, now)
     assert reading is not None and reading["journal"].detail == "error 9"
-    old = journal.readings(rule, 0, now + 601)
+    old = journal.readings(rule, 1000, 200)
+    assert old is not None and old["journal"].value == 42, "the first one was written 500 s ago"
+    old = journal.readings(rule, 1000, now + 601)
     assert old is not None and old["journal"].value == 0
     journal.close()
 
 
 def test_a_pattern_that_journalctl_doesnt_take_is_said(programs: Path) -> None:
-    script = 'case "$*" in *--grep*) echo "Bad pattern" >&2; exit 1;; *) echo \'{"__CURSOR": "c"}\';; esac'
+    entry = json.dumps({"__CURSOR": "c", "__REALTIME_TIMESTAMP": "1"})
+    script = f"case \"$*\" in *--grep*) echo 'Bad pattern' >&2; exit 1;; *) echo '{entry}';; esac"
     program(programs, "journalctl", script)
     rule = Rule(name="l", what="log", of="(")
     journal = Journal([rule], pace=0)

@@ -20,21 +20,22 @@ _MOST_LINES = 10_000
 _ENGLISH = {"LC_ALL": "C.UTF-8"}
 
 
-def entries(output: str) -> list[tuple[str, str]]:
-    """Cursor and message of each entry of `journalctl -o json` (systemd.journal-fields(7)); a message that isn't UTF-8
-    comes as a list of bytes, one that is too long as null."""
+def entries(output: str) -> list[tuple[str, str, float]]:
+    """Cursor, message and time (seconds since 1970) of each entry of `journalctl -o json` (systemd.journal-fields(7));
+    a message that isn't UTF-8 comes as a list of bytes, one that is too long as null."""
     found = []
     for line in output.splitlines():
         try:
             entry = json.loads(line)
             cursor, message = entry["__CURSOR"], entry.get("MESSAGE")
+            at = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
         except (ValueError, KeyError, TypeError):
             continue  # cut off where the command was ended
         if isinstance(message, list):
             message = bytes(each for each in message if isinstance(each, int) and 0 <= each < 256).decode(
                 "utf-8", "replace"
             )
-        found.append((str(cursor), message if isinstance(message, str) else ""))
+        found.append((str(cursor), message if isinstance(message, str) else "", at))
     return found
 
 
@@ -52,18 +53,22 @@ class _Search:
         self.until = ""
         self.trouble = ""
 
-    def begin(self, tail: str, now: float) -> None:
-        """Looks at what came after the cursor. tail: the newest entry before this look."""
-        if not self.cursor:
-            self.cursor = tail
-            return
+    @property
+    def window(self) -> float:
+        """Seconds within which lines are counted."""
+        return max(self.rule.lasts, LEAST_WINDOW)
+
+    def begin(self, tail: str, at: float, now: float) -> None:
+        """Looks at what came after the cursor; the first time at what is still to be counted, so that a restart of the
+        collector forgets nothing. tail: the newest entry before this look."""
         argv = ["journalctl", "--quiet", "--output=json", "--output-fields=MESSAGE", "--no-pager"]
-        argv += [f"--after-cursor={self.cursor}", "--case-sensitive=true", f"--grep={self.rule.of}"]
+        argv += [f"--after-cursor={self.cursor}" if self.cursor else f"--since=@{int(at - self.window)}"]
+        argv += ["--case-sensitive=true", f"--grep={self.rule.of}"]
         argv += [f"--unit={unit(self.rule.unit)}"] if self.rule.unit else []
         self.until = tail
         self.child = Child(argv, now, LIMIT, env=_ENGLISH)
 
-    def take(self, ended: Ended, now: float) -> None:
+    def take(self, ended: Ended, at: float, now: float) -> None:
         # journalctl ends with 1 and says nothing where nothing matches
         if ended.status is None or (ended.status != 0 and ended.error.strip()):
             said = ended.error.strip() or ("too slow" if ended.status is None else "")
@@ -73,18 +78,19 @@ class _Search:
             return
         self.trouble = ""
         found = entries(ended.output)
-        fresh = [(cursor, message) for cursor, message in found if cursor not in self.counted]
-        self.matches.extend([now] * len(fresh))
-        if fresh:
-            self.last = fresh[-1][1][:500]
+        for cursor, message, written in found:
+            if cursor not in self.counted:
+                # by how long ago it was, since `now` is of another clock; a clock that was set meanwhile counts as now
+                age = at - written if 0 <= at - written <= self.window else 0.0
+                self.matches.append(now - age)
+                self.last = message[:500]
         # entries that came while this look ran stand after `until`, so the next one finds them again
-        self.cursor, self.counted = self.until, frozenset(cursor for cursor, _message in found)
+        self.cursor, self.counted = self.until, frozenset(cursor for cursor, _message, _at in found)
 
     def reading(self, now: float) -> Reading:
         if self.trouble:
             return Reading(None, self.trouble)
-        window = max(self.rule.lasts, LEAST_WINDOW)
-        while self.matches and now - self.matches[0] > window:
+        while self.matches and now - self.matches[0] > self.window:
             self.matches.popleft()
         return Reading(float(len(self.matches)), self.last)
 
@@ -104,7 +110,7 @@ class Journal:
         for search in self._searches.values():
             if search.child is not None and (ended := search.child.look(now)) is not None:
                 search.child = None
-                search.take(ended, now)
+                search.take(ended, at, now)
             busy = busy or search.child is not None
         if self._tail is not None and (ended := self._tail.look(now)) is not None:
             self._tail = None
@@ -112,7 +118,7 @@ class Journal:
             if ended.status == 0 and tail:
                 self._ready = True
                 for search in self._searches.values():
-                    search.begin(tail[-1][0], now)
+                    search.begin(tail[-1][0], at, now)
             elif ended.status != 0:
                 for search in self._searches.values():
                     search.trouble = (ended.error.strip() or "too slow")[:300]

@@ -51,8 +51,9 @@ def judge(shown: Mapping[str, str]) -> Reading:
     if state == "failed" or sub in ("failed", "auto-restart", "auto-restart-queued"):
         return Reading(1.0, f"{detail}, {shown.get('Result', '')}")
     if state in ("inactive", "deactivating") and shown.get("UnitFileState") in ("enabled", "enabled-runtime"):
-        # one that has done its work, waits for its trigger, or isn't meant for this machine rests rightly
-        done = shown.get("Type") == "oneshot" and shown.get("Result") == "success"
+        # one that has done its work, waits for its trigger (its name on D-Bus too), or isn't meant for this machine
+        # rests rightly
+        done = shown.get("Type") in ("oneshot", "dbus") and shown.get("Result") == "success"
         if not (done or shown.get("TriggeredBy") or shown.get("ConditionResult") == "no"):
             return Reading(1.0, detail)
     return Reading(0.0, detail)

@@ -1,8 +1,10 @@
 """Monitoring: the collector, which keeps a history of what the machine does and sends alerts.
 
-settings.py   what can be wanted            wanted.py    what the collector is told, and the way back to settings
-state.py      what is                       usual.py     the rules from the start
-plan.py       the way, and what is wrong    service.py   the systemd unit
+settings.py   what can be wanted: rules.py, channels.py, and in values.py the narrow forms of single values
+wanted.py     what the collector is told by them, and the way back; usual.py the rules from the start
+state.py      what is                       plan.py      the way from one to the other, and what is wrong
+service.py    the systemd unit              past.py      rules tried against the history
+trial.py      a test by a channel           offer.py     for the wizard
 actions.py    what is done to services      cutting.py   what that does to who asks for it
 """
 

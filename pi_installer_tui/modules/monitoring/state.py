@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 from dataclasses import dataclass, field
@@ -10,8 +9,10 @@ from pathlib import Path
 
 from pi_installer_tui.alerts.config import PATH as CONFIG
 from pi_installer_tui.alerts.config import Config, load
+from pi_installer_tui.alerts.history import alerts
 from pi_installer_tui.i18n import _
-from pi_installer_tui.modules.monitoring import service
+from pi_installer_tui.metrics.history import History
+from pi_installer_tui.modules.monitoring import past, service
 from pi_installer_tui.modules.monitoring.cutting import Board
 from pi_installer_tui.modules.monitoring.wanted import SECRETS
 from pi_installer_tui.system import machine
@@ -111,7 +112,7 @@ async def read(host: Host) -> State:
         stale=running and _stale(shown, changed),
         secrets=names,
         history=await _history(host),
-        collected=await _collected(host),
+        collected=_collected(host),
         power=await machine.power(host),
         folder=folder,
     )
@@ -182,12 +183,10 @@ async def _secrets(host: Host) -> tuple[Reading[frozenset[str]], bool]:
         return Unknown(_("no permission for {path}").format(path=SECRETS)), True
 
 
-async def _collected(host: Host) -> Reading[Collected]:
-    """Asked of its databases, beside the loop."""
-    from pi_installer_tui.modules.monitoring import past
-
+def _collected(host: Host) -> Reading[Collected]:
+    """Asked of its databases: a few rows, which is quicker than handing it to a thread."""
     try:
-        return Known(await asyncio.to_thread(_ask, past.folder(host), past.runtime(host)))
+        return Known(_ask(past.folder(host), past.runtime(host)))
     except FileNotFoundError:
         return MISSING
     except PermissionError as error:
@@ -197,9 +196,6 @@ async def _collected(host: Host) -> Reading[Collected]:
 
 
 def _ask(folder: Path, runtime: Path) -> Collected:
-    from pi_installer_tui.alerts.history import alerts
-    from pi_installer_tui.metrics.history import History
-
     firing = alerts(folder, firing=True)
     with History.open(folder, runtime) as history:
         newest, trouble = history.last(), history.trouble()

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pi_installer_tui.alerts.config import Channel, Config, DeadMan, Exporter, QuietHours, Rule
-from pi_installer_tui.modules.monitoring.settings import AnyChannel, AnyRule, MonitoringSettings
+from pi_installer_tui.modules.monitoring.channels import AnyChannel
+from pi_installer_tui.modules.monitoring.rules import AnyRule
+from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
 from pi_installer_tui.modules.monitoring.usual import NAMES, USUAL
 from pi_installer_tui.system.paths import ETC
 
