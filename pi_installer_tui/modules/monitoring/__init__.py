@@ -5,6 +5,7 @@ wanted.py     what the collector is told by them, and the way back; usual.py the
 state.py      what is                       plan.py      the way from one to the other, and what is wrong
 service.py    the systemd unit              past.py      rules tried against the history
 trial.py      a test by a channel           offer.py     for the wizard
+actions.py    what is done to services      cutting.py   what that does to who asks for it
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pi_installer_tui.modules.base import Claim, Fact, Link, Module, Offer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pi_installer_tui.modules.base import Arguments
     from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
     from pi_installer_tui.modules.monitoring.state import State
     from pi_installer_tui.system.host import Host
@@ -63,7 +65,7 @@ class Monitoring(Module["State", "MonitoringSettings"]):
     def choices(self, state: State, name: str) -> Sequence[str]:
         from pi_installer_tui.modules.monitoring.present import choices
 
-        return choices(state, name)
+        return state.board.services if name == "services" else choices(state, name)
 
     def offer(self, state: State, goals: frozenset[str]) -> Offer:
         from pi_installer_tui.modules.monitoring.offer import offer
@@ -89,6 +91,28 @@ class Monitoring(Module["State", "MonitoringSettings"]):
         from pi_installer_tui.modules.monitoring.plan import plan
 
         return plan(state, settings, others)
+
+    def arguments(self, action: str) -> type[Arguments]:
+        from pi_installer_tui.modules.monitoring.actions import ARGUMENTS
+
+        return ARGUMENTS[action]
+
+    async def read_for(self, host: Host, action: str) -> State:
+        from dataclasses import replace
+
+        from pi_installer_tui.modules.monitoring import actions
+
+        return replace(await self.read(host), board=await actions.read(host))
+
+    def validate_action(self, state: State, action: str, arguments: Arguments) -> Sequence[Mistake]:
+        from pi_installer_tui.modules.monitoring.actions import validate
+
+        return validate(state.board, action, arguments)
+
+    def plan_action(self, state: State, action: str, arguments: Arguments) -> Plan:
+        from pi_installer_tui.modules.monitoring.actions import plan
+
+        return plan(state.board, action, arguments)
 
 
 MODULE = Monitoring()

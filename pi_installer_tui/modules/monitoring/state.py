@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pi_installer_tui.alerts.config import PATH as CONFIG
@@ -13,6 +13,7 @@ from pi_installer_tui.alerts.history import alerts
 from pi_installer_tui.i18n import _
 from pi_installer_tui.metrics.history import History
 from pi_installer_tui.modules.monitoring import past, service
+from pi_installer_tui.modules.monitoring.cutting import Board
 from pi_installer_tui.modules.monitoring.wanted import SECRETS
 from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import CommandNotFound, Host
@@ -56,7 +57,7 @@ class State:
     the interpreter that it is to be started with. enabled: whether it is enabled, and whether it runs. failed: systemd
     has given it up. since: seconds since 1970; memory: bytes; restarts: how often systemd had to. stale: it runs by an
     older state of its file. secrets: the files that hold secrets, by the secrets' names; folder: theirs is there.
-    history: the files in which it keeps what it found."""
+    history: the files in which it keeps what it found. board: the machine's services, read for actions only."""
 
     config: Reading[Config]
     mode: int
@@ -73,6 +74,7 @@ class State:
     collected: Reading[Collected] = MISSING
     power: Reading[Power] = MISSING
     folder: bool = False
+    board: Board = field(default_factory=Board)
 
     @property
     def runs(self) -> bool:
