@@ -24,7 +24,7 @@ FRESH = 30.0
 async def metrics(args: Namespace, machine: Machine) -> int:
     """Prints them as Prometheus reads them, or with --json."""
     collected = _collected(machine)
-    at, values = collected or await _looked(machine)
+    at, values = collected or _played(machine) or await _looked()
     if args.json:
         source = "collector" if collected else "look"
         print_json(documents.document(at=at, source=source, values=dict(sorted(values.items()))))
@@ -45,10 +45,27 @@ def _collected(machine: Machine) -> tuple[float, rates.Values] | None:
     return last if last is not None and 0 <= time.time() - last[0] <= FRESH else None
 
 
-async def _looked(machine: Machine) -> tuple[float, rates.Values]:
+def _played(machine: Machine) -> tuple[float, rates.Values] | None:
+    """The demo machine's, played for the second that has just gone by."""
+    if machine.host.kind != "demo":
+        return None
+    from pi_installer_tui.system.demo import DemoHost
+    from pi_installer_tui.system.demo.numbers import Numbers
+
+    assert isinstance(machine.host, DemoHost)
+    numbers = Numbers(machine.host.address)
+    reader = Reader(Path(machine.host.address, "root"), numbers.statvfs)
+    now = machine.host.uptime
+    looks = []
+    for at in (now - 1, now):
+        numbers.play(at)
+        looks.append(numbers.look(reader, at))
+    return time.time(), rates.values(*looks)
+
+
+async def _looked() -> tuple[float, rates.Values]:
     """Two looks, one second apart."""
-    root = Path(machine.host.address, "root") if machine.host.kind == "demo" else Path("/")
-    reader = Reader(root)
+    reader = Reader()
     before = reader.read()
     await asyncio.sleep(1)
     return time.time(), rates.values(before, reader.read())

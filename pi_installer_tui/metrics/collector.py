@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib
 import os
 import selectors
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING
 
 from pi_installer_tui.alerts import config as configuration
 from pi_installer_tui.alerts.config import Config
@@ -32,17 +30,13 @@ from pi_installer_tui.metrics.recorder import Recorder, boot_id
 from pi_installer_tui.metrics.sensors import BITS
 from pi_installer_tui.metrics.service import Notifier
 
+if TYPE_CHECKING:
+    from pi_installer_tui.alerts.engine import Engine
+
 #: for tests, which can't wait: seconds between two looks, and of what a minute and an hour are (docs/monitoring.md)
 INTERVAL, MINUTE, HOUR = (f"PI_INSTALLER_TUI_COLLECTOR_{name}" for name in ("INTERVAL", "MINUTE", "HOUR"))
 
 _NICE = 10
-
-
-class Alerts(Protocol):
-    """The rules over time (alerts/engine.py)."""
-
-    def sample(self, at: float, monotonic: float, values: Mapping[str, float]) -> None:
-        """at: seconds since the epoch. monotonic: seconds of the steady clock (clock.py)."""
 
 
 class Collector:
@@ -59,7 +53,7 @@ class Collector:
         self._values: rates.Values = {}
         self._before: Look | None = None
         self._exporter: Exporter | None = None
-        self._alerts: Alerts | None = None
+        self._alerts: Engine | None = None
         self._config = Config()
         self._recorder: Recorder | None = None
 
@@ -147,10 +141,9 @@ class Collector:
         if self._exporter is not None:
             self._exporter.close()
             self._exporter = None
-        close: Callable[[], None] | None = getattr(self._alerts, "close", None)
-        if close is not None:
+        if self._alerts is not None:
             with contextlib.suppress(Exception):
-                close()
+                self._alerts.close()
         self._alerts = None
         if self._recorder is not None:
             self._recorder.close()
@@ -188,13 +181,14 @@ class Collector:
                 self._notifier.say("WATCHDOG=1")
 
 
-def _alerts(config: Config, folder: Path) -> Alerts | None:
+def _alerts(config: Config, folder: Path) -> Engine | None:
     """The engine, imported only where there are rules."""
     if not (config.rules or config.dead_man):
         return None
     try:
-        engine = importlib.import_module("pi_installer_tui.alerts.engine")
-        return cast(Alerts, engine.Engine(config, folder))
+        from pi_installer_tui.alerts.engine import Engine
+
+        return Engine(config, folder)
     except Exception as error:  # without alerts the history is still worth keeping
         _say(_("alerts: {error}").format(error=f"{type(error).__name__}: {error}"))
         return None

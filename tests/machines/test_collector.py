@@ -116,6 +116,7 @@ def test_a_service_that_keeps_answers_and_is_asked_by_the_command_line(installed
     assert [number for number, *_rest in minutes] == list(range(1, len(minutes) + 1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suite", ["trixie"], indirect=True)
 def test_systemd_s_kill_loses_no_sample_and_a_hung_one_is_started_again(installed: Machine) -> None:
     start(installed)
@@ -132,6 +133,7 @@ def test_systemd_s_kill_loses_no_sample_and_a_hung_one_is_started_again(installe
     assert [row[0] for row in singles] == list(range(1, len(singles) + 1))
 
 
+@pytest.mark.long
 def test_power_cuts_lose_the_minute_that_went_on_and_nothing_else(installed: Machine) -> None:
     start(installed)
     kept: Rows = []

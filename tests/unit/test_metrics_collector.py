@@ -314,15 +314,20 @@ def test_without_rules_no_engine_is_imported_and_one_that_fails_doesn_t_stop_the
     from pi_installer_tui.metrics.collector import Collector
 
     class Engine:
-        made: list[tuple[object, Path]] = []
+        happened: list[str] = []
 
         def __init__(self, config: object, folder: Path) -> None:
-            self.made.append((config, folder))
+            assert folder == tmp_path / "state"
+            self.happened.append("made")
 
         def sample(self, at: float, monotonic: float, values: dict[str, float]) -> None:
             assert abs(at - time.time()) < 60
             assert values["memory.available"] > 0
+            self.happened.append("sampled")
             raise RuntimeError("broken")
+
+        def close(self) -> None:
+            self.happened.append("closed")
 
     module = ModuleType("pi_installer_tui.alerts.engine")
     module.Engine = Engine  # type: ignore[attr-defined]
@@ -337,9 +342,9 @@ def test_without_rules_no_engine_is_imported_and_one_that_fails_doesn_t_stop_the
         collector._end()
 
     run('{"version": 1}')
-    assert Engine.made == []
+    assert Engine.happened == []
     run('{"version": 1, "rules": [{"name": "hot", "what": "metric", "of": "temperature.*.now", "at": 80}]}')
-    assert [folder for _config, folder in Engine.made] == [tmp_path / "state"]
+    assert Engine.happened == ["made", "sampled", "closed"]
     assert "RuntimeError: broken" in capsys.readouterr().err
     with History.open(tmp_path / "state", tmp_path / "run") as history:
         assert history.last() is not None

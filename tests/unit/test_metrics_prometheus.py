@@ -108,7 +108,9 @@ def test_the_collector_s_values_count_while_they_are_fresh(
     assert (document["values"]["load.1"] == 42.0) is (source == "collector")
 
 
-def test_the_demo_machine_shows_what_its_tree_has(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_machine_s_numbers_are_played(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--demo", "metrics"]) == 0
     found = samples(capsys.readouterr().out)
     assert found["pi_installer_tui_temperature_now_celsius", "cpu-thermal"] > 0
+    assert 0 < found["pi_installer_tui_cpu_used_percent", ""] < 100
+    assert found["pi_installer_tui_disk_free_bytes", "/"] > 0
