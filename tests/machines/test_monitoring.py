@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pi_installer_tui.modules.monitoring import service
+
 from .conftest import install
 from .machine import CHECKOUT, Machine
 from .program import Before, newest_job, reboot, says, tui, until
@@ -52,6 +54,30 @@ def unit(machine: Machine, name: str) -> str:
 
 def now(machine: Machine) -> float:
     return float(says(machine, "date", "+%s.%N"))
+
+
+@pytest.mark.long
+def test_inside_its_fence_it_can_do_what_it_has_to_and_nothing_else(installed: Machine) -> None:
+    fence = [f"--property={line}" for line in service.unit("/x").splitlines() if line.startswith(FENCE)]
+
+    def inside(*argv: str) -> bool:
+        return installed.run(["systemd-run", "--quiet", "--wait", "--pipe", *fence, *argv], check=False).ok
+
+    assert len(fence) > 20
+    assert inside("apt-get", "--simulate", "-qq", "--option=Debug::NoLocking=true", "dist-upgrade")
+    assert inside("ping", "-n", "-q", "-c", "1", "-w", "3", "--", installed.network.gateway)
+    assert inside("systemctl", "show", "--property=ActiveState", "--", "ssh.service")
+    assert inside("journalctl", "--quiet", "--lines=1", "--output=json")
+    assert inside("cat", "/etc/shadow")
+    for path in (f"{FOLDER}/x", "/run/motd.d/x"):
+        assert inside("sh", "-c", f"mkdir -p {path.rpartition('/')[0]} && touch {path}"), path
+    for path in ("/etc/x", "/var/lib/pi-installer-tui/x", "/root/x", "/usr/x"):
+        assert not inside("touch", path), path
+
+
+#: the lines of the unit file that say what it may do
+FENCE = ("NoNew", "Capability", "Protect", "ReadWrite", "Lock", "Restrict", "System", "UMask", "State", "Runtime",
+         "Memory", "Tasks", "Nice", "IO", "CPU")  # fmt: skip
 
 
 @pytest.mark.long

@@ -34,6 +34,9 @@ def screen(action: str, **told: Any) -> Screen[None]:
     return made
 
 
+_MODULE = bindings("module")
+
+
 class MonitoringScreen(ModuleScreen, inherit_bindings=False):
     """The module Monitoring."""
 
@@ -45,7 +48,8 @@ class MonitoringScreen(ModuleScreen, inherit_bindings=False):
         "sent or changed. `channels` sends a test and shows what the server answers.\n"
         "Plan shows exactly what would be done, step by step. Nothing is changed before you have seen that and agreed."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("monitoring", "module")]
+    # the line of keys has room for the first ones: planning stays among them
+    BINDINGS: ClassVar[list[BindingType]] = [*_MODULE[:1], *bindings("monitoring"), *_MODULE[1:]]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in SCREENS:
