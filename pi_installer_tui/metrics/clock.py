@@ -13,8 +13,13 @@ _SLACK = 1.0
 _NOT_SYNCHRONISED = 5
 
 
+def steady() -> float:
+    """Seconds of a clock that never jumps and goes on while the machine sleeps (CLOCK_BOOTTIME, clock_gettime(2))."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Clock:
-    """Wall-clock time by the monotonic clock and `zero`, what the wall clock said when the monotonic one was at 0.
+    """Wall-clock time by the steady clock and `zero`, what the wall clock said when the steady one was at 0.
 
     As long as nothing keeps the clock right, one that says a time before the last row of the history is wrong: then
     time goes on from that row (`not_before`), until the clock has passed it or is set by somebody who knows.
@@ -22,7 +27,7 @@ class Clock:
 
     def __init__(
         self,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = steady,
         wall: Callable[[], float] = time.time,
         synchronised: Callable[[], bool] | None = None,
     ) -> None:

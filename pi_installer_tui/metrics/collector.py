@@ -42,7 +42,7 @@ class Alerts(Protocol):
     """The rules over time (alerts/engine.py)."""
 
     def sample(self, at: float, monotonic: float, values: Mapping[str, float]) -> None:
-        """at: seconds since the epoch. monotonic: seconds of CLOCK_MONOTONIC."""
+        """at: seconds since the epoch. monotonic: seconds of the steady clock (clock.py)."""
 
 
 class Collector:
@@ -112,7 +112,8 @@ class Collector:
             except Exception as error:  # the history goes on whatever the alerts do
                 _say(_("alerts: {error}").format(error=f"{type(error).__name__}: {error}"))
         trouble = self._recorder.trouble
-        self._notifier.say("WATCHDOG=1", f"STATUS={f'history in memory only: {trouble}' if trouble else ''}")
+        status = _("history in memory only: {trouble}").format(trouble=trouble) if trouble else ""
+        self._notifier.say("WATCHDOG=1", f"STATUS={status}")
 
     # beginning and ending --------------------------------------------------------------------------------------------
 
@@ -179,8 +180,12 @@ class Collector:
             if left <= 0:
                 return
             expires = self._exporter.expire() if self._exporter is not None else None
-            for key, _events in self._selector.select(left if expires is None else max(0.0, min(left, expires))):
+            pauses = (left, self._notifier.every, left if expires is None else max(0.0, expires))
+            ready = self._selector.select(min(pauses))
+            for key, _events in ready:
                 key.data()
+            if not ready and time.monotonic() < due:
+                self._notifier.say("WATCHDOG=1")
 
 
 def _alerts(config: Config, folder: Path) -> Alerts | None:

@@ -1,8 +1,8 @@
 """A database of rings: tables that hold a fixed number of rows, of which each new one takes the oldest one's place.
 
 Rows are numbered as they come, and a row's place is its number modulo the ring's size, so that a new one changes one
-page. A row's time is seconds of CLOCK_MONOTONIC in one run of the machine; what a run's clock said at 0 is kept with
-the run. So a clock that is set moves the rows of this run, and no row is lost or written over by it.
+page. A row's time is seconds of the steady clock (clock.py) in one run of the machine; what the wall clock said at 0 is
+kept with the run. So a clock that is set moves the rows of this run, and no row is lost or written over by it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAYOUTS = 64
 
 
 class Row(NamedTuple):
-    """number: counts up. run: which run of the machine. at: its beginning, seconds of that run's monotonic clock.
+    """number: counts up. run: which run of the machine. at: its last sample, seconds of that run's steady clock.
     samples: how many. layout, data: packed.py."""
 
     number: int
@@ -46,8 +46,8 @@ class Row(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run of the machine, from its start to the next one. zero: what the clock said (seconds since the epoch) when
-    the monotonic one was at 0."""
+    """A run of the machine, from its start to the next one. zero: what the wall clock said (seconds since the epoch)
+    when the steady one was at 0."""
 
     id: int
     boot: str
@@ -154,11 +154,15 @@ class Database:
             run = Run(*last)
             self.set_zero(run.id, zero)
             return run._replace(zero=zero)
-        run = Run(last[0] + 1 if last else 1, boot, zero)
-        self.connection.execute("INSERT INTO runs VALUES (?, ?, ?)", run)
-        for ring, size in rings.items():
-            number = (self.newest(ring, size) or 0) + 1
-            self.connection.execute("INSERT INTO begins VALUES (?, ?, ?)", (run.id, ring, number))
+        numbers = {ring: (self.newest(ring, size) or 0) + 1 for ring, size in rings.items()}
+        begins = self.connection.execute("SELECT ring, number FROM begins WHERE run = ?", (last[0] if last else 0,))
+        if last and dict(begins) == numbers:  # it ended before its first row: a machine that starts again and again
+            run = Run(last[0], boot, zero)
+        else:
+            run = Run(last[0] + 1 if last else 1, boot, zero)
+        self.connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", run)
+        for ring, number in numbers.items():
+            self.connection.execute("INSERT OR REPLACE INTO begins VALUES (?, ?, ?)", (run.id, ring, number))
         firsts = (self.row(ring, size, self.oldest(ring, size)) for ring, size in rings.items())
         gone = min((row.run for row in firsts if row is not None), default=run.id)
         self.connection.execute("DELETE FROM runs WHERE id < ?", (gone,))

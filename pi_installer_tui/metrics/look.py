@@ -54,7 +54,7 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. at is seconds of CLOCK_MONOTONIC. processors: ticks by kind, in the order of proc_stat(5), by number;
+    """One look. at is seconds of the steady clock. processors: ticks by kind, in the order of proc_stat(5), by number;
     `""` is all of them."""
 
     at: float

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from pi_installer_tui.metrics import files
+from pi_installer_tui.metrics.clock import steady
 from pi_installer_tui.metrics.filesystems import mount_points
 from pi_installer_tui.metrics.look import Look, Memory, Space, Traffic, Transfers
 from pi_installer_tui.metrics.sensors import Sensors
@@ -32,8 +32,8 @@ class Reader:
         self._statvfs = statvfs
 
     def read(self, at: float | None = None) -> Look:
-        """What there is now. at: seconds of CLOCK_MONOTONIC, now if it isn't given."""
-        at = time.monotonic() if at is None else at
+        """What there is now. at: seconds of the steady clock (clock.py), now if it isn't given."""
+        at = steady() if at is None else at
         self.sensors.find()
         return Look(
             at,

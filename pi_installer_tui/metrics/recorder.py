@@ -39,7 +39,7 @@ class Recorder:
     """The one that writes. `say` gets sentences for the log. Nothing that is wrong with the disk ends it or loses what
     it has in memory: it goes on there, says so once, and writes when it can again.
 
-    minute, hour: their seconds; tests have shorter ones. Both are counted by the monotonic clock. The ring of minutes
+    minute, hour: their seconds; tests have shorter ones. Both are counted by the steady clock. The ring of minutes
     holds more than an hour, since hours are made of what is in it.
     """
 

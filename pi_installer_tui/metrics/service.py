@@ -9,9 +9,12 @@ from collections.abc import Mapping
 
 
 class Notifier:
-    """Says it, where somebody listens. The socket is that of $NOTIFY_SOCKET."""
+    """Says it, where somebody listens. The socket is that of $NOTIFY_SOCKET. every: seconds within which `WATCHDOG=1`
+    is due, by half of $WATCHDOG_USEC (sd_watchdog_enabled(3)); infinite where there is no watchdog."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        limit = environ.get("WATCHDOG_USEC", "")
+        self.every = max(0.1, int(limit) / 2_000_000) if limit.isdecimal() else float("inf")
         self._address = environ.get("NOTIFY_SOCKET", "")
         if self._address.startswith("@"):
             self._address = f"\0{self._address[1:]}"

@@ -15,6 +15,8 @@ UNIT = "/etc/systemd/system/collector.service"
 
 #: an hour lasts two minutes, so that a test sees some
 SERVICE = f"""\
+[Unit]
+StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart={PYTHON} -I -m pi_installer_tui.metrics.collector
@@ -71,6 +73,17 @@ def property_of(machine: Machine, name: str) -> str:
     return machine.run(["systemctl", "show", "-P", name, "collector.service"]).stdout.strip()
 
 
+def answering(machine: Machine, other_than: str = "") -> str:
+    """Waits until the collector runs and has said so; the number of its process."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pid = property_of(machine, "MainPID")
+        if property_of(machine, "ActiveState") == "active" and pid not in ("", "0", other_than):
+            return pid
+        time.sleep(0.3)
+    raise AssertionError(machine.run(["systemctl", "status", "collector.service"], check=False).stdout)
+
+
 def test_a_service_that_keeps_answers_and_is_asked_by_the_command_line(installed: Machine) -> None:
     config = {"version": 1, "exporter": {"address": "127.0.0.1", "port": 9105}}
     installed.write("/etc/pi-installer-tui/collector.json", json.dumps(config), 0o600)
@@ -109,13 +122,9 @@ def test_systemd_s_kill_loses_no_sample_and_a_hung_one_is_started_again(installe
     for _ in range(5):
         time.sleep(1.5)
         installed.run(["systemctl", "kill", "--signal=KILL", "collector.service"])
-    time.sleep(3)
-    pid = property_of(installed, "MainPID")
+    pid = answering(installed)
     installed.run(["kill", "-STOP", pid])
-    until = time.monotonic() + 40
-    while property_of(installed, "MainPID") in (pid, "0"):
-        assert time.monotonic() < until, "the watchdog didn't start it again"
-        time.sleep(0.5)
+    assert answering(installed, other_than=pid)  # the watchdog started it again
     time.sleep(5)
     minutes, singles = rows(installed)
     written = minutes[-1][3]
@@ -132,10 +141,7 @@ def test_power_cuts_lose_the_minute_that_went_on_and_nothing_else(installed: Mac
         assert before[: len(kept)] == kept
         installed.kill()
         installed.start()
-        until = time.monotonic() + 60
-        while installed.run(["systemctl", "is-active", "collector.service"], check=False).stdout.strip() != "active":
-            assert time.monotonic() < until
-            time.sleep(0.5)
+        answering(installed)
         time.sleep(3)
         kept, _singles = rows(installed)
         assert kept[: len(before)] == before, "what was on the disk before the cut is there after it"

@@ -96,13 +96,13 @@ def test_a_hundred_kills_lose_no_sample_and_damage_nothing(service: Service, see
     dice = random.Random(seed)
     for _ in range(10):
         service.start()
-        service.hears("WATCHDOG")
+        service.hears("STATUS=")
         time.sleep(dice.uniform(0, 4 * SHORT))
         assert service.stop(signal.SIGKILL) == -signal.SIGKILL
         singles = service.singles()
         assert [row.number for row in singles] == list(range(1, len(singles) + 1))
     service.start()
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     assert service.stop(signal.SIGTERM) == 0
     minutes, singles = service.minutes(), service.singles()
     assert sum(row.samples for row in minutes) == len(singles) > 10
@@ -118,7 +118,7 @@ def test_where_memory_is_lost_as_well_no_minute_is_but_the_last(service: Service
     kept: list[Row] = []
     for _ in range(10):
         service.start()
-        service.hears("WATCHDOG")
+        service.hears("STATUS=")
         time.sleep(dice.uniform(SHORT, 4 * SHORT))
         service.stop(signal.SIGKILL)
         minutes, singles = service.minutes(), service.singles()
@@ -138,7 +138,7 @@ def test_sigterm_writes_the_minute_that_goes_on(service: Service) -> None:
     service.environ |= {MINUTE: "60", HOUR: "3600"}
     service.start()
     for _ in range(5):
-        service.hears("WATCHDOG")
+        service.hears("STATUS=")
     assert service.stop(signal.SIGTERM) == 0
     assert sorted(file.name for file in service.kept.iterdir()) == [KEPT]
     assert sum(row.samples for row in service.minutes()) == len(service.singles()) >= 5
@@ -147,6 +147,16 @@ def test_sigterm_writes_the_minute_that_goes_on(service: Service) -> None:
     assert last is not None
     assert abs(time.time() - last[0]) < 20
     assert last[1]["memory.available"] > 0
+
+
+def test_a_watchdog_that_is_shorter_than_the_interval_hears_from_it(service: Service) -> None:
+    service.environ |= {INTERVAL: "600", "WATCHDOG_USEC": "400000"}
+    service.start()
+    service.hears("READY=1")
+    for _ in range(3):
+        before = time.monotonic()
+        service.hears("WATCHDOG=1")
+        assert time.monotonic() - before < 5
 
 
 def test_sighup_reads_the_configuration_anew(service: Service) -> None:
@@ -162,7 +172,7 @@ def test_sighup_reads_the_configuration_anew(service: Service) -> None:
     service.process.send_signal(signal.SIGHUP)
     service.hears("RELOADING=1")
     service.hears("READY=1")
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     head, body = ask(port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
     assert head.startswith("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
     assert f"Content-Length: {len(body.encode())}\r\n" in f"{head}\r\n"
@@ -174,13 +184,13 @@ def test_sighup_reads_the_configuration_anew(service: Service) -> None:
 
 def test_a_second_one_says_so_and_leaves_the_first_one_alone(service: Service) -> None:
     service.start()
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     command = [sys.executable, "-I", "-m", "pi_installer_tui.metrics.collector"]
     paths = [str(path) for path in (service.config, service.kept, service.run)]
     second = subprocess.run([*command, *paths], capture_output=True, text=True, timeout=20, check=False)
     assert second.returncode == 1
     assert "another collector" in second.stderr
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     service.stop(signal.SIGTERM)
     assert sum(row.samples for row in service.minutes()) == len(service.singles())
 
@@ -188,7 +198,7 @@ def test_a_second_one_says_so_and_leaves_the_first_one_alone(service: Service) -
 def test_a_configuration_that_is_wrong_is_said_and_the_defaults_are_used(service: Service) -> None:
     service.config.write_text('{"version": 1, "interval": "often"}')
     service.start()
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     service.stop(signal.SIGTERM)
     log = service.log.read_text()
     assert "collector.json: interval: not a number" in log
@@ -223,7 +233,7 @@ def port(service: Service) -> int:
     service.environ[INTERVAL] = "0.2"
     service.config.write_text(json.dumps({"version": 1, "exporter": {"address": "127.0.0.1", "port": number}}))
     service.start()
-    service.hears("WATCHDOG")
+    service.hears("STATUS=")
     return number
 
 
@@ -249,7 +259,7 @@ def test_many_that_say_nothing_don_t_hold_up_the_looks(service: Service, port: i
     links = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(30)]
     service.told.settimeout(5)
     for _ in range(3):
-        service.hears("WATCHDOG")
+        service.hears("STATUS=")
     for link in links:
         link.close()
     deadline = time.monotonic() + 10

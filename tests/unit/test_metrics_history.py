@@ -227,6 +227,20 @@ def test_metrics_that_come_and_go_don_t_pile_up(machine: Machine) -> None:
     assert count <= 200
 
 
+def test_starting_again_and_again_doesn_t_pile_up(machine: Machine) -> None:
+    for number in range(30):
+        machine.reboot(f"run {number}", off=30)
+        recorder = machine.recorder(minutes=100, hours=3)
+        if number % 10 == 0:
+            machine.sample(recorder, 12)
+        recorder.close()
+    with closing(Database.read(str(machine.folder / KEPT))) as database:
+        # three had samples, and the last one goes on
+        assert [run.boot for run in database.runs()] == ["run 0", "run 10", "run 20", "run 29"]
+    assert [row.run for row in machine.rows()] == sorted(row.run for row in machine.rows())
+    assert sum(row.samples for row in machine.rows()) == 36
+
+
 @pytest.mark.parametrize("size", [5, 30, 400])
 def test_a_ring_of_another_size_keeps_the_newest(machine: Machine, size: int) -> None:
     recorder = machine.recorder(minutes=40)
@@ -500,6 +514,14 @@ def test_the_files_are_their_owner_s_alone(machine: Machine) -> None:
     machine.sample(recorder, 60)
     assert machine.folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o077 for file in (*machine.folder.iterdir(), *machine.runtime.iterdir())} == {0}
+    recorder.close()
+
+
+def test_each_minute_is_synced_to_the_disk(machine: Machine) -> None:
+    recorder = machine.recorder()
+    assert recorder._kept is not None
+    assert recorder._kept.connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert recorder._kept.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     recorder.close()
 
 
