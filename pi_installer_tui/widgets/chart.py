@@ -83,9 +83,15 @@ def time_marks(since: float, until: float, most: int) -> tuple[int, list[float]]
     return step, [first + n * step for n in range(int((until - first) // step) + 1)]
 
 
-def time_axis(since: float, until: float, width: int, ago: bool = False) -> tuple[str, str]:
-    """The line below a chart, with a mark at each round time, and the words below that. Marks are a `┬`."""
-    line, words = ["─"] * width, [" "] * width
+def _joints(signs: Glyphs) -> tuple[str, str, str]:
+    """A mark on the value axis, one on the time axis, and where both begin: consoles that have lines have these."""
+    return ("+", "+", "+") if signs.line.isascii() else ("┤", "┬", "└")
+
+
+def time_axis(since: float, until: float, width: int, signs: Glyphs, ago: bool = False) -> tuple[str, str]:
+    """The line below a chart, with a mark at each round time, and the words below that."""
+    line, words = [signs.line] * width, [" "] * width
+    mark = _joints(signs)[1]
     if ago:
         step = next((step for step in _STEPS if (until - since) / step <= max(1, width // 12)), _STEPS[-1])
         count = int((until - since) // step)
@@ -100,7 +106,7 @@ def time_axis(since: float, until: float, width: int, ago: bool = False) -> tupl
         start = max(0, min(width - len(text), x - len(text) // 2))
         if start < free or x < 0:
             continue
-        line[x] = "┬"
+        line[x] = mark
         words[start : start + len(text)] = text
         free = start + len(text) + 1
     return "".join(line), "".join(words)
@@ -179,13 +185,14 @@ class Chart(Widget):
         gap = " " * max(2, width - 1 - cell_len(plot.title) - cell_len(note) - 1)
         lines = [[Cell(" "), Cell(plot.title, "strong"), Cell(gap), Cell(note)]]
         marks = _value_marks(plot, rows)
+        joint, _mark, corner = _joints(signs)
         for row in range(rows - 1, -1, -1):
             label = marks.get(row, "")
-            axis = "┤" if label else signs.vertical
+            axis = joint if label else signs.vertical
             body = "".join(column[row] for column in drawn)
             lines.append([Cell(f"{label:>{self.MARGIN - 2}} "), Cell(axis, "quiet"), Cell(body, "key")])
-        axis, words = time_axis(plot.since, plot.until, room, plot.ago)
-        lines.append([Cell(" " * (self.MARGIN - 1)), Cell(f"└{axis}", "quiet")])
+        axis, words = time_axis(plot.since, plot.until, room, signs, plot.ago)
+        lines.append([Cell(" " * (self.MARGIN - 1)), Cell(f"{corner}{axis}", "quiet")])
         lines.append([Cell(" " * self.MARGIN), Cell(words)])
         return lines
 

@@ -16,6 +16,7 @@ from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.monitoring.watching import RangedScreen, WatchingScreen
 from pi_installer_tui.screens.report import ReportScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.secret import SecretScreen
@@ -103,6 +104,8 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.press("q", "q")
     async for where in every_audit(program):
         yield where
+    async for where in every_dashboard(program):
+        yield where
     async for where in every_question(program):
         yield where
     async for where in every_action(program):
@@ -184,6 +187,31 @@ async def every_audit(program: Program) -> AsyncIterator[str]:
     await program.until("Listens on")
     yield "socket"
     await program.press("q", "q", "q")
+
+
+async def every_dashboard(program: Program) -> AsyncIterator[str]:
+    """Goes through the dashboard, from Home and back."""
+    await program.press("m")
+    await program.until("all cores")
+    yield "dashboard"
+    await program.press("enter")
+    await program.until("processor in use")
+    yield "chart"
+    await program.press("q")
+    await program.until("all cores")
+    await program.press("p")
+    await program.until("by processor time")
+    yield "processes"
+    await program.press("slash")
+    await program.type("pi")
+    yield "processes, found"
+    await program.press("escape", "q")
+    await program.until("all cores")
+    await program.press("right")
+    await program.until("at most")
+    yield "dashboard of an hour"
+    await program.press("q")
+    await program.until("Last changes")
 
 
 async def every_question(program: Program) -> AsyncIterator[str]:
@@ -273,7 +301,7 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Screen, ModalScreen}
+    bases = {ShellScreen, WatchingScreen, RangedScreen, Screen, ModalScreen}
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 

@@ -69,7 +69,7 @@ def test_days_begin_at_midnight_of_the_local_clock() -> None:
 
 def test_a_day_is_marked_in_hours() -> None:
     until = time.mktime((2026, 11, 27, 16, 30, 0, 0, 0, -1))
-    axis, words = time_axis(until - 86_400, until, 60)
+    axis, words = time_axis(until - 86_400, until, 60, UTF8)
     assert words.split() == ["18:00", "00:00", "06:00", "12:00"]
     assert axis.count("┬") == 4 and len(axis) == len(words) == 60
     x = axis.index("┬")
@@ -77,7 +77,7 @@ def test_a_day_is_marked_in_hours() -> None:
 
 
 def test_a_live_axis_counts_backwards() -> None:
-    _axis, words = time_axis(0, 300, 60, ago=True)
+    _axis, words = time_axis(0, 300, 60, UTF8, ago=True)
     assert words.split("  ")[-1].strip() == "now" and words.split()[:2] == ["-5", "min"] and words.count("min") == 5
 
 
