@@ -132,7 +132,15 @@ async def every_alert(program: Program) -> AsyncIterator[str]:
     await program.press("q", "t")
     await program.until("There is no history yet")
     yield "rules and the past"
-    await program.press("q", "q")
+    await program.press("q", "v")
+    await program.until("shown: those in use")
+    yield "services"
+    await program.press("slash")
+    await program.type("ssh")
+    yield "services, found"
+    await program.press("escape", "z")
+    yield "services, larger"
+    await program.press("z", "q", "q")
 
 
 async def every_user(program: Program) -> AsyncIterator[str]:
