@@ -103,6 +103,8 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
     await program.press("q", "q")
     async for where in every_audit(program):
         yield where
+    async for where in every_log(program):
+        yield where
     async for where in every_question(program):
         yield where
     async for where in every_action(program):
@@ -165,6 +167,21 @@ async def every_audit(program: Program) -> AsyncIterator[str]:
     await program.until("Listens on")
     yield "socket"
     await program.press("q", "q", "q")
+
+
+async def every_log(program: Program) -> AsyncIterator[str]:
+    """Goes through a log, from Home and back."""
+    await program.press("l")
+    await program.until("sshd-session")
+    yield "log"
+    await program.press("enter")
+    await program.until("_HOSTNAME")
+    yield "log entry"
+    await program.press("q", "x")
+    await program.until("taken out")
+    await program.until("w write")
+    yield "log export"
+    await program.press("q", "q")
 
 
 async def every_question(program: Program) -> AsyncIterator[str]:
