@@ -12,6 +12,7 @@ SETTINGS=/etc/$NAME
 UNITS=/etc/systemd/system
 BOOT=$NAME-boot.service
 FIRST=$NAME-first-boot.service
+COLLECTOR=$NAME-collector.service
 
 usage() {
   cat <<USAGE
@@ -170,6 +171,7 @@ switch() {
   ln -sfn "$PREFIX/current/bin/$NAME" "$LINK"
   write_boot_unit
   if [ -n "$first_boot" ]; then write_first_boot_unit; fi
+  if [ -e "$UNITS/$COLLECTOR" ]; then systemctl try-restart "$COLLECTOR" || true; fi
   for old in "$PREFIX"/versions/*; do
     if [ "$old" = "$new" ]; then continue; fi
     if [ -z "$(running "$old/")" ]; then
@@ -215,9 +217,10 @@ UNIT
   ln -sfn "../$FIRST" "$UNITS/multi-user.target.wants/$FIRST"
 }
 
-remove_boot_units() {
-  for unit in "$BOOT" "$FIRST"; do rm -f "$UNITS/multi-user.target.wants/$unit" "$UNITS/$unit"; done
-  rm -f "/run/motd.d/50-$NAME" "/run/motd.d/51-$NAME-boot-file"
+remove_units() {
+  for unit in "$BOOT" "$FIRST" "$COLLECTOR"; do rm -f "$UNITS/multi-user.target.wants/$unit" "$UNITS/$unit"; done
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+  rm -f "/run/motd.d/50-$NAME" "/run/motd.d/51-$NAME-boot-file" "/run/motd.d/52-$NAME-alerts"
 }
 
 # -- the two verbs -----------------------------------------------------------------------------------------------------
@@ -248,13 +251,19 @@ install() {
 }
 
 uninstall() {
+  collects=
+  if [ -e "$UNITS/$COLLECTOR" ] && systemctl --quiet is-active "$COLLECTOR"; then collects=yes; fi
+  if [ -n "$collects" ]; then systemctl stop "$COLLECTOR"; fi
   in_use=$(running)
-  [ -z "$in_use" ] || die "$NAME is running; close it, or wait for its job, first:
+  if [ -n "$in_use" ]; then
+    if [ -n "$collects" ]; then systemctl start "$COLLECTOR" || true; fi
+    die "$NAME is running; close it, or wait for its job, first:
 $in_use"
+  fi
   sort -u "$PREFIX/apt-packages" >"$work/ours" 2>/dev/null || :
   case $(readlink "$LINK" 2>/dev/null) in "$PREFIX"/*) rm -f "$LINK" ;; esac
   rm -rf "$PREFIX"
-  remove_boot_units
+  remove_units
   say "$NAME is removed."
   if [ -d "$SETTINGS" ]; then
     mkdir -p -m 700 "$STATE"

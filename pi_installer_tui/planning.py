@@ -229,7 +229,8 @@ async def plan_action(
     """From an action and what it is told to a plan that can be shown, as `plan` does. Changes nothing. Raises
     KeyError for an action that the module doesn't have."""
     modules.action(module, action)
-    loaded, state = modules.load(module), (await read(host, (module,)))[module]
+    loaded = modules.load(module)
+    state = await loaded.read_for(host, action)
     if wrong := loaded.validate_action(state, action, told):
         return Planned(None, tuple(dict.fromkeys(wrong)), {module: state})
     asked = Asked(module=module, action=action, arguments=told.model_dump(mode="json", exclude_none=True))

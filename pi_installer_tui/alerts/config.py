@@ -24,11 +24,12 @@ class Rule:
 
     name:      its key in the settings
     what:      metric:      `of` is a metric's name or a pattern of them (`disk.*.used`: each for itself)
-               service:     `of` is a unit; it fires while the unit is failed, or isn't active though enabled
-               log:         `of` is a regular expression; it fires when lines of `unit` ("" all) match `count` times
-                            within `lasts` seconds
+               service:     `of` is a unit or a pattern of them; it fires while the unit is failed, or isn't active
+                            though enabled
+               log:         `of` is a regular expression (Perl's: journalctl takes it); it fires when lines of `unit`
+                            ("" all) match `count` times within `lasts` seconds
                reach:       `of` is `host` (ping) or `host:port` (TCP)
-               certificate: `of` is a file or `host:port`; the value is days until its end
+               certificate: `of` is a file, a pattern of files or `host:port`; the value is days until its end
                updates:     the value is the number of pending security updates
     side, at:  fires where the value is above or below `at`
     clears:    recovers only once the value is back beyond this one (hysteresis); None: `at`
@@ -63,7 +64,8 @@ class Channel:
     host, port, tls, user, sender, to:  of mail
     url:     of ntfy (with the topic), webhook and gotify; of telegram the API's base, usually https://api.telegram.org
     chat:    of telegram
-    secret:  a file (root's, 0600) that holds the password or token; "" where there is none
+    secret:  a file (root's, 0600) that holds the password or token; "" where there is none. Of a webhook it takes the
+             place of `{secret}` in the URL, or goes as a bearer's token
     least:   alerts below this severity aren't sent by it
     """
 

@@ -113,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument(
         "--quick", action="store_true", help=_("files and Lynis as they were found last time; the rest anew")
     )
+    json(verb("metrics", _("what the machine does in numbers, now, as Prometheus reads it")))
     plan = verb("plan", _("what would change: exit status 0 nothing, 2 something"))
     setup(plan)
     secrets(plan)
@@ -152,6 +153,20 @@ def parser() -> argparse.ArgumentParser:
     show = shown.add_parser("show", help=_("one job: its plan, output, checks"), description=_("one job"))
     job(show)
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+    told_of = verb("alerts", _("what fires now; history, ack ID, test CHANNEL"))
+    json(told_of)
+    told_of_verbs = told_of.add_subparsers(
+        dest="alerts_verb", metavar="history, ack ID, test CHANNEL", parser_class=_Parser
+    )
+    past = told_of_verbs.add_parser("history", help=_("every alert"), description=_("every alert, the newest first"))
+    past.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+    ack = told_of_verbs.add_parser("ack", help=_("say that it was seen"), description=_("it isn't told again"))
+    ack.add_argument("alert", metavar="ID", type=int, help=_("an alert's number, as `alerts` lists it"))
+    ack.add_argument("--note", default="", metavar="TEXT", help=_("kept with it"))
+    trial = told_of_verbs.add_parser(
+        "test", help=_("send a test message"), description=_("sends a test message, and says what the server answered")
+    )
+    trial.add_argument("channel", metavar="CHANNEL", help=_("a channel's name"))
     job(verb("attach", _("follow a job from its first line; Ctrl-C leaves it, and it goes on")))
     confirm = verb("confirm", _("say that all is well: a change on probation stays"))
     job(confirm)

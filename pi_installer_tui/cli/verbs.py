@@ -215,6 +215,18 @@ async def _audit(args: Namespace, machine: Machine) -> int:
     return await audit(args, machine)
 
 
+async def _alerts(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.alerts import alerts
+
+    return await alerts(args, machine)
+
+
+async def _metrics(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.metrics import metrics
+
+    return await metrics(args, machine)
+
+
 async def _export(args: Namespace, machine: Machine) -> int:
     sys.stdout.write(await planning.export(machine.host, _names(args)))
     return Exit.DONE
@@ -561,7 +573,9 @@ async def _secret(args: Namespace, machine: Machine) -> int:
 _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "act": _act,
     "status": _status,
+    "alerts": _alerts,
     "audit": _audit,
+    "metrics": _metrics,
     "plan": _plan,
     "apply": _apply,
     "export": _export,

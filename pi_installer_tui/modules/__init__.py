@@ -74,6 +74,22 @@ MODULES: tuple[Listed, ...] = (
         ),
         goals=("vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
+    Listed(
+        name="monitoring",
+        title=N_("Monitoring"),
+        group=N_("Base"),
+        summary=N_("history, alerts, services, logs"),
+        after=("system", "users", "security"),
+        screen="pi_installer_tui.screens.monitoring.module:MonitoringScreen",
+        actions=(
+            ListedAction("start", N_("start a service"), N_("it runs now; whether it does at boot stays as it is")),
+            ListedAction("stop", N_("stop a service"), N_("it doesn't run any more, until it is started")),
+            ListedAction("restart", N_("restart a service"), N_("it ends and starts anew, and reads its files again")),
+            ListedAction("enable", N_("enable a service"), N_("it starts with the machine from now on")),
+            ListedAction("disable", N_("disable a service"), N_("it doesn't start with the machine any more")),
+        ),
+        goals=("home-server", "vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
+    ),
 )
 
 

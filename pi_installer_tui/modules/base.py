@@ -170,6 +170,10 @@ class Module(ABC, Generic[S, C]):
         """What an action is told (imported when asked for). Raises KeyError."""
         raise KeyError(action)
 
+    async def read_for(self, host: Host, action: str) -> S:
+        """What is, with what only an action has to know of the machine."""
+        return await self.read(host)
+
     def validate_action(self, state: S, action: str, arguments: Arguments) -> Sequence[Mistake]:
         """Mistakes that only this machine's state shows; their place is the argument's name."""
         return ()

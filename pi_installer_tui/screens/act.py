@@ -78,7 +78,7 @@ class ActScreen(ModuleScreen, inherit_bindings=False):
             return
         try:
             module = await asyncio.to_thread(modules.load, self._module)
-            state = await module.read(self.shell.host)
+            state = await module.read_for(self.shell.host, self._action.name)
             model = module.arguments(self._action.name)
         except Exception as error:
             # what a module can't read is in its state; this is a fault, and must not take the screens with it

@@ -219,6 +219,16 @@ class HomeScreen(ShellScreen):
 
         self.app.push_screen(Logs())
 
+    def action_dashboard(self) -> None:
+        from pi_installer_tui.screens.monitoring.dashboard import Dashboard
+
+        self.app.push_screen(Dashboard())
+
+    def action_services(self) -> None:
+        from pi_installer_tui.screens.monitoring.services import Services
+
+        self.app.push_screen(Services())
+
     # what arrives -------------------------------------------------------------------------------------------------
 
     @work(exclusive=True, group="jobs")

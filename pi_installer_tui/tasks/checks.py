@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +120,29 @@ class PathIs(CheckBase):
             "failed",
             _("{path}: {found}, expected {expected}").format(path=self.path, found=found, expected=self.fingerprint),
         )
+
+
+class WrittenLately(CheckBase):
+    """One of these files was written in the last `seconds`: what keeps writing to it does so now."""
+
+    kind: Literal["written-lately"] = "written-lately"
+    paths: Annotated[tuple[AbsolutePath, ...], Field(min_length=1)]
+    seconds: Annotated[float, Field(gt=0, le=86400)]
+
+    def describe(self) -> str:
+        return _("{path} was written in the last {seconds} s").format(path=self.paths[0], seconds=f"{self.seconds:g}")
+
+    async def look(self, host: Host) -> Result:
+        now, told, right = time.time(), [], False
+        for path in self.paths:
+            found = await host.stat(path)
+            if found is None:
+                told.append(_("{path} is missing").format(path=path))
+                continue
+            age = now - found.mtime_ns / 1e9
+            right = right or (found.kind == "file" and age <= self.seconds)
+            told.append(_("{path} was written {seconds} s ago").format(path=path, seconds=f"{age:.0f}"))
+        return Result("ok" if right else "failed", "\n".join(told))
 
 
 class CommandSays(CheckBase):
@@ -321,7 +345,7 @@ except OSError as error:
 
 
 Check: TypeAlias = Annotated[
-    FileValue | PathIs | CommandSays | NoAccount | PasswordRules | UnitActive | AddressUp | Answers,
+    FileValue | PathIs | WrittenLately | CommandSays | NoAccount | PasswordRules | UnitActive | AddressUp | Answers,
     Field(discriminator="kind"),
 ]
 

@@ -73,7 +73,9 @@ OUTSIDE = 20.0
 #: bytes of a file that are kept as the step left it, to show later what somebody else changed
 AFTER_MAX = 256 * 1024
 
-_FILE_STEPS = ("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory", "new-key")
+_FILE_STEPS = (
+    *("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory", "new-key", "secret-file"),
+)
 
 
 class Runner:

@@ -47,6 +47,7 @@ _FAILURES = {
     "account-in-use": N_("{name} still runs {count} processes; end them or log {name} out first"),
     "accounts-locked": N_("another program has the account files locked; try again when it is through"),
     "weak-password": N_("the rules for passwords refuse the one of {name}: {error}"),
+    "secret-missing": N_("no value was given for the secret {name}"),
     "not-its-home": N_("{path} belongs to somebody else"),
     "unknown-user": N_("there is no user {name}"),
     "unknown-group": N_("there is no group {name}"),

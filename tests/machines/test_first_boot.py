@@ -132,7 +132,7 @@ def test_a_power_cut_amid_the_job_ends_with_all_of_it_done_and_one_that_never_en
     installed.start()
     ended(installed, 1)
     assert says(installed, "hostname") == "attic"
-    assert says(installed, "timedatectl", "show", "-P", "Timezone") == "Europe/Berlin"
+    assert says(installed, "timedatectl", "show", "--property=Timezone", "--value") == "Europe/Berlin"
 
     put(installed, system={"hostname": "loft"})
     crash = crash_in_the_last_step(installed)

@@ -111,8 +111,27 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_user(program):
         yield where
+    async for where in every_alert(program):
+        yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_alert(program: Program) -> AsyncIterator[str]:
+    """Goes through Monitoring, from Home and back."""
+    program.app.open_module("monitoring")
+    await program.until("Usual rules")
+    yield "monitoring"
+    await program.press("n")
+    await program.until("There was no alert yet")
+    yield "alerts"
+    await program.press("q", "c")
+    await program.until("There is no channel")
+    yield "channels"
+    await program.press("q", "t")
+    await program.until("There is no history yet")
+    yield "rules and the past"
+    await program.press("q", "q")
 
 
 async def every_user(program: Program) -> AsyncIterator[str]:

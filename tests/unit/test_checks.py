@@ -11,7 +11,16 @@ import pytest
 from pydantic import TypeAdapter
 
 from pi_installer_tui.system.local import LocalHost
-from pi_installer_tui.tasks.checks import AddressUp, Answers, Check, CommandSays, FileValue, PathIs, run_check
+from pi_installer_tui.tasks.checks import (
+    AddressUp,
+    Answers,
+    Check,
+    CommandSays,
+    FileValue,
+    PathIs,
+    WrittenLately,
+    run_check,
+)
 from pi_installer_tui.tasks.fingerprints import fingerprint
 
 HOST = LocalHost()
@@ -85,6 +94,17 @@ async def test_a_command_says_it(script: str, fields: dict[str, str], status: st
     result = await run_check(CommandSays(id="c", argv=("sh", "-c", script), **fields), HOST)
     assert result.status == status
     assert result.evidence.startswith("$ sh -c ")
+
+
+async def test_of_what_is_written_to_one_file_has_to_be_new(config: Path) -> None:
+    missing, old = str(config.with_name("missing")), config.with_name("old")
+    old.touch()
+    os.utime(old, (0, 0))
+    check = WrittenLately(id="c", paths=(missing, str(old), str(config)), seconds=30)
+    result = await run_check(check, HOST)
+    assert result.status == "ok" and f"{missing} is missing" in result.evidence
+    for paths in ((missing,), (str(old),), (str(config.parent),)):
+        assert (await run_check(WrittenLately(id="c", paths=paths, seconds=30), HOST)).status == "failed"
 
 
 async def test_what_can_not_be_asked_is_unknown() -> None:

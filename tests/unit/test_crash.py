@@ -13,13 +13,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.system.demo import accounts as players
 from pi_installer_tui.system.demo.packages import STATUS, automatic
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import Host
@@ -147,9 +150,25 @@ def whole(host: Host) -> Listing:
 LEFT_OUT = re.compile(r"/(?:passwd|group|shadow|gshadow|subuid|subgid)-")
 
 
+#: the day on which the tests began, as shadow(5) counts: the dry run may have been on another than a case is
+BEGAN = int(time.time() // 86400)
+
+
+def undated(shadow: bytes) -> bytes:
+    """/etc/shadow without the day on which a password was last set, where that was while the tests ran."""
+    lines = [line.split(b":") for line in shadow.splitlines()]
+    for fields in lines:
+        if len(fields) > 2 and fields[2].isdigit() and int(fields[2]) >= BEGAN:
+            fields[2] = b"now"
+    return b"\n".join(b":".join(fields) for fields in lines)
+
+
 def exactly(host: Host) -> Listing:
     """The machine's files, of a demo also its packages and which of them came by themselves."""
     found = {path: entry for path, entry in listing(host).items() if not LEFT_OUT.fullmatch(path)}
+    if "/shadow" in found:
+        *about, content = found["/shadow"]
+        found["/shadow"] = (*about, undated(content))  # type: ignore[assignment]
     if isinstance(host, DemoHost):
         names = re.findall(r"^Package: (\S+)\nStatus: install ok installed$", host.machine.text(STATUS) or "", re.M)
         found["packages"] = "", 0, 0, 0, " ".join(sorted(names)).encode()
@@ -238,6 +257,19 @@ async def test_every_point_is_a_case(kind: str, tmp_path_factory: pytest.TempPat
     for step in world.steps:
         inside = [p.name for p in world.points if p.name.startswith(f"{step.id}:")]
         assert len(inside) >= 6, inside
+
+
+async def test_a_case_may_be_on_the_day_after_the_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for later in (0, 86400):
+        host = DemoHost.create(str(tmp_path / str(later)))
+        monkeypatch.setattr(players, "time", SimpleNamespace(time=lambda later=later: time.time() + later))
+        before = exactly(host)
+        await Run(Store(tmp_path / f"state-{later}"), Plan(steps=ACCOUNTS[:1]), host).run()
+        assert exactly(host) != before, "the account was made"
+        found.append((exactly(host), host.machine.text("/etc/shadow")))
+    (machine, shadow), (machine_later, shadow_later) = found
+    assert shadow != shadow_later and machine == machine_later
 
 
 @pytest.mark.long

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from pi_installer_tui.modules.security import MODULE, sysctl
 from pi_installer_tui.modules.security.auditd import Auditd
 from pi_installer_tui.modules.security.plans import auditd
-from pi_installer_tui.modules.security.protocols import RARE, Protocols
 from pi_installer_tui.modules.security.settings import SecuritySettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.sysctl import OWN, Sysctl
@@ -221,20 +220,3 @@ def test_off_is_off_and_unknown_is_blocked() -> None:
 def test_system_calls_are_named_for_every_kind_of_program_that_the_kernel_runs(machine: str, bits: set[str]) -> None:
     found = {word.removeprefix("arch=") for rule in auditd.rules(machine) for word in rule.split() if "arch=" in word}
     assert found == bits
-
-
-# rare protocols ---------------------------------------------------------------------------------------------------
-
-
-def test_rare_protocols_are_refused_by_modprobe_and_what_is_loaded_is_named() -> None:
-    of = replace(state(), protocols=Protocols(Known(frozenset({"dccp"})), frozenset({"sctp"})))
-    made = plan(of, kernel={"rare_protocols": False})
-    (text,) = files(made).values()
-    assert [f"install {name} /bin/false" in text for name in RARE] == [True] * 4
-    assert "sctp" in made.notices[0].text
-    done = replace(of, protocols=Protocols(Known(frozenset(RARE)), own=True))
-    assert plan(done, kernel={"rare_protocols": False}).empty
-    assert MODULE.present(done).kernel is not None
-    assert [step.kind for step in plan(done, kernel={"rare_protocols": True}).steps] == ["remove-file"]
-    dark = replace(of, protocols=Protocols(Unknown("modprobe is not installed")))
-    assert plan(dark, kernel={"rare_protocols": False}).blocked

@@ -1,8 +1,8 @@
 """Security: how one gets in, what gets in, and what is done against what shouldn't.
 
-state.py      what is, out of a reader for each area: sshd.py, ufw.py, fail2ban.py, updates.py, sysctl.py, protocols.py,
-              auditd.py; accounts.py reads who can get in and change the machine
-settings.py   what can be wanted, profiles.py sets of it with a name
+state.py      what is, out of a reader for each area: sshd.py, ufw.py, fail2ban.py, updates.py, sysctl.py, modprobe.py,
+              dumps.py, issue.py, auditd.py; accounts.py reads who can get in and change the machine
+settings/     what can be wanted, a file for each area; profiles.py sets of it with a name
 audit/        checks with receipts, a score, and who reaches what listens
 plans/        the way from one to the other, a file for each area
 actions.py    what is done beside settings

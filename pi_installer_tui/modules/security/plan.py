@@ -9,7 +9,18 @@ from typing import cast
 
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.security.fail2ban import OWN, SERVICE
-from pi_installer_tui.modules.security.plans import auditd, fail2ban, port, protocols, sshd, sysctl, ufw, updates
+from pi_installer_tui.modules.security.plans import (
+    auditd,
+    dumps,
+    fail2ban,
+    issue,
+    modprobe,
+    port,
+    sshd,
+    sysctl,
+    ufw,
+    updates,
+)
 from pi_installer_tui.modules.security.profiles import resolved
 from pi_installer_tui.modules.security.settings import FirewallSettings, SecuritySettings, SshSettings
 from pi_installer_tui.modules.security.state import State
@@ -48,7 +59,8 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield updates.plan(state, settings.updates)
     if settings.kernel is not None:
         yield sysctl.plan(state, settings.kernel)
-        yield protocols.plan(state, settings.kernel)
+        yield modprobe.plan(state, settings.kernel)
+        yield dumps.plan(state, settings.kernel)
     if settings.audit_log is not None:
         yield auditd.plan(state, settings.audit_log)
     if settings.bans is not None:
@@ -64,6 +76,7 @@ def parts_of(state: State, settings: SecuritySettings) -> Iterable[Part]:
         yield Part(port.SETTING).block(why)
         ssh = ssh.model_copy(update={"port": None})
     if ssh is not None:
+        yield issue.plan(state, ssh)
         yield sshd.plan(state, ssh)
 
 

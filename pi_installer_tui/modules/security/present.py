@@ -9,6 +9,8 @@ from typing import Any
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Fact
 from pi_installer_tui.modules.security.fail2ban import FILTERS, SSHD, Jail
+from pi_installer_tui.modules.security.issue import NETWORK
+from pi_installer_tui.modules.security.modprobe import GROUPS
 from pi_installer_tui.modules.security.plan import parts_of
 from pi_installer_tui.modules.security.plans.fail2ban import LOOPBACK, obstacle
 from pi_installer_tui.modules.security.settings import JAILS, SecuritySettings
@@ -111,8 +113,9 @@ def _kernel(state: State) -> dict[str, Any]:
     singles = {name: value for name, value in state.sysctl.own.items() if HARDENED.get(name) != value}
     values = {name: {"value": value} for name, value in singles.items() if _settled(state, _of_kernel(name, value))}
     found: dict[str, Any] = {"values": values} if values else {}
-    if _settled(state, {"kernel": {"rare_protocols": False}}):
-        found["rare_protocols"] = False
+    for name in (*GROUPS, "core_dumps"):
+        if _settled(state, {"kernel": {name: False}}):
+            found[name] = False
     hardened = {**found, "hardened": True}
     return hardened if _settled(state, {"kernel": hardened}) else found
 
@@ -134,6 +137,7 @@ def _updates(state: State) -> dict[str, Any]:
     for name, key in (("reboot", REBOOT), ("reboot_time", REBOOT_TIME), ("mail", MAIL), ("mail_when", MAIL_WHEN)):
         said = (known(state.updates.says(key)) or ("",))[-1]
         found[name] = {"true": True, "false": False}.get(said) if name == "reboot" else said or None
+    found["package_check"] = known(state.updates.package_check)
     return {
         name: value
         for name, value in found.items()
@@ -155,15 +159,22 @@ def _ssh(sshd: Sshd) -> dict[str, Any]:
         "tcp_forwarding": says("AllowTcpForwarding"),
         "algorithms": "modern" if isinstance(sshd.effective, Known) else None,
     }
-    if says("MaxAuthTries").isdigit():
-        found["max_auth_tries"] = int(says("MaxAuthTries"))
-    if says("UnusedConnectionTimeout").isdigit():
-        found["idle_timeout"] = int(says("UnusedConnectionTimeout"))
+    for name, keyword in _NUMBERS.items():
+        if says(keyword).isdigit():
+            found[name] = int(says(keyword))
+    found["log_level"] = {"INFO": "info", "VERBOSE": "verbose"}.get(says("LogLevel"))
+    found["notice"] = {NETWORK: True, "none": False}.get(says("Banner"))
     for name, keyword in _SWITCHES.items():
         found[name] = {"yes": True, "no": False}.get(says(keyword))
     return {key: value for key, value in found.items() if value not in (None, "", [])}
 
 
+_NUMBERS = {
+    "max_auth_tries": "MaxAuthTries",
+    "idle_timeout": "UnusedConnectionTimeout",
+    "max_sessions": "MaxSessions",
+    "keepalive": "ClientAliveInterval",
+}
 _SWITCHES = {
     "password_login": "PasswordAuthentication",
     "key_login": "PubkeyAuthentication",

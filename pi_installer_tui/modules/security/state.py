@@ -5,11 +5,24 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from pi_installer_tui.modules.security import accounts, auditd, fail2ban, protocols, sshd, sysctl, ufw, updates
+from pi_installer_tui.modules.security import (
+    accounts,
+    auditd,
+    dumps,
+    fail2ban,
+    issue,
+    modprobe,
+    sshd,
+    sysctl,
+    ufw,
+    updates,
+)
 from pi_installer_tui.modules.security.accounts import Account
 from pi_installer_tui.modules.security.auditd import Auditd
+from pi_installer_tui.modules.security.dumps import Dumps
 from pi_installer_tui.modules.security.fail2ban import Fail2ban
-from pi_installer_tui.modules.security.protocols import Protocols
+from pi_installer_tui.modules.security.issue import Issue
+from pi_installer_tui.modules.security.modprobe import Modprobe
 from pi_installer_tui.modules.security.sshd import Sshd
 from pi_installer_tui.modules.security.sysctl import Sysctl
 from pi_installer_tui.modules.security.ufw import Ufw
@@ -33,7 +46,9 @@ class State:
     accounts: tuple[Account, ...]
     starter: str
     seat: Seat
-    protocols: Protocols = field(default_factory=Protocols)
+    modprobe: Modprobe = field(default_factory=Modprobe)
+    dumps: Dumps = field(default_factory=Dumps)
+    issue: Issue = field(default_factory=Issue)
 
 
 async def read(host: Host) -> State:
@@ -61,5 +76,7 @@ async def read(host: Host) -> State:
         accounts=tuple(with_keys),
         starter=caller() if host.kind == "local" else "",
         seat=here,
-        protocols=await protocols.read(host),
+        modprobe=await modprobe.read(host),
+        dumps=await dumps.read(host),
+        issue=await issue.read(host),
     )

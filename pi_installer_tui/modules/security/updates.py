@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.system.formats import FormatError, get
 from pi_installer_tui.system.host import CommandNotFound, Host
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value, known
 
@@ -17,6 +18,10 @@ FOLDER = "/etc/apt/apt.conf.d"
 PERIODIC = f"{FOLDER}/20auto-upgrades"
 OWN = f"{FOLDER}/99pi-installer-tui-updates"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+
+#: read by the files that debsums has in /etc/cron.daily, cron.weekly and cron.monthly
+DEBSUMS = "/etc/default/debsums"
+CHECK = "CRON_CHECK"
 
 #: what the setting is called in apt's configuration (apt.conf(5), unattended-upgrades' 50unattended-upgrades)
 LISTS = "APT::Periodic::Update-Package-Lists"
@@ -33,13 +38,17 @@ MAIL_WHEN = "Unattended-Upgrade::MailReport"
 @dataclass(frozen=True, slots=True)
 class Updates:
     """values: apt's configuration as it is when all files are read, names as above in lower case; a list has several.
-    timers: whether each of TIMERS is enabled and active. automatic: all of it together. own: what our file sets."""
+    timers: whether each of TIMERS is enabled and active. automatic: all of it together. own: what our file sets.
+    package_check: how often debsums is run (daily, weekly, monthly, never); MISSING: it isn't installed. cron: whether
+    there is a cron to run it (every Debian package of one has a crontab(1))."""
 
     installed: bool
     values: Reading[Mapping[str, tuple[str, ...]]]
     timers: Mapping[str, Value[bool]] = field(default_factory=lambda: MappingProxyType({}))
     places: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
     own: tuple[tuple[str, str], ...] = ()
+    package_check: Reading[str] = MISSING
+    cron: bool = False
 
     def says(self, name: str) -> Reading[tuple[str, ...]]:
         """A setting's values; MISSING where it isn't set."""
@@ -93,7 +102,19 @@ async def read(host: Host) -> Updates:
                     places[key.lower()] = Source(f"{FOLDER}/{name}", number)
     own = re.findall(r'^([A-Za-z:-]+) "(.*)";$', await host.text(OWN) or "", re.MULTILINE)
     installed = await host.which("unattended-upgrade") is not None
-    return Updates(installed, values, timers, places, tuple((name, value) for name, value in own))
+    check, cron = await _package_check(host), await host.which("crontab") is not None
+    return Updates(installed, values, timers, places, tuple((name, value) for name, value in own), check, cron)
+
+
+async def _package_check(host: Host) -> Reading[str]:
+    """What /etc/default/debsums says, which its files in /etc/cron.* read."""
+    if await host.which("debsums") is None:
+        return MISSING
+    try:
+        entry = get("keyvalue", await host.text(DEBSUMS) or "", (CHECK,))
+    except (FormatError, OSError) as error:
+        return Unknown(f"{DEBSUMS}: {error}")
+    return Known("never") if entry is None else Known(str(entry.value), Source(DEBSUMS, entry.line))
 
 
 async def _timers(host: Host) -> Mapping[str, Value[bool]]:

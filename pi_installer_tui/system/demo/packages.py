@@ -52,6 +52,7 @@ FILES = {
         '        "origin=Debian,codename=${distro_codename},label=Debian-Security";\n'
         '        "origin=Debian,codename=${distro_codename}-security,label=Debian-Security";\n};\n',
     },
+    "debsums": {"/etc/default/debsums": "CRON_CHECK=never\n"},
     "ufw": {path: text for path, (_mode, text) in ufw.FILES.items()},
 }
 

@@ -228,6 +228,32 @@ async def modprobe(call: Call) -> int:
     return 0
 
 
+@player("runuser", folder="/usr/sbin")
+async def runuser(call: Call) -> int:
+    """Only the limit of core dumps that a session has (limits.conf(5)), in bytes."""
+    if call.argv[1:] != ("-u", "nobody", "--", "prlimit", "--core", "--noheadings", "--output=HARD"):
+        raise Refused("runuser: only prlimit is played")
+    limit, folder = "unlimited", "/etc/security/limits.d"
+    for name in (n for n in _listdir(call.machine, folder) if n.endswith(".conf")):
+        for line in (call.machine.text(f"{folder}/{name}") or "").splitlines():
+            words = line.split()
+            if words[:3] in (["*", "hard", "core"], ["*", "-", "core"]):
+                limit = words[3]
+    await call.out(limit)
+    return 0
+
+
+@player("debsums", package="debsums")
+async def debsums(call: Call) -> int:
+    await call.pause(2.0)
+    return 0
+
+
+@player("crontab", package="cron")
+async def crontab(call: Call) -> int:
+    raise Refused("no crontab for root")
+
+
 # auditd ---------------------------------------------------------------------------------------------------------
 
 RULES = "/etc/audit/rules.d"

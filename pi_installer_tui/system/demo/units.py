@@ -10,7 +10,9 @@ import re
 import time
 import zlib
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
+from pi_installer_tui.system.demo import collector
 from pi_installer_tui.system.demo.players import Call, Refused, player, table
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -145,6 +147,11 @@ def set_enabled(machine: Machine, name: str, on: bool) -> list[str]:
     return said
 
 
+def _memory(name: str) -> str:
+    """Some bytes, for a unit always the same."""
+    return str(collector.MEMORY if name == collector.UNIT else (2 + zlib.crc32(name.encode()) % 60) * 262_144)
+
+
 def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[str, str]:
     """What `systemctl show` says of a unit; unix: times in seconds since 1970."""
     name = real_name(machine, full_name(name))
@@ -159,6 +166,7 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
     stamp = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(running.since / 1e6)) if running.since else ""
     if unix and running.since:
         stamp = f"@{running.since // 1_000_000}"
+    failed = running.active == "failed"
     reloaded_at = machine.memory("reloads").get(name)
     reload = f"{{ argv[]=/bin/kill -HUP $MAINPID ; start_time=[@{reloaded_at}] ; status=0/0 }}" if reloaded_at else ""
     return {
@@ -166,7 +174,10 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "Type": service.get("Type", "simple"),
         "MainPID": str(400 + zlib.crc32(f"{name}{running.since}".encode()) % 30_000) if lives else "0",
         "NRestarts": str(running.restarts),
-        "Result": "success",
+        "Result": "exit-code" if failed else "success",
+        "ExecMainCode": "1" if failed else "0",
+        "ExecMainStatus": "1" if failed else "0",
+        "MemoryCurrent": _memory(name) if lives else "[not set]",
         "Id": name,
         "Names": name,
         "Description": unit.get("Description", name),
@@ -178,6 +189,7 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "StateChangeTimestamp": stamp,
         "ActiveEnterTimestamp": stamp,
         "ActiveEnterTimestampMonotonic": str(running.since),
+        "InactiveEnterTimestamp": stamp if failed else "",
         "NeedDaemonReload": "yes" if changed and reloaded and changed.mtime_ns > reloaded else "no",
         "CanReload": "yes" if "ExecReload" in service else "no",
         "CanStart": "yes",
@@ -249,6 +261,10 @@ async def systemctl(call: Call) -> int:
 
 async def _show(call: Call, names: list[str], asked: list[str], bare: bool, *, unix: bool) -> int:
     wanted = [name for value in asked for name in value.split(",")]
+    if any("*" in name for name in names):
+        # a pattern is about what systemd has in its memory
+        known = sorted(active_units(call.machine))
+        names = [unit for unit in known if any(fnmatchcase(unit, name) for name in names)]
     for at, name in enumerate(names):
         if at:
             await call.out()
@@ -310,9 +326,14 @@ async def _job(call: Call, verb: str, names: list[str]) -> int:
                 set_active(machine, name, False)
             elif "reload" in verb and running:
                 machine.remember("reloads", {**machine.memory("reloads"), real: int(time.time())})
+                if real == collector.UNIT:
+                    collector.started(machine)
                 continue
             elif verb in ("restart", "reload-or-restart") or running == verb.startswith("try-"):
                 set_active(machine, name, True)
+        if real == collector.UNIT and is_active(machine, real):
+            with machine.locked():
+                collector.started(machine)
         if real in ("NetworkManager.service",) and verb in ("start", "restart", "reload-or-restart", "try-restart"):
             from pi_installer_tui.system.demo import network
 

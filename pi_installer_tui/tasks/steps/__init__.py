@@ -25,6 +25,7 @@ from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackage
 from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
 from pi_installer_tui.tasks.steps.reboot import Reboot
 from pi_installer_tui.tasks.steps.restore import Restore
+from pi_installer_tui.tasks.steps.secrets import SecretFile
 
 Step: TypeAlias = Annotated[
     WriteFile
@@ -39,6 +40,7 @@ Step: TypeAlias = Annotated[
     | Account
     | SudoersFile
     | NewKey
+    | SecretFile
     | KeepAddress
     | Probation
     | Reboot
@@ -67,6 +69,7 @@ __all__ = [
     "Restore",
     "Risk",
     "RunCommand",
+    "SecretFile",
     "Step",
     "StepBase",
     "StepContext",

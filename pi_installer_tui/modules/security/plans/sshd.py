@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.modules.security.accounts import Account, lets_in, ways_in
+from pi_installer_tui.modules.security.issue import NETWORK
 from pi_installer_tui.modules.security.plans import port
 from pi_installer_tui.modules.security.settings import SshSettings
 from pi_installer_tui.modules.security.sshd import ADDING, FOLDER, OWN, SERVICE, SOCKET, Effective, Sshd
@@ -58,6 +59,14 @@ def wanted(settings: SshSettings, now: Effective) -> dict[str, str]:
         found["AllowAgentForwarding"] = _word(settings.agent_forwarding)
     if settings.x11_forwarding is not None:
         found["X11Forwarding"] = _word(settings.x11_forwarding)
+    if settings.max_sessions is not None:
+        found["MaxSessions"] = str(settings.max_sessions)
+    if settings.keepalive is not None:  # TCP's own keepalive is neither encrypted nor needed beside it
+        found |= {"ClientAliveInterval": str(settings.keepalive), "ClientAliveCountMax": "2", "TCPKeepAlive": "no"}
+    if settings.log_level is not None:
+        found["LogLevel"] = settings.log_level.upper()
+    if settings.notice is not None:
+        found["Banner"] = NETWORK if settings.notice else "none"
     if settings.algorithms is not None:
         for keyword, patterns in OUTDATED.items():
             names = [n for value in now.get(keyword.lower(), ()) for n in value.split(",")]

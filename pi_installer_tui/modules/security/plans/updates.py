@@ -8,9 +8,10 @@ from pi_installer_tui.modules.security import updates
 from pi_installer_tui.modules.security.settings import UpdateSettings
 from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.updates import OWN, PERIODIC, Updates
-from pi_installer_tui.system.reading import Known, Unknown, known
-from pi_installer_tui.tasks.checks import CommandSays
-from pi_installer_tui.tasks.steps import InstallPackages, Unit, WriteFile
+from pi_installer_tui.system.reading import Known, Missing, Unknown, known
+from pi_installer_tui.tasks.checks import CommandSays, FileValue
+from pi_installer_tui.tasks.plan import Blocked
+from pi_installer_tui.tasks.steps import Edit, EditFile, InstallPackages, Unit, WriteFile
 
 SETTING = "security.updates"
 _HEAD = "// Made by pi-installer-tui. apt reads this file last, and of a setting the last value counts.\n"
@@ -66,9 +67,48 @@ def plan(state: State, settings: UpdateSettings) -> Part:
             if not timer.configured == timer.effective == Known(True):
                 identity = f"security.updates.{name.removesuffix('.timer')}"
                 part.steps.append(Unit(id=identity, setting=SETTING, name=name, enabled=True, active=True))
+    if settings.package_check is not None:
+        _package_check(part, now, settings.package_check)
     if part.steps and settings.mail is not None:
         part.notice(_("mail goes out only if this machine has a program that sends it"))
     return part
+
+
+def _package_check(part: Part, now: Updates, wanted: str) -> None:
+    check = now.package_check
+    if isinstance(check, Unknown):
+        part.blocked.append(Blocked(setting=f"{SETTING}.package_check", why=check.reason))
+        return
+    if (known(check) or "never") == wanted and (now.cron or wanted == "never"):
+        return
+    where = f"{SETTING}.package_check"
+    lacks = [*(["debsums"] if isinstance(check, Missing) else []), *([] if now.cron else ["cron"])]
+    needs: tuple[str, ...] = ()
+    if lacks and wanted != "never":
+        needs = ("security.updates.debsums",)
+        part.steps.append(InstallPackages(id=needs[0], setting=where, risks=("download",), packages=tuple(lacks)))
+    if known(check) != wanted:
+        edit = Edit(key=(updates.CHECK,), value=wanted)
+        part.steps.append(
+            EditFile(
+                id="security.updates.check",
+                setting=where,
+                needs=needs,
+                path=updates.DEBSUMS,
+                format="keyvalue",
+                edits=(edit,),
+            )
+        )
+        part.checks.append(
+            FileValue(
+                id="security.updates.check",
+                setting=where,
+                path=updates.DEBSUMS,
+                format="keyvalue",
+                key=(updates.CHECK,),
+                value=wanted,
+            )
+        )
 
 
 def _periods(part: Part, now: Updates, on: bool) -> None:

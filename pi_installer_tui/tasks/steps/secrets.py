@@ -1,0 +1,62 @@
+"""SecretFile: a secret that was given becomes the whole content of a file, root's and 0600, for a service that reads it
+from there. Its value is in no argument, output, event, preview or plan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.tasks.secrets import SecretName
+from pi_installer_tui.tasks.steps.base import Overlay, Preview, Seen, StepContext, StepError
+from pi_installer_tui.tasks.steps.diff import clipped
+from pi_installer_tui.tasks.steps.files import Named, destination, look
+
+_MODE = 0o600
+
+
+class SecretFile(Named):
+    """A file that holds the secret `name` and nothing else, no line end either. There has to be a value under that
+    name: StepError `secret-missing`. A link in the file's place is refused."""
+
+    kind: Literal["secret-file"] = "secret-file"
+    name: SecretName
+    sensitive: Literal[True] = True
+
+    @property
+    def secret(self) -> str | None:
+        return self.name
+
+    def describe(self) -> str:
+        return clipped(_("put a secret into {path}"), self.path)
+
+    async def _old(self, host: Host, overlay: Overlay | None = None) -> Seen:
+        await destination(host, overlay, self.path)
+        old = await look(host, overlay, self.path)
+        if old.kind not in ("file", ""):
+            raise StepError("not-a-file", path=self.path)
+        return old
+
+    async def preview(self, host: Host, overlay: Overlay) -> Preview:
+        await self._old(host, overlay)
+        overlay.files[self.path] = Seen("file", b"", _MODE, 0, 0)
+        return Preview("diff", _("(secret, changed)"), self.path)
+
+    async def done(self, host: Host) -> bool:
+        return False  # whether the value is the one that was given is only known while it is being written
+
+    async def apply(self, context: StepContext) -> None:
+        if context.secrets is None:
+            raise StepError("internal-error", type="Secrets", where=self.id)
+        await self._old(context.host)
+        value = context.secrets.given(self.name)
+        if value is None:
+            if context.before.get("written"):
+                return
+            raise StepError("secret-missing", name=self.name)
+        await self._make_parents(context, self.path)
+        context.reached("file:replacing")
+        await context.host.replace(self.path, value.encode(), mode=_MODE, uid=0, gid=0, xattrs={})
+        context.before.put("written", True)
+        context.secrets.used(self.name)
+        context.reached("file:replaced")
