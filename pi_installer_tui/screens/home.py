@@ -214,6 +214,11 @@ class HomeScreen(ShellScreen):
 
         self.app.push_screen(AuditScreen())
 
+    def action_logs(self) -> None:
+        from pi_installer_tui.screens.monitoring.logs import Logs
+
+        self.app.push_screen(Logs())
+
     def action_dashboard(self) -> None:
         from pi_installer_tui.screens.monitoring.dashboard import Dashboard
 

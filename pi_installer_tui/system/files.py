@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import posixpath
 import re
@@ -20,7 +21,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
-from pi_installer_tui.system.host import AccountsLocked, FileStat, Host, file_kind
+from pi_installer_tui.system.host import AccountsLocked, FilePart, FileStat, Host, file_kind
 
 #: What a crash may leave beside a file: `.NAME.pi-installer-tui-1a2b3c4d`, made 0600, never complete or in use.
 LEFTOVER = re.compile(r"\..+\.pi-installer-tui-[0-9a-f]{8}", re.DOTALL)
@@ -96,9 +97,21 @@ class Files:
         """A regular file's content, links followed. A device or a pipe, which could block or never end, is refused
         with OSError EINVAL. Without `follow` a link in its place is refused with OSError ELOOP, and on the way to it
         one that isn't root's, so that nobody gets another file read by swapping theirs for a link."""
+        with _named(path), self._opened(path, follow=follow) as file:
+            return file.readall()
+
+    def read_part(self, path: str, start: int, length: int) -> FilePart:
+        """A piece of a regular file; links as in `read` without `follow`."""
+        with _named(path), self._opened(path, follow=False) as file:
+            found = os.fstat(file.fileno())
+            data = os.pread(file.fileno(), max(0, length), max(0, start))
+            return FilePart(data, found.st_size, (found.st_dev, found.st_ino))
+
+    @contextlib.contextmanager
+    def _opened(self, path: str, *, follow: bool) -> Iterator[io.FileIO]:
+        """A regular file, to be read."""
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         with contextlib.ExitStack() as opened:
-            opened.enter_context(_named(path))
             if follow:
                 descriptor = os.open(self.at(path, follow=True), flags)
             else:
@@ -110,7 +123,7 @@ class Files:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
             if not stat.S_ISREG(mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            return file.readall()
+            yield file
 
     def stat(self, path: str) -> FileStat | None:
         """lstat; None where nothing is there."""
@@ -391,6 +404,9 @@ class HostWithFiles(Host):
 
     async def read(self, path: str, *, follow: bool = True) -> bytes:
         return self._files.read(path, follow=follow)
+
+    async def read_part(self, path: str, start: int, length: int) -> FilePart:
+        return self._files.read_part(path, start, length)
 
     async def stat(self, path: str) -> FileStat | None:
         return self._files.stat(path)

@@ -75,6 +75,15 @@ class FileStat:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """A piece of a file. size: of the whole file, in bytes. identity: its device and inode, which a rename keeps."""
+
+    data: bytes
+    size: int
+    identity: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class DiskUsage:
     """A file system's size, in bytes. free: what may still be written by others than root."""
 
@@ -154,6 +163,10 @@ class Host(ABC):
     async def read(self, path: str, *, follow: bool = True) -> bytes:
         """A file's content (links followed; without `follow` a link in its place, or on the way to it one that isn't
         root's, is refused with OSError ELOOP). Raises FileNotFoundError, PermissionError, IsADirectoryError."""
+
+    @abstractmethod
+    async def read_part(self, path: str, start: int, length: int) -> FilePart:
+        """`length` bytes of a file from `start` on (less where it ends before), as `read` without `follow` reads."""
 
     @abstractmethod
     async def stat(self, path: str) -> FileStat | None:

@@ -15,7 +15,9 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from pi_installer_tui.system import accounts, machine
+from pi_installer_tui.system.entries import Wanted
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Completed, Host
+from pi_installer_tui.system.journal import Journal
 from pi_installer_tui.system.reading import Known, known
 
 Case = Callable[[Host], Awaitable[None]]
@@ -100,6 +102,35 @@ async def what_is_not_there_is_told_the_same_way(host: Host) -> None:
     await raises(NotADirectoryError, host.listdir("/etc/hostname"))
     await raises(FileExistsError, host.mkdir("/etc", mode=0o755, uid=0, gid=0))
     await raises(ValueError, host.read("etc/hostname"))
+
+
+@case
+async def a_piece_of_a_file_is_read(host: Host) -> None:
+    await host.replace("/etc/contract-part", b"0123456789", mode=0o644, uid=0, gid=0)
+    part = await host.read_part("/etc/contract-part", 8, 5)
+    assert (part.data, part.size) == (b"89", 10) and part.identity[1] > 0
+    await raises(FileNotFoundError, host.read_part("/etc/contract-nothing", 0, 1))
+    await host.remove("/etc/contract-part")
+
+
+@case
+async def the_journal_is_read_in_pages(host: Host) -> None:
+    journal = Journal(host)
+    page = await journal.last(Wanted(), 20)
+    assert len(page.entries) == 20 and page.more and not page.said
+    older = await journal.before(page.entries[0].cursor, Wanted(), 10)
+    again = await journal.before(page.entries[-1].cursor, Wanted(), 29)
+    assert again.entries == (*older.entries, *page.entries[:-1])
+    newer = await journal.after(older.entries[0].cursor, Wanted(), 9)
+    assert newer.entries == older.entries[1:] and newer.more
+    fields = {field.name: field.value for field in await journal.fields(page.entries[0])}
+    assert fields["__CURSOR"] == page.entries[0].cursor and fields.get("MESSAGE", "") == page.entries[0].message
+    (now, *_before) = await journal.boots()
+    assert now.number == 0 and now.first <= now.last
+    assert any(unit.endswith(".service") for unit in await journal.units())
+    assert (await journal.first(Wanted(), 1)).entries != page.entries[-1:]
+    assert all((entry.priority or 0) <= 4 for entry in (await journal.last(Wanted(priority=4), 5)).entries)
+    assert (await journal.last(Wanted(text="this is logged nowhere"), 5)).entries == ()
 
 
 @case

@@ -20,6 +20,8 @@ _CHANGING = (
     (r"\d{8}-\d{6}-[a-z0-9]{4}", "YYYYMMDD-hhmmss-xxxx"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "YYYY-MM-DD hh:mm"),
     (r"\d\d:\d\d:\d\d", "hh:mm:ss"),
+    (r"\d\d-\d\d hh:mm:ss", "MM-DD hh:mm:ss"),
+    (r"\d{4}-\d\d-\d\dThh:mm:ss[+-]\d{4}", "YYYY-MM-DDThh:mm:ss+zzzz"),
     (r"\b\d+ s\b", "N s"),
     (r"load \d\.\d", "load N.N"),
     (r"\d\d °C", "NN °C"),

@@ -106,6 +106,8 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_dashboard(program):
         yield where
+    async for where in every_log(program):
+        yield where
     async for where in every_question(program):
         yield where
     async for where in every_action(program):
@@ -220,6 +222,21 @@ async def every_dashboard(program: Program) -> AsyncIterator[str]:
     yield "dashboard of an hour"
     await program.press("q")
     await program.until("Last changes")
+
+
+async def every_log(program: Program) -> AsyncIterator[str]:
+    """Goes through a log, from Home and back."""
+    await program.press("l")
+    await program.until("sshd-session")
+    yield "log"
+    await program.press("enter")
+    await program.until("_HOSTNAME")
+    yield "log entry"
+    await program.press("q", "x")
+    await program.until("taken out")
+    await program.until("w write")
+    yield "log export"
+    await program.press("q", "q")
 
 
 async def every_question(program: Program) -> AsyncIterator[str]:

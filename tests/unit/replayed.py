@@ -103,7 +103,7 @@ class ReplayedHost(Host):
     async def _never(self, *_args: object, **_values: object) -> NoReturn:
         raise AssertionError("reading changes nothing")
 
-    announce = disk = xattrs = replace = symlink = mkdir = remove = chmod = _never
+    announce = disk = read_part = xattrs = replace = symlink = mkdir = remove = chmod = _never
 
 
 def recording(name: str) -> dict[str, Any]:

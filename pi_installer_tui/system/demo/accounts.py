@@ -392,12 +392,6 @@ def _pair(comment: str) -> tuple[str, str]:
     return text, f"ssh-ed25519 {base64.b64encode(public).decode()} {comment}\n"
 
 
-@player("journalctl")
-async def journalctl(call: Call) -> int:
-    """A demo machine has no journal that goes back."""
-    return 0
-
-
 # homes ----------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from pi_installer_tui.system.demo import (  # they register the players
     accounts,  # noqa: F401
     basics,  # noqa: F401
+    journal,  # noqa: F401
     listening,  # noqa: F401
     network,  # noqa: F401
     packages,

@@ -103,17 +103,27 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
     def action_back(self) -> None:
         self.dismiss(None)
 
+    @property
+    def _below(self) -> Rows | None:
+        """The list, while the keys go to the field above it; one that has the focus moves by itself."""
+        rows = self.query_one(Rows)
+        return None if rows.has_focus else rows
+
     def key_down(self) -> None:
-        self.query_one(Rows).action_down()
+        if rows := self._below:
+            rows.action_down()
 
     def key_up(self) -> None:
-        self.query_one(Rows).action_up()
+        if rows := self._below:
+            rows.action_up()
 
     def key_pagedown(self) -> None:
-        self.query_one(Rows).action_page_down()
+        if rows := self._below:
+            rows.action_page_down()
 
     def key_pageup(self) -> None:
-        self.query_one(Rows).action_page_up()
+        if rows := self._below:
+            rows.action_page_up()
 
 
 def find(options: Sequence[Any], typed: str) -> list[Any]:
