@@ -109,7 +109,7 @@ async def test_a_channel_is_added_in_the_form_and_its_token_gets_into_its_file_a
         await program.press("enter")
         await program.until(lambda: isinstance(program.app.screen, ItemScreen))
         await go(program.pilot, "by")
-        await program.press("enter", "home", "down", "enter")
+        await program.press("enter", "home", "down", "down", "enter")
         await program.until("Token")
         await go(program.pilot, "url")
         await program.press("enter")
