@@ -182,8 +182,8 @@ class Collector:
 
 
 def _alerts(config: Config, folder: Path) -> Engine | None:
-    """The engine, imported only where there are rules."""
-    if not (config.rules or config.dead_man):
+    """The engine, imported only where there are rules, or were: what still fires ends then."""
+    if not (config.rules or config.dead_man or (folder / "alerts.db").exists()):
         return None
     try:
         from pi_installer_tui.alerts.engine import Engine

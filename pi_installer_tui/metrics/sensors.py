@@ -62,14 +62,19 @@ class Sensors:
     def power(self) -> Power | None:
         """What the firmware says; None on a machine that isn't a Pi. Without get_throttled only under-voltage is known.
         (Linux, drivers/firmware/raspberrypi.c and drivers/hwmon/raspberrypi-hwmon.c; the value is
-        hexadecimal.)"""
+        hexadecimal.) The driver rpi_volt asks every two seconds and clears the bits of `has been so`: there one of them
+        is as good as now. Where nothing clears them they are of the whole time since the start."""
         text = files.text(self._throttled) if self._throttled else None
         if text is not None:
             try:
                 bits = int(text, 16)
             except ValueError:
                 return None
-            now = {name: bool(bits & (0x1_0001 << place)) for place, name in enumerate(BITS)}
+            been = {name for place, name in enumerate(BITS) if bits & (0x1_0000 << place)}
+            now = {name: bool(bits & (1 << place)) for place, name in enumerate(BITS)}
+            if self._alarm:
+                now |= dict.fromkeys(been, True)
+            self.seen |= been
         else:
             alarm = files.number(self._alarm) if self._alarm else None
             if alarm is None:

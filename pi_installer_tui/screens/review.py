@@ -170,8 +170,13 @@ class ReviewScreen(ShellScreen):
         plan, seat = self._plan, self.shell.seat
         found = []
         for trial in plan.trials:
-            said = _("{seconds} s to confirm, or {count} steps go back by themselves")
-            found.append((_("on probation"), said.format(seconds=trial.seconds, count=len(trial.steps)), "plain"))
+            count = len(trial.steps)
+            said = ngettext(
+                "{seconds} s to confirm, or {count} step goes back by itself",
+                "{seconds} s to confirm, or {count} steps go back by themselves",
+                count,
+            )
+            found.append((_("on probation"), said.format(seconds=trial.seconds, count=count), "plain"))
             if seat is not None and seat.at_the_machine:
                 said = _("no network change can strand you here; w goes without probation")
                 found.append((_("at the machine"), said, "plain"))

@@ -12,6 +12,7 @@ from pi_installer_tui.metrics import names
 from pi_installer_tui.metrics.filesystems import mount_points
 from pi_installer_tui.metrics.rates import Values, values
 from pi_installer_tui.metrics.reading import Reader
+from pi_installer_tui.metrics.sensors import Sensors
 
 from .metrics_trees import change, lay_out
 
@@ -194,3 +195,27 @@ def test_only_file_systems_on_disks_are_asked_and_none_that_may_hang() -> None:
 
 def test_a_container_s_root_counts() -> None:
     assert mount_points("1 0 0:52 / / rw - overlay overlay rw\n") == ["/"]
+
+
+@pytest.mark.parametrize(("clears", "now"), [(True, 1.0), (False, 0.0)])
+def test_what_has_been_is_now_only_where_the_kernel_clears_it(tmp_path: Path, clears: bool, now: float) -> None:
+    """Without the driver rpi_volt the firmware's bits of `has been so` stay until the machine starts again."""
+    firmware = tmp_path / "sys/devices/platform/soc/soc:firmware/get_throttled"
+    firmware.parent.mkdir(parents=True)
+    firmware.write_text("50000\n")
+    if clears:
+        chip = tmp_path / "sys/class/hwmon/hwmon0"
+        chip.mkdir(parents=True)
+        (chip / "name").write_text("rpi_volt\n")
+        (chip / "in0_lcrit_alarm").write_text("1\n")
+    sensors = Sensors(str(tmp_path))
+    sensors.find()
+    for _look in range(2):
+        power = sensors.power()
+        assert power is not None
+        assert power.now["under-voltage"] == power.now["throttled"] == bool(now)
+        assert power.since_boot["under-voltage"] and power.since_boot["throttled"]
+        assert not power.since_boot["soft-limit"]
+    firmware.write_text("50005\n")
+    power = sensors.power()
+    assert power is not None and power.now["under-voltage"] and power.now["throttled"]

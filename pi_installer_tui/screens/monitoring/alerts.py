@@ -15,7 +15,6 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.screens.monitoring.module import screen, there
 from pi_installer_tui.screens.signs import moment, span
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, Tone
@@ -32,13 +31,6 @@ AGAIN = 10.0
 #: seconds before an alert from which its log is shown
 BEFORE = 120.0
 _TONES: dict[str, Tone] = {"critical": "bad", "warning": "warn", "info": "plain"}
-
-
-class _Alerts(Rows, inherit_bindings=True):
-    """The list. An alert opens as the log around it."""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "open" or there("logs")
 
 
 class AlertsScreen(ShellScreen):
@@ -66,7 +58,7 @@ class AlertsScreen(ShellScreen):
 
     def body(self) -> Iterable[Widget]:
         yield Panel([self._titles()], id="titles")
-        yield _Alerts(WIDTHS, id="alerts")
+        yield Rows(WIDTHS, id="alerts")
         detail = TextPane(id="detail")
         detail.text.can_focus = False
         yield detail
@@ -148,19 +140,23 @@ class AlertsScreen(ShellScreen):
         if action == "acknowledge":
             return alert is not None and alert.firing and alert.acknowledged is None and not self.shell.read_only
         if action == "logs":
-            return alert is not None and there("logs")
+            return alert is not None
         if action == "service":
-            return alert is not None and alert.what == "service" and there("services")
+            return alert is not None and alert.what == "service"
         return True
 
     def action_logs(self) -> None:
+        from pi_installer_tui.screens.monitoring.logs import Logs
+
         if (alert := self._alert) is not None:
             unit = alert.of if alert.what in ("service", "log") and alert.of != "journal" else ""
-            self.app.push_screen(screen("logs", unit=unit, since=alert.fired - BEFORE))
+            self.app.push_screen(Logs(unit=unit, since=alert.fired - BEFORE))
 
     def action_service(self) -> None:
+        from pi_installer_tui.screens.monitoring.services import Services
+
         if (alert := self._alert) is not None:
-            self.app.push_screen(screen("services", unit=alert.of))
+            self.app.push_screen(Services(unit=alert.of))
 
     def action_refresh(self) -> None:
         self._read()

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from pi_installer_tui.i18n import N_
 from pi_installer_tui.screens.module import ModuleScreen
 from pi_installer_tui.widgets.actions import bindings
-
-#: by action: where its screen is
-SCREENS = {
-    "dashboard": "pi_installer_tui.screens.monitoring.dashboard:Dashboard",
-    "services": "pi_installer_tui.screens.monitoring.services:Services",
-    "logs": "pi_installer_tui.screens.monitoring.logs:Logs",
-}
-
-
-def there(action: str) -> bool:
-    """Whether this version has the screen."""
-    package = SCREENS[action].partition(":")[0]
-    return find_spec(package) is not None
-
-
-def screen(action: str, **told: Any) -> Screen[None]:
-    """A screen, imported now."""
-    package, _colon, name = SCREENS[action].partition(":")
-    made: Screen[None] = getattr(import_module(package), name)(**told)
-    return made
-
 
 _MODULE = bindings("module")
 
@@ -52,20 +28,24 @@ class MonitoringScreen(ModuleScreen, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*_MODULE[:1], *bindings("monitoring"), *_MODULE[1:]]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in SCREENS:
-            return there(action)
         if action == "try":
             return self._form is not None
         return super().check_action(action, parameters)
 
     def action_dashboard(self) -> None:
-        self.app.push_screen(screen("dashboard"))
+        from pi_installer_tui.screens.monitoring.dashboard import Dashboard
+
+        self.app.push_screen(Dashboard())
 
     def action_services(self) -> None:
-        self.app.push_screen(screen("services"))
+        from pi_installer_tui.screens.monitoring.services import Services
+
+        self.app.push_screen(Services())
 
     def action_logs(self) -> None:
-        self.app.push_screen(screen("logs"))
+        from pi_installer_tui.screens.monitoring.logs import Logs
+
+        self.app.push_screen(Logs())
 
     def action_alerts(self) -> None:
         from pi_installer_tui.screens.monitoring.alerts import AlertsScreen

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -51,7 +50,6 @@ VIEWS: Mapping[str, str] = {
     "failed": N_("only those that failed"),
     "own": N_("only those made here"),
 }
-_LOGS = "pi_installer_tui.screens.monitoring.logs"
 
 
 class Services(ShellScreen):
@@ -381,7 +379,7 @@ class Services(ShellScreen):
             case "disable":
                 return unit is not None and unit.enabled in ("enabled", "enabled-runtime")
             case "logs":
-                return unit is not None and find_spec(_LOGS) is not None
+                return unit is not None
         return True
 
     def on_rows_moved(self) -> None:
@@ -402,10 +400,10 @@ class Services(ShellScreen):
         self._look()
 
     def action_logs(self) -> None:
-        from importlib import import_module
+        from pi_installer_tui.screens.monitoring.logs import Logs
 
         if self._one is not None:
-            self.app.push_screen(import_module(_LOGS).Logs(unit=self._one.name))
+            self.app.push_screen(Logs(unit=self._one.name))
 
     def _act(self, verb: str) -> None:
         if self._one is not None:
