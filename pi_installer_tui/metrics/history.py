@@ -179,7 +179,8 @@ class History:
         minutes, hours = _Ring(kept, "minutes", MINUTE), _Ring(kept, "hours", HOUR)
         if step < HOUR:
             yield from ((minutes, row) for row in minutes.rows(since, until))
-            until = min(until, minutes.since)
+            # as long as no minute was written over, an hour tells nothing that they don't
+            until = min(until, minutes.since) if minutes.oldest > 1 else since
         else:
             after = int(kept.about("folded") or 0)  # the minutes of the hour that isn't over
             yield from ((minutes, row) for row in minutes.rows(since, until, after))

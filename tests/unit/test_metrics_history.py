@@ -156,6 +156,19 @@ def test_the_parts_of_a_range_come_from_what_still_holds_them_without_overlap(ma
     assert any(point.most - point.least > 3000 for point in points[:3])
 
 
+@pytest.mark.parametrize("begins", range(0, 60, 7))
+def test_what_is_kept_as_minutes_is_not_told_by_an_hour_again(machine: Machine, begins: int) -> None:
+    """Whatever minute of the hour it began in: before it there is nothing, and no gap behind it."""
+    machine.goes_on(begins * 60.0)
+    recorder = machine.recorder()
+    machine.sample(recorder, 720)
+    recorder.close()
+    with machine.history() as history:
+        points = history.series(["monotonic"], machine.wall - 24 * 3600, machine.wall, 144)["monotonic"]
+    steps = [later.at - one.at for one, later in itertools.pairwise(points)]
+    assert 12 <= len(points) <= 13 and max(steps) < 700 and points[0].at >= machine.wall - 7260
+
+
 def test_the_newest_sample_is_there_at_once_and_after_the_collector_has_gone(machine: Machine) -> None:
     recorder = machine.recorder()
     machine.sample(recorder, 1, load=1.5)
