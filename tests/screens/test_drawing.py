@@ -14,6 +14,7 @@ from pi_installer_tui.app import PiInstallerApp
 from pi_installer_tui.console.glyphs import GLYPHS, SETS, GlyphSet
 from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.screens.monitoring.watching import RangedScreen, WatchingScreen
@@ -326,7 +327,7 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, WatchingScreen, RangedScreen, Screen, ModalScreen}
+    bases = {ShellScreen, Finding, WatchingScreen, RangedScreen, Screen, ModalScreen}
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from pi_installer_tui.i18n import N_, _, ngettext
+from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.monitoring.watching import WatchingScreen
 from pi_installer_tui.tasks.words import size
 from pi_installer_tui.widgets.actions import bindings
@@ -41,7 +41,7 @@ class _List(Rows, inherit_bindings=True):
         return action != "open"
 
 
-class ProcessesScreen(WatchingScreen["list[Process]"]):
+class ProcessesScreen(Finding, WatchingScreen["list[Process]"]):
     """The list."""
 
     place = "processes"
@@ -54,10 +54,6 @@ class ProcessesScreen(WatchingScreen["list[Process]"]):
         "`/` shows only those with all the words that you type in their user, number or command. The processes are "
         "only read while this is on the screen, every two seconds."
     )
-    CSS = """
-    ProcessesScreen SearchField { display: none; }
-    ProcessesScreen.-finding SearchField { display: block; }
-    """
     AUTO_FOCUS = "#processes"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("processes")]
 
@@ -66,7 +62,6 @@ class ProcessesScreen(WatchingScreen["list[Process]"]):
         self._scan: Callable[[], list[Process]] | None = None
         self._found: list[Process] | None = None
         self._order = "cpu"
-        self._sought = ""
         self._scans = 0
 
     @property
@@ -99,8 +94,7 @@ class ProcessesScreen(WatchingScreen["list[Process]"]):
     def draw(self) -> None:
         if self._found is None:
             return
-        words = self._sought.casefold().split()
-        shown = [one for one in self._found if all(word in _text(one) for word in words)]
+        shown = [one for one in self._found if self.seeks(_text(one))]
         shown.sort(key=_ORDERS[self._order])
         rows = [
             Row(
@@ -121,8 +115,7 @@ class ProcessesScreen(WatchingScreen["list[Process]"]):
     def _said(self, count: int) -> list[Cell]:
         orders = {"cpu": _("by processor time"), "memory": _("by memory"), "number": _("by number")}
         note = orders[self._order]
-        if self._sought:
-            note += ", " + _("only {words}").format(words=printable(self._sought))
+        note += self.only_sought()
         said = ngettext("{n} process", "{n} processes", count).format(n=count)
         return [Cell(said), Cell(f"  {note}", "quiet")]
 
@@ -137,27 +130,13 @@ class ProcessesScreen(WatchingScreen["list[Process]"]):
         self._order = order
         self.draw()
 
-    def action_find(self) -> None:
-        self.add_class("-finding")
-        self.query_one(SearchField).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._sought = event.value.strip()
+    def found_anew(self) -> None:
         self.draw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(_List).focus()
-
-    def on_search_field_left(self) -> None:
-        """Esc: all are shown again."""
-        self.query_one(SearchField).value = ""
-        self.remove_class("-finding")
-        self.query_one(_List).focus()
 
 
 def _text(one: Process) -> str:
     """What a process is found by."""
-    return f"{one.pid} {one.user} {one.command}".casefold()
+    return f"{one.pid} {one.user} {one.command}"
 
 
 def scanning(host: Host) -> Callable[[], list[Process]]:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input
 from textual.worker import Worker
 
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
-from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.monitoring import unit_words as words
 from pi_installer_tui.screens.signs import span
 from pi_installer_tui.system.reading import Known, Reading, Unknown
@@ -52,7 +51,7 @@ VIEWS: Mapping[str, str] = {
 }
 
 
-class Services(ShellScreen):
+class Services(Finding):
     """The services board. unit: the service under the cursor at first."""
 
     place = "services"
@@ -69,8 +68,6 @@ class Services(ShellScreen):
         "The containers of Docker and Podman stand below, where one of them is installed; nothing is done to them."
     )
     CSS = """
-    Services SearchField { display: none; }
-    Services.-finding SearchField { display: block; }
     Services #detail { height: 10; }
     Services.-tall #detail { height: 16; }
     Services.-larger #detail { height: 1fr; }
@@ -90,7 +87,6 @@ class Services(ShellScreen):
         self._whole: dict[str, Service | None] = {}
         self._usage: dict[str, Reading[Usage]] = {}
         self._view = "used"
-        self._sought = ""
         self._looks = 0
         self._clock: Timer | None = None
         self._reading: Worker[None] | None = None
@@ -208,7 +204,7 @@ class Services(ShellScreen):
     def _services(self) -> list[Service]:
         """Those that are shown, in their order."""
         found = [each for each in self._found.values() if each.kind == "service" and self._in_view(each)]
-        return [each for each in found if self._matches(f"{each.name} {each.description} {self._word(each)}")]
+        return [each for each in found if self.seeks(f"{each.name} {each.description} {self._word(each)}")]
 
     def _in_view(self, unit: Service) -> bool:
         match self._view:
@@ -222,10 +218,6 @@ class Services(ShellScreen):
 
     def _word(self, unit: Service) -> str:
         return words.state(unit, glyphs(self)).text
-
-    def _matches(self, text: str) -> bool:
-        text = text.casefold()
-        return all(word in text for word in self._sought.casefold().split())
 
     def _container(self, row: str) -> Container | None:
         for engine, found in self._containers.items():
@@ -242,7 +234,7 @@ class Services(ShellScreen):
         elif self._units is not None:
             found = [self._row(each) for each in self._services]
             none = (
-                _("No service failed.") if self._view == "failed" and not self._sought else _("there is none like that")
+                _("No service failed.") if self._view == "failed" and not self.sought else _("there is none like that")
             )
             rows.set_rows([*(found or [remark(Cell(none, "quiet"))]), *self._container_rows()])
             self.query_one("#head", Panel).set_lines([self._said(), self._titles()])
@@ -277,7 +269,7 @@ class Services(ShellScreen):
             shown = [
                 one
                 for one in sorted(every, key=lambda one: (not one.troubled, one.name.casefold()))
-                if self._matches(f"{one.name} {one.image} {one.state}") and (self._view != "failed" or one.troubled)
+                if self.seeks(f"{one.name} {one.image} {one.state}") and (self._view != "failed" or one.troubled)
             ]
             if not shown and (every or self._view == "failed"):
                 continue
@@ -297,8 +289,7 @@ class Services(ShellScreen):
             parts = [Cell(f"{glyphs(self).failed} {said}", "bad")]
         parts.append(Cell(", " + _("{n} run, {count} are there").format(n=running, count=len(every))))
         note = _("shown: {view}").format(view=_(VIEWS[self._view]))
-        if self._sought:
-            note += ", " + _("only {words}").format(words=printable(self._sought))
+        note += self.only_sought()
         return [*parts, Cell(f"  {note}", "quiet")]
 
     def _titles(self) -> list[Cell]:
@@ -334,23 +325,9 @@ class Services(ShellScreen):
 
     # finding ------------------------------------------------------------------------------------------------------
 
-    def action_find(self) -> None:
-        self.add_class("-finding")
-        self.query_one(SearchField).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._sought = event.value.strip()
+    def found_anew(self) -> None:
         if self._units is not None:
             self._draw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(Rows).focus()
-
-    def on_search_field_left(self) -> None:
-        """Esc: all are shown again."""
-        self.query_one(SearchField).value = ""
-        self.remove_class("-finding")
-        self.query_one(Rows).focus()
 
     def action_view(self) -> None:
         views = list(VIEWS)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 from textual.worker import Worker
 
 from pi_installer_tui import modules
@@ -19,6 +18,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.facts import value
+from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.module import ModuleScreen, Start
 from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.system.reading import Known, Missing, Unknown
@@ -90,7 +90,7 @@ def rights(one: Person) -> Cell:
     return Cell(_("all, unasked"), "warn") if one.unasked() else Cell(_("all"))
 
 
-class UsersScreen(ShellScreen):
+class UsersScreen(Finding):
     """The accounts."""
 
     place = "users"
@@ -104,10 +104,6 @@ class UsersScreen(ShellScreen):
         "New, change, lock, expire and delete open the form with that already in it; nothing is done before the plan "
         "was reviewed and agreed to. Who is logged in, and the last one with sudo, can't be locked or deleted."
     )
-    CSS = """
-    UsersScreen SearchField { display: none; }
-    UsersScreen.-finding SearchField { display: block; }
-    """
     AUTO_FOCUS = "#people"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("users")]
 
@@ -117,7 +113,6 @@ class UsersScreen(ShellScreen):
         self._state: State | None = None
         self._reading: Worker[None] | None = None
         self._order = _ORDERS[0]
-        self._sought = ""
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(_("Reading the machine ..."), "quiet")], []], id="head")
@@ -168,8 +163,7 @@ class UsersScreen(ShellScreen):
                 found.sort(key=lambda one: one.account.uid)
             case "login":
                 found.sort(key=lambda one: -one.last_login.value if isinstance(one.last_login, Known) else 0)
-        words = self._sought.casefold().split()
-        return [one for one in found if all(word in self._text(one) for word in words)]
+        return [one for one in found if self.seeks(self._text(one))]
 
     def _text(self, one: Person) -> str:
         """What a person is found by."""
@@ -227,8 +221,7 @@ class UsersScreen(ShellScreen):
         )
         orders = {"name": _("by name"), "login": _("by last login"), "number": _("by number")}
         note = orders[self._order]
-        if self._sought:
-            note += ", " + _("only {words}").format(words=printable(self._sought))
+        note += self.only_sought()
         return [Cell(said), Cell(f"  {note}", "quiet")]
 
     def _titles(self) -> list[Cell]:
@@ -241,23 +234,9 @@ class UsersScreen(ShellScreen):
 
     # finding ------------------------------------------------------------------------------------------------------
 
-    def action_find(self) -> None:
-        self.add_class("-finding")
-        self.query_one(SearchField).focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._sought = event.value.strip()
+    def found_anew(self) -> None:
         if self._state is not None:
             self._draw()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(Rows).focus()
-
-    def on_search_field_left(self) -> None:
-        """Esc: all are shown again."""
-        self.query_one(SearchField).value = ""
-        self.remove_class("-finding")
-        self.query_one(Rows).focus()
 
     def action_sort(self) -> None:
         self._order = _ORDERS[(_ORDERS.index(self._order) + 1) % len(_ORDERS)]
