@@ -6,13 +6,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictFloat, StrictInt
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.metrics import names
+from pi_installer_tui.modules.values import Text, no_doubles
 from pi_installer_tui.tasks.secrets import reference
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -26,13 +27,6 @@ _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 #: of files, or a pattern of them
 _PATH = re.compile(r"(?:/[A-Za-z0-9._+@*?-]+)+")
 DAY = 86400
-
-
-def _text(value: object) -> object:
-    """YAML makes numbers and booleans of what looks like one, and of 22:00 a number in older readers."""
-    if isinstance(value, bool | int | float):
-        raise ValueError(_('must be text; put a number or true/false in quotes ("…")'))
-    return value
 
 
 def _name(text: str) -> str:
@@ -162,32 +156,25 @@ def _time(text: str) -> str:
     return text
 
 
-def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(_("{value} is there twice").format(value=value))
-    return values
-
-
 def _shortest(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
-Words = Annotated[str, BeforeValidator(_text), Field(max_length=200), AfterValidator(_plain)]
-Metric = Annotated[str, BeforeValidator(_text), Field(max_length=200), AfterValidator(_metric)]
-UnitName = Annotated[str, BeforeValidator(_text), AfterValidator(_unit)]
-OfUnit = Annotated[str, BeforeValidator(_text), AfterValidator(lambda text: text and _unit(text))]
-Expression = Annotated[str, BeforeValidator(_text), Field(max_length=500), AfterValidator(_expression)]
-HostName = Annotated[str, BeforeValidator(_text), AfterValidator(_host)]
-Endpoint = Annotated[str, BeforeValidator(_text), AfterValidator(_endpoint)]
-Certificate = Annotated[str, BeforeValidator(_text), AfterValidator(_certificate)]
-Url = Annotated[str, BeforeValidator(_text), AfterValidator(_url)]
-Webhook = Annotated[str, BeforeValidator(_text), AfterValidator(_webhook)]
-Address = Annotated[str, BeforeValidator(_text), AfterValidator(_address)]
-Mail = Annotated[str, BeforeValidator(_text), AfterValidator(_mail)]
-Time = Annotated[str, BeforeValidator(_text), AfterValidator(_time)]
-Chat = Annotated[str, BeforeValidator(_text), Field(pattern=r"^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$")]
+Name = Annotated[Text, AfterValidator(_name)]
+Words = Annotated[Text, Field(max_length=200), AfterValidator(_plain)]
+Metric = Annotated[Text, Field(max_length=200), AfterValidator(_metric)]
+UnitName = Annotated[Text, AfterValidator(_unit)]
+OfUnit = Annotated[Text, AfterValidator(lambda text: text and _unit(text))]
+Expression = Annotated[Text, Field(max_length=500), AfterValidator(_expression)]
+HostName = Annotated[Text, AfterValidator(_host)]
+Endpoint = Annotated[Text, AfterValidator(_endpoint)]
+Certificate = Annotated[Text, AfterValidator(_certificate)]
+Url = Annotated[Text, AfterValidator(_url)]
+Webhook = Annotated[Text, AfterValidator(_webhook)]
+Address = Annotated[Text, AfterValidator(_address)]
+Mail = Annotated[Text, AfterValidator(_mail)]
+Time = Annotated[Text, AfterValidator(_time)]
+Chat = Annotated[Text, Field(pattern=r"^(-?[0-9]{1,20}|@[A-Za-z0-9_]{1,64})$")]
 Number = Annotated[
     StrictFloat,
     Field(ge=-1e15, le=1e15, allow_inf_nan=False),
@@ -198,8 +185,8 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 SecretName = Annotated[str, *reference("monitoring"), Field(max_length=100)]
 Severity = Literal["info", "warning", "critical"]
 State = Literal["present", "absent"]
-RuleChannels = Annotated[tuple[Name, ...], Field(max_length=20), AfterValidator(_no_doubles)]
-Mails = Annotated[tuple[Mail, ...], Field(max_length=20), AfterValidator(_no_doubles)]
+RuleChannels = Annotated[tuple[Name, ...], Field(max_length=20), AfterValidator(no_doubles)]
+Mails = Annotated[tuple[Mail, ...], Field(max_length=20), AfterValidator(no_doubles)]
 
 
 def whatever(discriminator: str, kind: str) -> BeforeValidator:

@@ -7,14 +7,15 @@ separator or leading dash gets past this file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo, field_validator
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
+from pi_installer_tui.modules.values import Text, no_doubles, text
 from pi_installer_tui.tasks.frozen import Frozen
 
 #: RFC 1123 2.1, RFC 952: a label of a host or domain name
@@ -32,13 +33,6 @@ _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 MAX_HOSTNAME = 64
 MAX_NAMESERVERS = 8
 MAX_SEARCH = 6
-
-
-def _text(value: object) -> object:
-    """YAML makes numbers and booleans of what looks like one: `0123`, and in older readers `no` and `1:30`."""
-    if isinstance(value, bool | int | float):
-        raise ValueError(_('must be text; put a number or true/false in quotes ("…")'))
-    return value
 
 
 def _whole(pattern: re.Pattern[str], value: str) -> bool:
@@ -103,7 +97,7 @@ def _interface(name: str) -> str:
 
 def _address(value: object) -> object:
     if not isinstance(value, str):
-        return value if isinstance(value, IPv4Interface) else _text(value)
+        return value if isinstance(value, IPv4Interface) else text(value)
     address, slash, prefix = value.partition("/")
     if not slash:
         raise ValueError(_("the prefix is missing: {value}/24, for example").format(value=_shown(address)))
@@ -145,7 +139,7 @@ def _shown(address: str) -> str:
 
 def _gateway(value: object) -> object:
     if not isinstance(value, str):
-        return value if isinstance(value, IPv4Address) else _text(value)
+        return value if isinstance(value, IPv4Address) else text(value)
     try:
         return IPv4Address(value)
     except ValueError:
@@ -154,7 +148,7 @@ def _gateway(value: object) -> object:
 
 def _nameserver(value: object) -> object:
     if not isinstance(value, str):
-        return value if isinstance(value, IPv4Address | IPv6Address) else _text(value)
+        return value if isinstance(value, IPv4Address | IPv6Address) else text(value)
     try:
         address = ip_address(value)
     except ValueError:
@@ -173,21 +167,11 @@ def _search_domain(name: str) -> str:
     return name.lower()
 
 
-def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    seen: set[Hashable] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(_("{value} is there twice").format(value=value))
-        seen.add(value)
-    return values
-
-
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
 InterfaceName = Annotated[Text, AfterValidator(_interface)]
 Nameserver = Annotated[IPv4Address | IPv6Address, BeforeValidator(_nameserver)]
 SearchDomain = Annotated[Text, AfterValidator(_search_domain)]
-Nameservers = Annotated[tuple[Nameserver, ...], Field(max_length=MAX_NAMESERVERS), AfterValidator(_no_doubles)]
-SearchDomains = Annotated[tuple[SearchDomain, ...], Field(max_length=MAX_SEARCH), AfterValidator(_no_doubles)]
+Nameservers = Annotated[tuple[Nameserver, ...], Field(max_length=MAX_NAMESERVERS), AfterValidator(no_doubles)]
+SearchDomains = Annotated[tuple[SearchDomain, ...], Field(max_length=MAX_SEARCH), AfterValidator(no_doubles)]
 Ipv6Method = Literal["auto", "link-local", "disabled"]
 
 _DNS = Field(

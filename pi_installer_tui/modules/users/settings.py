@@ -10,13 +10,14 @@ import datetime
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
 from pi_installer_tui.modules.users import keys as key_lines
+from pi_installer_tui.modules.values import Text, no_doubles
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.secrets import reference
 
@@ -32,15 +33,6 @@ MAX_COMMENT = 100
 MAX_KEY = 16 * 1024  # bytes: twice what ssh-keygen's longest RSA key has
 
 Role = Literal["administrator", "developer", "user", "guest"]
-
-
-def _text(value: object) -> object:
-    """YAML makes numbers and booleans of what looks like one."""
-    if isinstance(value, bool | int | float):
-        raise ValueError(_('must be text; put a number or true/false in quotes ("…")'))
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    return value
 
 
 def _name(name: str) -> str:
@@ -119,13 +111,6 @@ def _expiry(text: str) -> str:
     return text
 
 
-def _no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(_("{value} is there twice").format(value=value))
-    return values
-
-
 def _no_double_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     found = [line.fingerprint for line in map(key_lines.line, values) if line is not None]
     if len(set(found)) < len(found):
@@ -133,14 +118,14 @@ def _no_double_keys(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
-Comment = Annotated[str, BeforeValidator(_text), Field(max_length=MAX_COMMENT), AfterValidator(_comment)]
-Shell = Annotated[str, BeforeValidator(_text), AfterValidator(_shell)]
-Key = Annotated[str, BeforeValidator(_text), AfterValidator(public_key)]
-Fingerprint = Annotated[str, BeforeValidator(_text), AfterValidator(_fingerprint)]
-KeyFile = Annotated[str, BeforeValidator(_text), AfterValidator(_file)]
-KeyName = Annotated[str, BeforeValidator(_text), AfterValidator(_key_name)]
-Expiry = Annotated[str, BeforeValidator(_text), AfterValidator(_expiry)]
+Name = Annotated[Text, AfterValidator(_name)]
+Comment = Annotated[Text, Field(max_length=MAX_COMMENT), AfterValidator(_comment)]
+Shell = Annotated[Text, AfterValidator(_shell)]
+Key = Annotated[Text, AfterValidator(public_key)]
+Fingerprint = Annotated[Text, AfterValidator(_fingerprint)]
+KeyFile = Annotated[Text, AfterValidator(_file)]
+KeyName = Annotated[Text, AfterValidator(_key_name)]
+Expiry = Annotated[Text, AfterValidator(_expiry)]
 SecretName = Annotated[str, *reference("users")]
 
 
@@ -173,7 +158,7 @@ class Account(Frozen):
             "the ports and buses of the machine. user: sound, video and drives. guest: none of these."
         ),
     )
-    groups: Annotated[tuple[Name, ...], Field(max_length=64), AfterValidator(_no_doubles)] | None = Field(
+    groups: Annotated[tuple[Name, ...], Field(max_length=64), AfterValidator(no_doubles)] | None = Field(
         default=None,
         title=N_("Groups"),
         description=N_("All groups beside the account's own and those of its role. An empty list means none."),
@@ -194,7 +179,7 @@ class Account(Frozen):
         description=N_("Public keys that may log in, each a line as in a .pub file. Others that are there stay."),
         json_schema_extra={"widget": "lines"},
     )
-    keys_from: Annotated[tuple[KeyFile, ...], Field(max_length=20), AfterValidator(_no_doubles)] | None = Field(
+    keys_from: Annotated[tuple[KeyFile, ...], Field(max_length=20), AfterValidator(no_doubles)] | None = Field(
         default=None,
         title=N_("SSH keys from files"),
         description=N_("Files on this machine whose public keys may log in: /home/ada/id_ed25519.pub."),
@@ -207,7 +192,7 @@ class Account(Frozen):
             "is shown once, to be taken to the other computer."
         ),
     )
-    remove_keys: Annotated[tuple[Fingerprint, ...], Field(max_length=100), AfterValidator(_no_doubles)] | None = Field(
+    remove_keys: Annotated[tuple[Fingerprint, ...], Field(max_length=100), AfterValidator(no_doubles)] | None = Field(
         default=None,
         title=N_("SSH keys to remove"),
         description=N_("Keys that may not log in any more, by their fingerprints (SHA256:…)."),

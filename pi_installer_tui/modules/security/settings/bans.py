@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.security.fail2ban import FILTERS, SSHD
-from pi_installer_tui.modules.security.settings.values import Net, no_doubles
+from pi_installer_tui.modules.security.settings.values import Net
+from pi_installer_tui.modules.values import no_doubles
 from pi_installer_tui.tasks.frozen import Frozen
 
 JAILS = (SSHD, *FILTERS)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from pi_installer_tui.i18n import N_
-from pi_installer_tui.modules.security.settings.values import ClockTime, Mail, Origin, no_doubles
+from pi_installer_tui.modules.security.settings.values import ClockTime, Mail, Origin
+from pi_installer_tui.modules.values import no_doubles
 from pi_installer_tui.tasks.frozen import Frozen
 
 

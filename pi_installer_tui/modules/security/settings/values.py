@@ -7,14 +7,14 @@ leading dash gets past this file.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.modules.values import no_doubles
 
 #: what useradd(8) of Debian takes, capitals too, which older accounts may have
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -24,15 +24,6 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(_("isn't the name of a user or group: up to 32 letters, digits, _, . and -"))
     return name
-
-
-def no_doubles(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    seen: set[Hashable] = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(_("{value} is there twice").format(value=value))
-        seen.add(value)
-    return values
 
 
 def _several(value: object) -> object:
