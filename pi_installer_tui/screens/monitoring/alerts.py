@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from pi_installer_tui.alerts import words
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.base import ShellScreen
@@ -106,7 +108,8 @@ class AlertsScreen(ShellScreen):
         signs = glyphs(self)
         sign = signs.failed if alert.firing and alert.severity == "critical" else signs.warning if alert.firing else " "
         state = _state(alert)
-        texts = (moment(alert.fired), f"{sign} {_severity(alert.severity)}", alert.rule, alert.of or "-", state)
+        about = words.subject(asdict(alert))
+        texts = (moment(alert.fired), f"{sign} {words.severity(alert.severity)}", alert.rule, about, state)
         return Row(str(alert.id), tuple(Cell(printable(text), tone) for text in texts))
 
     def _show(self, rows: list[Row]) -> None:
@@ -180,10 +183,6 @@ class AlertsScreen(ShellScreen):
             self._read()
 
 
-def _severity(word: str) -> str:
-    return {"info": _("info"), "warning": _("warning"), "critical": _("critical")}.get(word, word)
-
-
 def _state(alert: Alert) -> str:
     if alert.ended is not None:
         return span(alert.ended - alert.fired)
@@ -192,8 +191,7 @@ def _state(alert: Alert) -> str:
 
 def _details(alert: Alert) -> list[Cell]:
     """What is known of an alert, in lines."""
-    value = "" if alert.value is None else f" {alert.value:g}"
-    found: list[Cell] = [Prose(printable(f"{alert.rule}: {alert.of}{value}"), "strong")]
+    found: list[Cell] = [Prose(printable(f"{alert.rule}: {words.said(asdict(alert))}"), "strong")]
     if alert.detail:
         found.append(Prose(printable(alert.detail)))
     told = [_("fired {when}").format(when=moment(alert.fired))]
