@@ -57,6 +57,8 @@ _LAST_FRAME: Final = 1.0
 
 _MOUSE_ON: Final = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h"
 _MOUSE_OFF: Final = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l"
+#: seconds after the last byte in which a sequence may still be under way
+_ALERT: Final = 1.0
 _MEASURE: Final = b"\x1b7\x1b[999;999H\x1b[6n\x1b8"
 _LONE_ESC: Final = re.compile(r"(\x1b)(?=[^\[O])")
 _DEC_TABLE: Final = {ord(glyph): byte for glyph, byte in DEC.items()}
@@ -88,6 +90,8 @@ class CellDriver(LinuxDriver):
         self._measuring = False
         self._typed: asyncio.Queue[events.Key] = asyncio.Queue()
         self._typist: asyncio.Task[None] | None = None
+        #: an eventfd(2) that ends the reading of keys
+        self._leave: int | None = None
         self._equip(*self._get_terminal_size())
 
     def _equip(self, width: int, height: int) -> None:
@@ -270,6 +274,7 @@ class CellDriver(LinuxDriver):
         self._pump.start()
         self._resized(width, height)
         self._typist = self._loop.create_task(self._hand_over())
+        self._leave = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._key_thread = threading.Thread(target=self._run_input_thread, name="console-keys", daemon=True)
         self._key_thread.start()
         if self._must_signal_resume:
@@ -317,8 +322,13 @@ class CellDriver(LinuxDriver):
         self.exit_event.set()
         if self._typist is not None:
             self._typist.cancel()
+        if self._leave is not None:
+            os.eventfd_write(self._leave, 1)
         if self._key_thread is not None and self._key_thread is not threading.current_thread():
             self._key_thread.join(1.0)
+            if self._leave is not None and not self._key_thread.is_alive():
+                os.close(self._leave)
+                self._leave = None
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGWINCH):
             with contextlib.suppress(ValueError, RuntimeError):
                 self._loop.remove_signal_handler(number)
@@ -465,18 +475,24 @@ class CellDriver(LinuxDriver):
     # keys -----------------------------------------------------------------------------------------------------------
 
     def run_input_thread(self) -> None:
-        """Reads keys until the program ends or the line is gone."""
+        """Reads keys until the program ends or the line is gone. It looks again and again only as long as what came
+        last may be the start of a sequence; otherwise it sleeps until a key or the end comes."""
         keys = _Keys(XTermParser(self._debug), self.profile.escape)
         decode = getincrementaldecoder("utf-8")("replace").decode
+        leave, alert = self._leave, 0.0
+        assert leave is not None
         while not self.exit_event.is_set():
             try:
-                ready = select.select([self.fileno], [], [], 0.1)[0]
-                data = os.read(self.fileno, 4096) if ready else None
+                wait = 0.1 if time.monotonic() < alert else None
+                ready = select.select([self.fileno, leave], [], [], wait)[0]
+                data = os.read(self.fileno, 4096) if self.fileno in ready else None
             except OSError:
                 data = b""
             if data == b"":
                 self._line_lost()
                 return
+            if data:
+                alert = time.monotonic() + max(_ALERT, 2 * self.profile.escape)
             for message in keys.read(decode(data) if data else ""):
                 self._key_at = time.monotonic()
                 self.process_message(message)
