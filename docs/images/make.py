@@ -26,6 +26,8 @@ from tests.terminal.line import Line
 
 HERE = Path(__file__).parent
 SIZE = (100, 26)
+#: seconds that the dashboard is left alone, so that its lines have something to show
+LIVE = 20
 
 #: what was applied when Home is drawn, and what is reviewed
 DONE = "version: 1\nsystem: {timezone: Europe/Berlin}\n"
@@ -57,7 +59,7 @@ def apply(folder: str) -> None:
 
 
 async def main() -> None:
-    """Home when everything on it has been read, the wizard, and a review."""
+    """Home when everything on it has been read, the dashboard, the wizard, and a review."""
     with tempfile.TemporaryDirectory() as folder:
         apply(folder)
         host = DemoHost(folder)
@@ -71,6 +73,11 @@ async def main() -> None:
             await asyncio.sleep(2)
             await pilot.pause()
             keep(app.export_screenshot(title="pi-installer-tui"), "home")
+            await pilot.press("m")
+            await asyncio.sleep(LIVE)
+            await pilot.pause()
+            keep(app.export_screenshot(title="pi-installer-tui"), "dashboard")
+            await pilot.press("q")
             await app.push_screen(WizardScreen())
             await asyncio.sleep(3)
             for key in ("n", "space"):
