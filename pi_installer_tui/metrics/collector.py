@@ -72,7 +72,8 @@ class Collector:
             if signal.SIGTERM in self._signals or signal.SIGINT in self._signals:
                 break
             if signal.SIGHUP in self._signals:
-                self._signals.clear()
+                while signal.SIGHUP in self._signals:  # one by one: SIGTERM may come in between
+                    self._signals.remove(signal.SIGHUP)
                 self._notifier.say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
                 self._end()
                 self._begin()

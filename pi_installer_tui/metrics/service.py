@@ -7,6 +7,9 @@ import os
 import socket
 from collections.abc import Mapping
 
+#: seconds that a listener who doesn't read is waited for: it must neither hold up a look nor an end
+PATIENCE = 1.0
+
 
 class Notifier:
     """Says it, where somebody listens. The socket is that of $NOTIFY_SOCKET. every: seconds within which `WATCHDOG=1`
@@ -20,10 +23,11 @@ class Notifier:
             self._address = f"\0{self._address[1:]}"
 
     def say(self, *lines: str) -> None:
-        """`READY=1`, `STATUS=...`. What can't be said is left unsaid."""
+        """`READY=1`, `STATUS=...`. What can't be said, or isn't taken for a second, is left unsaid."""
         if self._address:
             with (
                 contextlib.suppress(OSError),
                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link,
             ):
+                link.settimeout(PATIENCE)
                 link.sendto("\n".join(lines).encode(), self._address)

@@ -195,6 +195,16 @@ def test_a_second_one_says_so_and_leaves_the_first_one_alone(service: Service) -
     assert sum(row.samples for row in service.minutes()) == len(service.singles())
 
 
+def test_a_listener_that_does_not_read_holds_up_no_end(service: Service) -> None:
+    service.told.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    service.start()
+    service.hears("STATUS=")
+    time.sleep(3)  # its queue is full by now
+    began = time.monotonic()
+    service.stop(signal.SIGTERM)
+    assert time.monotonic() - began < 10
+
+
 def test_a_configuration_that_is_wrong_is_said_and_the_defaults_are_used(service: Service) -> None:
     service.config.write_text('{"version": 1, "interval": "often"}')
     service.start()
