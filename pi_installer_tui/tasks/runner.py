@@ -48,6 +48,7 @@ from pi_installer_tui.tasks.steadiness import network_is_well
 from pi_installer_tui.tasks.steps import Probation, Reboot, Step, StepContext, StepError
 from pi_installer_tui.tasks.steps.probation import MOST
 from pi_installer_tui.tasks.steps.reboot import BOOT_ID, REBOOT
+from pi_installer_tui.tasks.steps.restore import FILE_STEPS
 from pi_installer_tui.tasks.store import Progress, Store
 
 if TYPE_CHECKING:
@@ -72,10 +73,6 @@ ANNOUNCE = (300.0, 60.0, 30.0, 10.0)
 OUTSIDE = 20.0
 #: bytes of a file that are kept as the step left it, to show later what somebody else changed
 AFTER_MAX = 256 * 1024
-
-_FILE_STEPS = (
-    *("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory", "new-key", "secret-file"),
-)
 
 
 class Runner:
@@ -713,6 +710,6 @@ def internal(error: BaseException) -> tuple[str, dict[str, str]]:
 
 def _maybe_changed(step: Step, before: Before, after: dict[str, str]) -> bool:
     """Whether a step that failed may have changed something."""
-    if step.kind not in _FILE_STEPS:
+    if step.kind not in FILE_STEPS:
         return True
     return any(after.get(path) != before.fingerprint(path) for path in before.paths())

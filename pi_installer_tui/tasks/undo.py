@@ -202,7 +202,8 @@ class _Undo:
         if not isinstance(first, InstallPackages | Account) or not restore.takes_back():
             return restore
         restore = restore.model_copy(update={"given_back": tuple(given_back)})
-        found = await first.made_since(self._host, self._store.before(self._job, step.id), given_back)
+        first = first.model_copy(update={"given_back": restore.given_back})
+        found = await first.made_since(self._host, self._store.before(self._job, step.id))
         data = listed(each for each in found if not each.beside)
         beside = listed(each for each in found if each.beside)
         packages = " ".join(first.packages) if isinstance(first, InstallPackages) else first.name

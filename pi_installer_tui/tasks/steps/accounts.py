@@ -12,7 +12,7 @@ import datetime
 import hashlib
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -348,9 +348,9 @@ class Account(StepBase):
 
     # the way back -------------------------------------------------------------------------------------------------
 
-    async def made_since(self, host: Host, before: Before, given_back: Collection[str] = ()) -> tuple[Data, ...]:
+    async def made_since(self, host: Host, before: Before) -> tuple[Data, ...]:
         """What is in a home that the step made, and wasn't there when it was through: all that an undo would delete.
-        given_back: paths that will be as they were. Raises HostError."""
+        Raises HostError."""
         if self.uid is None or before.get("home") is not False:
             return ()
         was: dict[str, list[str]] = before.get("marks") or {}
@@ -360,7 +360,7 @@ class Account(StepBase):
             for path, mark in (await _marks(host, home)).items()
             if mark[0] != "d"
             and mark != was.get(path)
-            and path not in given_back
+            and path not in self.given_back
             and not LEFTOVER.fullmatch(posixpath.basename(path))
             and not await _same(host, path, SKEL + path.removeprefix(home))
         }
@@ -373,9 +373,7 @@ class Account(StepBase):
         texts = await accounts.read_files(host)
         new = self._given_back(before, texts)
         made = self.uid is not None and before.get("home") is False
-        keeps = self.data == "keep" or (
-            self.data == "look" and made and bool(await self.made_since(host, before, self.given_back))
-        )
+        keeps = self.data == "keep" or (self.data == "look" and made and bool(await self.made_since(host, before)))
         now = accounts.accounts(texts).get(self.name)
         if now is not None and self.name not in accounts.accounts(new):
             await _unused(host, self.name, now.uid)

@@ -488,14 +488,14 @@ class InstallPackages(_Packages):
         ended = brought and len(brought) == len(_runs(before, "intended"))
         return [name for name in (brought[-1] if ended else self._came(before, there)) if name in there]
 
-    async def made_since(self, host: Host, before: Before, given_back: Collection[str] = ()) -> tuple[Data, ...]:
+    async def made_since(self, host: Host, before: Before) -> tuple[Data, ...]:
         """The data that a purge of what the step brought in would delete, and that wasn't there when it was through.
-        given_back: paths that will be as they were. Raises HostError."""
+        Raises HostError."""
         was: dict[str, Any] = before.get("packages") or {}
         names = [name for name in self._going(before, await _packages(host)) if name not in was]
         runs = len(_runs(before, "intended"))
         known: Marks | None = before.get(f"data-{runs - 1}")
-        return await made(host, names, known, given_back)
+        return await made(host, names, known, self.given_back)
 
     async def undo_preview(self, host: Host, before: Before) -> Preview | None:
         was: dict[str, Any] = before.get("packages") or {}
@@ -507,7 +507,7 @@ class InstallPackages(_Packages):
         return Preview("packages", packages=changes, download=0, disk=-size * 1024) if names else None
 
     async def _holds_data(self, host: Host, before: Before) -> bool:
-        return any(not each.beside for each in await self.made_since(host, before, self.given_back))
+        return any(not each.beside for each in await self.made_since(host, before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
         was: dict[str, Any] = before.get("packages") or {}
