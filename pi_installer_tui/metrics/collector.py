@@ -184,7 +184,9 @@ class Collector:
 
 def _alerts(config: Config, folder: Path) -> Engine | None:
     """The engine, imported only where there are rules, or were: what still fires ends then."""
-    if not (config.rules or config.dead_man or (folder / "alerts.db").exists()):
+    from pi_installer_tui.alerts.ledger import NAME
+
+    if not (config.rules or config.dead_man or (folder / NAME).exists()):
         return None
     try:
         from pi_installer_tui.alerts.engine import Engine

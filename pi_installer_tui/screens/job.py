@@ -22,16 +22,16 @@ from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
 from pi_installer_tui.screens import trial as probation
 from pi_installer_tui.screens.ask import Ask
-from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import toned
 from pi_installer_tui.screens.history import can_undo
+from pi_installer_tui.screens.larger import Larger
 from pi_installer_tui.tasks import changes, news, words
 from pi_installer_tui.tasks.secrets import take, unseen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, bar
 from pi_installer_tui.widgets.panel import Line, Panel
 from pi_installer_tui.widgets.rows import Row, Rows, heading
-from pi_installer_tui.widgets.text import Text, TextLine, TextPane, printable
+from pi_installer_tui.widgets.text import TextLine, TextPane, printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import JobView, Watch
@@ -45,7 +45,7 @@ _OUTPUT = "output"
 CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
-class JobScreen(ShellScreen):
+class JobScreen(Larger):
     """One job, running or over."""
 
     place = "job"
@@ -503,11 +503,6 @@ class JobScreen(ShellScreen):
 
     def on_rows_opened(self) -> None:
         self.query_one("#detail", TextPane).text.focus()
-
-    def action_larger(self) -> None:
-        self.toggle_class("-larger")
-        target = Text if self.has_class("-larger") else Rows
-        self.query(target).first().focus()
 
     def action_confirm(self) -> None:
         if self._trial is not None:

@@ -15,15 +15,15 @@ from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens import signs as show
-from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.diffs import noted, toned
+from pi_installer_tui.screens.larger import Larger
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.tasks import words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.panel import Line, Panel
 from pi_installer_tui.widgets.rows import Row, Rows, heading
-from pi_installer_tui.widgets.text import Text, TextPane
+from pi_installer_tui.widgets.text import TextPane
 
 if TYPE_CHECKING:
     from pi_installer_tui.tasks.checks import Check
@@ -46,7 +46,7 @@ _FLAGS: dict[Risk, str] = {
 _SECONDS = (60, 120, 300, 600)
 
 
-class ReviewScreen(ShellScreen):
+class ReviewScreen(Larger):
     """A reviewed plan. `y` agrees and runs it."""
 
     place = "review"
@@ -304,11 +304,6 @@ class ReviewScreen(ShellScreen):
 
     def on_rows_opened(self) -> None:
         self.query_one("#detail", TextPane).text.focus()
-
-    def action_larger(self) -> None:
-        self.toggle_class("-larger")
-        target = Text if self.has_class("-larger") else Rows
-        self.query(target).first().focus()
 
     def action_seconds(self) -> None:
         from pi_installer_tui.tasks.steps.probation import Confirmation

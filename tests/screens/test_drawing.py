@@ -16,6 +16,7 @@ from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
+from pi_installer_tui.screens.larger import Larger
 from pi_installer_tui.screens.message import Problem
 from pi_installer_tui.screens.monitoring.watching import RangedScreen, WatchingScreen
 from pi_installer_tui.screens.report import ReportScreen
@@ -327,7 +328,7 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Finding, WatchingScreen, RangedScreen, Screen, ModalScreen}
+    bases = {ShellScreen, Finding, Larger, WatchingScreen, RangedScreen, Screen, ModalScreen}
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 

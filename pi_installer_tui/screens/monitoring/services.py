@@ -20,6 +20,7 @@ from textual.worker import Worker
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.finding import Finding
+from pi_installer_tui.screens.larger import Larger
 from pi_installer_tui.screens.monitoring import unit_words as words
 from pi_installer_tui.screens.signs import span
 from pi_installer_tui.system.reading import Known, Reading, Unknown
@@ -29,7 +30,7 @@ from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
 from pi_installer_tui.widgets.search import SearchField
-from pi_installer_tui.widgets.text import Text, TextPane, printable
+from pi_installer_tui.widgets.text import TextPane, printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.system.containers import Container, Usage
@@ -51,7 +52,7 @@ VIEWS: Mapping[str, str] = {
 }
 
 
-class Services(Finding):
+class Services(Finding, Larger):
     """The services board. unit: the service under the cursor at first."""
 
     place = "services"
@@ -366,11 +367,6 @@ class Services(Finding):
 
     def on_rows_opened(self) -> None:
         self.query_one("#detail", TextPane).text.focus()
-
-    def action_larger(self) -> None:
-        self.toggle_class("-larger")
-        target = Text if self.has_class("-larger") else Rows
-        self.query(target).first().focus()
 
     def action_refresh(self) -> None:
         self._looks = 0
