@@ -55,7 +55,11 @@ class Run:
         self.engine = Engine(config, folder, motd=self.motd)
 
     def feed(self, values: dict[str, float], samples: int = 1, seconds: float = 10) -> None:
-        for _n in range(samples):
+        """Feeds on while time flies. What runs beside it doesn't fly: before it would be ended for taking too long, it
+        is waited for."""
+        for number in range(samples):
+            if (number + 1) * seconds >= outbox.LIMIT / 2:
+                self.wait()
             self.at, self.now = self.at + seconds, self.now + seconds
             self.engine.sample(self.at, self.now, values)
 
@@ -72,6 +76,15 @@ class Run:
             assert time.monotonic() < end, "it never came true"
             time.sleep(0.05)
             self.feed(values, seconds=0.01)
+
+    def wait(self, seconds: float = 20) -> None:
+        """Until what runs beside it has ended."""
+        end = time.monotonic() + seconds
+        children = [each.child for each in self.engine._outbox._running.values()]
+        for child in [*children, *([self.engine._pinging] if self.engine._pinging else [])]:
+            while child._process is not None and child._process.poll() is None:
+                assert time.monotonic() < end, "it never ended"
+                time.sleep(0.01)
 
     @property
     def alerts(self) -> list[history.Alert]:
