@@ -7,20 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from pi_installer_tui.i18n import N_, _
-from pi_installer_tui.modules.monitoring.values import (
-    Chat,
-    HostName,
-    Mail,
-    Mails,
-    Port,
-    SecretName,
-    Severity,
-    State,
-    Url,
-    Webhook,
-    Words,
-    whatever,
-)
+from pi_installer_tui.modules.monitoring.values import Chat, Mail, Mails, SecretName, Severity, Webhook
+from pi_installer_tui.modules.values import HostName, Port, State, Url, Words, whatever
 from pi_installer_tui.tasks.frozen import Frozen
 
 _LEAST: Any = Field(

@@ -18,10 +18,9 @@ from pi_installer_tui.modules.monitoring.values import (
     RuleChannels,
     Seconds,
     Severity,
-    State,
     UnitName,
-    whatever,
 )
+from pi_installer_tui.modules.values import State, whatever
 from pi_installer_tui.tasks.frozen import Frozen
 
 _SEVERITY: Any = Field(

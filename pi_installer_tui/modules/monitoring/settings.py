@@ -12,7 +12,8 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Settings
 from pi_installer_tui.modules.monitoring.channels import AnyChannel
 from pi_installer_tui.modules.monitoring.rules import AnyRule
-from pi_installer_tui.modules.monitoring.values import DAY, Address, Name, SecretName, Time
+from pi_installer_tui.modules.monitoring.values import DAY, Address, SecretName
+from pi_installer_tui.modules.values import Name, Time
 from pi_installer_tui.tasks.frozen import Frozen
 
 
