@@ -88,6 +88,16 @@ class Output(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reported(Event):
+    """What a step has to say of what it did, in numbers and names: a snapshot's id, bytes. Kept in the history of runs
+    (tasks/runs.py). Of the same key the last one counts."""
+
+    kind: ClassVar[str] = "reported"
+    step: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
     """The step is done. `changed`: False where there was nothing to do. `after`: the fingerprints of the paths it
     left, by which undo tells whether somebody changed them since."""
@@ -201,7 +211,7 @@ class JobEnded(Event):
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
-        JobStarted, Waiting, WaitOver, StepStarted, StepProgress, Output, StepDone, StepFailed, StepSkipped,
+        JobStarted, Waiting, WaitOver, StepStarted, StepProgress, Output, Reported, StepDone, StepFailed, StepSkipped,
         Armed, Confirmed, Reverted,
         CheckStarted, CheckDone, CancelRequested, Stale, JobEnded,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.frozen import Frozen
@@ -48,6 +48,8 @@ class Plan(Frozen):
     expects:  filled in by `review.seal`: for each step what it found, compared again by the worker under the lock.
     undoes:   the job that this plan takes back.
     ports:    those that are in use by what the plan is about (`22/tcp`), as the modules say.
+    lane:     `change`: one job at a time changes the machine; `work`: a backup, a verification: beside a change, one at
+              a time of each `name`.
     """
 
     version: int = VERSION
@@ -61,6 +63,8 @@ class Plan(Frozen):
     expects: dict[str, dict[str, str]] = {}
     undoes: str = ""
     ports: tuple[str, ...] = ()
+    lane: Literal["change", "work"] = "change"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")] | Literal[""] = ""
 
     @property
     def flat(self) -> tuple[Step, ...]:
@@ -124,6 +128,8 @@ class Plan(Frozen):
             if missing := set(step.needs) - seen:
                 raise ValueError(f"step {step.id} needs {sorted(missing)[0]}, which doesn't come before it")
             seen.add(step.id)
+        if (self.lane == "work") != bool(self.name):
+            raise ValueError("work has a name, and nothing else has one")
         return self
 
 

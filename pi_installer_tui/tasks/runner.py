@@ -625,6 +625,7 @@ class Runner:
             waiting=waiting,
             reached=self._points.reached,
             secrets=Secrets(self._store.root),
+            report=lambda values: self._journal_lossy(events.Reported(step=step.id, values=dict(values))),
         )
 
     async def _after(self, step: Step, before: Before) -> dict[str, str]:

@@ -76,6 +76,7 @@ class StepContext:
     reached: called with a point's name just before the step goes past it (`file:written`, `apt:unpacking`): the
              crash tests' seam, and where a cancellation may take hold.
     secrets: the values behind the names that steps hold; None where there are none (a step on its own).
+    report:  says what was done in numbers and names, for the history of runs (events.Reported).
     """
 
     host: Host
@@ -85,6 +86,7 @@ class StepContext:
     waiting: Callable[[str, str], None]  # (what, holder); holder "" when the wait is over
     reached: Callable[[str], None]
     secrets: Secrets | None = None
+    report: Callable[[Mapping[str, Any]], None] = lambda values: None
 
 
 class StepError(Exception):
