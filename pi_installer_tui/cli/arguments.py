@@ -196,13 +196,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments; ends the process with status 3 and a usage line for what isn't one."""
     root = parser()
     args = root.parse_args(argv)
-    if args.verb and args.read_only and args.verb in CHANGING:
-        root.error(_("--read-only and {verb} exclude each other").format(verb=args.verb))
+    verb = "alerts ack" if args.verb == "alerts" and args.alerts_verb == "ack" else args.verb
+    if args.read_only and verb in CHANGING:
+        root.error(_("--read-only and {verb} exclude each other").format(verb=verb))
     return args
 
 
 #: the verbs that start or stop something
-CHANGING = ("act", "apply", "cancel", "confirm", "continue", "first-boot", "reboot", "secret", "undo")
+CHANGING = ("act", "alerts ack", "apply", "cancel", "confirm", "continue", "first-boot", "reboot", "secret", "undo")
 
 
 def seconds(text: str) -> int:

@@ -19,7 +19,7 @@ from pi_installer_tui.widgets.panel import Panel
 
 class AskLine(ModalScreen[str | None], inherit_bindings=False):
     """Ends with a text of `form`, or None where the person went back. wrong: what is said of any other; value: what
-    stands there first, example: what does as long as nothing does."""
+    stands there first, example: what does as long as nothing does; longest: in characters."""
 
     place: ClassVar[str] = "line"
     CSS = """
@@ -29,18 +29,28 @@ class AskLine(ModalScreen[str | None], inherit_bindings=False):
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("line")]
 
-    def __init__(self, question: str, form: re.Pattern[str], wrong: str, *, value: str = "", example: str = "") -> None:
+    def __init__(
+        self,
+        question: str,
+        form: re.Pattern[str],
+        wrong: str,
+        *,
+        value: str = "",
+        example: str = "",
+        longest: int = 40,
+    ) -> None:
         super().__init__()
         self._question = question
         self._pattern = form
         self._wrong = wrong
         self._value = value
         self._example = example
+        self._longest = longest
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Panel([[Cell(self._question, "strong")], []])
-            yield Input(self._value, placeholder=self._example, compact=True, max_length=40)
+            yield Input(self._value, placeholder=self._example, compact=True, max_length=self._longest)
             yield Panel(self._keys(""), id="said")
 
     def on_mount(self) -> None:

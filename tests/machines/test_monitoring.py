@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from .program import Before, newest_job, reboot, says, tui, until
 
 UNIT = "pi-installer-tui-collector.service"
 CONFIG, SECRET = "/etc/pi-installer-tui/collector.json", "/etc/pi-installer-tui/secrets/monitoring.hook"
+PYTHON = "/opt/pi-installer-tui/current/bin/python"
 FOLDER, READINGS = "/var/lib/pi-installer-tui/metrics", "/run/pi-installer-tui"
 TOKEN = "tk-hunter2hunter2"
 MONITORING: dict[str, Any] = {
@@ -95,6 +96,44 @@ def test_an_upgrade_restarts_it_and_uninstalling_takes_it_along(installed: Machi
     installed.run(["sh", f"{CHECKOUT}/install.sh", "--uninstall"])
     assert unit(installed, "LoadState") == "not-found" and unit(installed, "ActiveState") == "inactive"
     assert f"{FOLDER}/history.db" in says(installed, "find", FOLDER)
+
+
+#: the rules of a form tried against the journal, as the screen does it
+_TRIED = """
+import asyncio, json, sys, time
+from pi_installer_tui.alerts.config import Rule
+from pi_installer_tui.modules.monitoring.past_journal import tried
+from pi_installer_tui.system.local import LocalHost
+
+rules = [Rule(**each) for each in json.load(sys.stdin)]
+first, found = asyncio.run(tried(rules, time.time(), LocalHost()))
+print(json.dumps({each.rule.name: [each.of, [[name, s.since, s.until] for name, s in each.spans]] for each in found}))
+"""
+
+
+def test_rules_on_lines_and_services_are_tried_against_the_journal(installed: Machine) -> None:
+    unit_file = "[Service]\nType=oneshot\nExecStart=sh -c 'echo out of beans; exit 3'\n"
+    installed.write("/etc/systemd/system/coffee.service", unit_file)
+    for _cup in range(3):
+        installed.run(["systemctl", "start", "coffee.service"], check=False)
+    rules = [
+        {"name": "failed", "what": "service", "of": "*", "lasts": 1},
+        {"name": "other", "what": "service", "of": "tea"},
+        {"name": "beans", "what": "log", "of": "out of beans", "unit": "coffee", "count": 3, "lasts": 60},
+        {"name": "often", "what": "log", "of": "out of beans", "count": 4, "lasts": 60},
+    ]
+
+    def found() -> dict[str, Any]:
+        done = installed.run([PYTHON, "-c", _TRIED], stdin=json.dumps(rules).encode())
+        return cast("dict[str, Any]", json.loads(done.stdout))
+
+    until(lambda: found()["failed"][1], 30)
+    said = found()
+    ((name, _since, until_now),) = said["failed"][1]
+    assert (name, until_now) == ("coffee.service", None), "it fires still"
+    assert "coffee.service" in said["failed"][0]
+    assert said["other"] == [[], []] and said["often"] == [["journal"], []]
+    assert [span[0] for span in said["beans"][1]] == ["coffee"]
 
 
 @pytest.mark.long

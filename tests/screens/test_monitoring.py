@@ -144,10 +144,16 @@ async def test_alerts_that_fire_stand_first_and_are_acknowledged(start: Start, a
         await program.until("200 OK")
         await golden.check(program.app, "alerts")
         await program.press("c")
+        await program.until("A note to it")
+        await program.press("escape", "c")
+        await program.until("A note to it")
+        await program.press(*"a new disk", "enter")
         await program.until("seen by maria")
+        await program.until("a new disk")
         with sqlite3.connect(past.folder(alerted.host) / "alerts.db") as file:
-            found = file.execute("SELECT id, acknowledged_by FROM alerts WHERE acknowledged IS NOT NULL").fetchall()
-        assert found == [(2, "maria")]
+            question = "SELECT id, acknowledged_by, note FROM alerts WHERE acknowledged IS NOT NULL"
+            found = file.execute(question).fetchall()
+        assert found == [(2, "maria", "a new disk")]
 
 
 async def test_who_may_only_look_acknowledges_nothing(start: Start, alerted: Opened) -> None:

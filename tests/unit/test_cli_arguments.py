@@ -46,6 +46,7 @@ def program(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
         ["plan", "--js", "a.yaml"],
         ["--read-only", "apply", "a.yaml"],
         ["--read-only", "undo", JOB],
+        ["--read-only", "alerts", "ack", "3"],
     ],
 )
 def test_a_mistake_in_the_command_line_ends_with_3_and_says_so(argv: list[str]) -> None:
@@ -75,6 +76,7 @@ def test_a_mistake_in_the_command_line_ends_with_3_and_says_so(argv: list[str]) 
         (["continue", JOB], "continue"),
         (["undo", JOB, "--yes"], "undo"),
         (["--read-only", "plan", "a.yaml"], "plan"),
+        (["--read-only", "alerts", "history"], "alerts"),
     ],
 )
 def test_every_verb_is_taken(argv: list[str], verb: str | None) -> None:

@@ -4,9 +4,11 @@ log and the service."""
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -32,6 +34,8 @@ WIDTHS = (16, 10, 17, 18, 0)
 AGAIN = 10.0
 #: seconds before an alert from which its log is shown
 BEFORE = 120.0
+#: what may be noted when one is acknowledged, and how much of it
+NOTE, LONGEST = re.compile(r"[^\x00-\x1f\x7f]*"), 200
 _TONES: dict[str, Tone] = {"critical": "bad", "warning": "warn", "info": "plain"}
 
 
@@ -164,18 +168,26 @@ class AlertsScreen(ShellScreen):
     def action_refresh(self) -> None:
         self._read()
 
+    def action_acknowledge(self) -> None:
+        from pi_installer_tui.screens.line import AskLine
+
+        if (alert := self._alert) is not None:
+            question = AskLine(_("A note to it, if you like:"), NOTE, _("one line, please"), longest=LONGEST)
+            self.app.push_screen(question, partial(self._noted, alert))
+
+    def _noted(self, alert: Alert, note: str | None) -> None:
+        if note is not None:
+            self._acknowledge(alert, note)
+
     @work(exclusive=True, group="acknowledge")
-    async def action_acknowledge(self) -> None:
+    async def _acknowledge(self, alert: Alert, note: str) -> None:
         from pi_installer_tui.alerts import history
         from pi_installer_tui.modules.monitoring.past import folder
         from pi_installer_tui.screens.message import Problem
 
-        alert = self._alert
-        if alert is None:
-            return
         where = folder(self.shell.host)
         try:
-            await asyncio.to_thread(history.acknowledge, alert.id, self.shell.who, "", time.time(), where)
+            await asyncio.to_thread(history.acknowledge, alert.id, self.shell.who, note, time.time(), where)
         except (OSError, ValueError) as error:
             said = _("It could not be acknowledged: {error}").format(error=printable(str(error)))
             self.app.push_screen(Problem(said, _("Nothing was changed."), _("It can be tried again.")))
@@ -199,7 +211,8 @@ def _details(alert: Alert) -> list[Cell]:
         ending = _("over {when}") if alert.ending == "recovered" else _("its rule was taken away {when}")
         told.append(ending.format(when=moment(alert.ended)))
     if alert.acknowledged is not None:
-        told.append(_("seen by {who} {when}").format(who=alert.acknowledged_by, when=moment(alert.acknowledged)))
+        seen = _("seen by {who} {when}").format(who=alert.acknowledged_by, when=moment(alert.acknowledged))
+        told.append(f"{seen}: {alert.note}" if alert.note else seen)
     found.append(Prose(printable(", ".join(told)), "quiet"))
     found += [_sending(sending) for sending in alert.sendings]
     if not alert.sendings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -21,7 +21,7 @@ from pi_installer_tui.widgets.rows import Row, Rows, remark
 from pi_installer_tui.widgets.text import TextPane, printable
 
 if TYPE_CHECKING:
-    from pi_installer_tui.modules.monitoring.past import Past, Tried
+    from pi_installer_tui.modules.monitoring.past import Tried
     from pi_installer_tui.modules.monitoring.settings import MonitoringSettings
 
 WIDTHS = (18, 29, 0)
@@ -45,8 +45,9 @@ class PastScreen(ShellScreen):
     about = N_(
         "How often each rule would have fired in the last week, by the history that was kept, with the rules as they "
         "stand in the form now. One that fires often tells nothing: raise its threshold, or how long it has to last.\n"
-        "Of each minute only the lowest, the highest and the average value are known. Only numbers have a past: rules "
-        "about services, logs, hosts, certificates and updates can't be tried."
+        "Of each minute only the lowest, the highest and the average value are known. What the journal has kept tries "
+        "rules about log lines, and services that failed (not those that were only stopped). Nobody has noted when a "
+        "host answered, a certificate ended or updates waited: such rules can't be tried."
     )
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS = """
@@ -72,7 +73,7 @@ class PastScreen(ShellScreen):
     @work(exclusive=True, group="try")
     async def _try(self) -> None:
         from pi_installer_tui.alerts.config import Config
-        from pi_installer_tui.modules.monitoring import past, state
+        from pi_installer_tui.modules.monitoring import past, past_journal, state
         from pi_installer_tui.modules.monitoring.wanted import secrets_named, wanted
 
         host = self.shell.host
@@ -83,7 +84,9 @@ class PastScreen(ShellScreen):
                 return
             now = config.value if isinstance(config, Known) else Config()
             rules = wanted(now, self._settings, secrets_named(self._settings)).config.rules
-            found = await asyncio.to_thread(past.tried, rules, time.time(), past.folder(host), past.runtime(host))
+            at = time.time()
+            found = await asyncio.to_thread(past.tried, rules, at, past.folder(host), past.runtime(host))
+            journal, lines = await past_journal.tried(rules, at, host)
         except PermissionError:
             self._say(Cell(_("Only root may read the history."), "warn"))
             return
@@ -91,19 +94,22 @@ class PastScreen(ShellScreen):
             # a damaged file says so; a fault of ours must not take the screens with it
             self._say(Cell(_("This can't be read: {error}").format(error=printable(str(error))), "bad"))
             return
-        self._show(found, len(rules) - len(found.tried))
+        self._show(found.since, journal, (*found.tried, *lines), len(rules))
 
-    def _show(self, found: Past, others: int) -> None:
+    def _show(self, since: float | None, journal: float | None, tried: Sequence[Tried], rules: int) -> None:
         if self.closing:
             return
-        self._found = {each.rule.name: each for each in found.tried}
-        rows = [_row(each) for each in found.tried]
-        none = _("There is no rule about a number of this machine.")
+        self._found = {each.rule.name: each for each in tried}
+        rows, others = [_row(each) for each in tried], rules - len(tried)
+        none = _("There is no rule that has a past.")
         self.query_one(Rows).set_rows(rows or [remark(Cell(none, "quiet"))])
-        if found.since is None:
+        numbers, lines = (any((each.rule.what == "metric") is kind for each in tried) for kind in (True, False))
+        if since is None and numbers:
             self._say(Cell(_("There is no history yet: the collector has kept nothing so far."), "warn"))
         else:
-            said = _("Tried against what was kept since {when}.").format(when=moment(found.since))
+            known = [each for each, asked in ((since, numbers), (journal, lines)) if asked and each is not None]
+            when = moment(max(known)) if known else _("now")
+            said = _("Tried against what was kept since {when}.").format(when=when)
             more = ngettext("{n} rule has no past.", "{n} rules have no past.", others).format(n=others)
             self._say(Cell(said), Cell(f"  {more}" if others else "", "quiet"))
         self._tell()
@@ -124,7 +130,8 @@ class PastScreen(ShellScreen):
 def _row(tried: Tried) -> Row:
     rule = tried.rule
     sign = ">" if rule.side == "above" else "<"
-    about = f"{rule.of} {sign} {rule.at:g}" + (f", {span(rule.lasts)}" if rule.lasts else "")
+    beyond = f" {sign} {rule.at:g}" if rule.what == "metric" else ""
+    about = f"{rule.of}{beyond}" + (f", {span(rule.lasts)}" if rule.lasts else "")
     count = len(tried.spans)
     if not tried.of:
         said = Cell(_("nothing was kept of it"), "quiet")

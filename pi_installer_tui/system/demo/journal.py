@@ -215,7 +215,7 @@ class _Fits:
             and int(entry["PRIORITY"]) <= self._priority
             and (self._since is None or at >= self._since)
             and (self._until is None or at <= self._until)
-            and all(entry.get(name) == value for name, value in self._matches)
+            and all(entry.get(name) in [v for n, v in self._matches if n == name] for name, _value in self._matches)
             and self._text.search(entry["MESSAGE"]) is not None
         )
 
