@@ -3,6 +3,7 @@ reads back what it has asked for."""
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pi_installer_tui.modules.security.plans.rules import Edit, line_of, rule_of
 from pi_installer_tui.modules.security.settings import RuleSettings
 from pi_installer_tui.modules.security.ufw import Rule
 from pi_installer_tui.system.demo import DemoHost
-from pi_installer_tui.system.reading import Known, known
+from pi_installer_tui.system.reading import Known, Unknown, known
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -106,3 +107,12 @@ async def test_with_the_package_its_files_and_its_rules_go(host: DemoHost) -> No
     await host.run(["apt-get", "purge", "-y", "ufw"], check=True)
     assert not (await ufw.read(host)).installed and await host.stat("/etc/ufw") is None
     assert "ufw-user" not in (await host.run(["iptables", "-S"], check=True)).stdout
+
+
+async def test_what_bans_by_nft_finds_it_once_it_is_installed(host: DemoHost) -> None:
+    assert await host.which("nft") == "/usr/sbin/nft"
+    said = json.loads((await host.run(["nft", "--json", "list", "ruleset"], check=True)).stdout)
+    assert [*said["nftables"][0]] == ["metainfo"]
+    await host.run(["ufw", "--force", "enable"], check=True)
+    both = (await ruleset.read(host)).tables
+    assert all(not isinstance(tables, Unknown) and tables for tables in both.values())

@@ -12,7 +12,7 @@
     accounts.py      useradd, chpasswd, sudo, ssh-keygen, ...
     packages.py      apt-get, dpkg-query, ...
     security.py      sshd, fail2ban-client, sysctl, auditctl; sshd.txt: what sshd -T says by itself
-    ufw.py           ufw, iptables; ufw.txt: the files of the package, the kernel's rules
+    ufw.py           ufw, iptables, nft; ufw.txt: the files of the package, the kernel's rules
 
 To play another program, write its coroutine in the file of its topic, decorate it with `@player("name")` (with
 `package="..."` where it comes with a package that isn't installed from the start) and let it read and write the tree
