@@ -104,7 +104,7 @@ class PastScreen(ShellScreen):
         none = _("There is no rule that has a past.")
         self.query_one(Rows).set_rows(rows or [remark(Cell(none, "quiet"))])
         numbers, lines = (any((each.rule.what == "metric") is kind for each in tried) for kind in (True, False))
-        if since is None and numbers:
+        if since is None and (numbers or not tried):
             self._say(Cell(_("There is no history yet: the collector has kept nothing so far."), "warn"))
         else:
             known = [each for each, asked in ((since, numbers), (journal, lines)) if asked and each is not None]
