@@ -158,7 +158,7 @@ async def test_cancelling_takes_it_back_now_and_says_so_before(start: Start) -> 
     async with start() as program:
         before = listing(program.host)
         job = await waiting(program, trial())
-        await program.until("c cancel")
+        await program.until("y confirm")
         await program.press("c")
         await program.until("Take the change back now?")
         assert "goes back at once" in program.text
@@ -223,7 +223,8 @@ async def test_a_job_that_waits_for_a_reboot_says_so_and_takes_a_time_and_a_canc
         await program.press("q")
         await program.until("waiting for the reboot at 03:30: system.motd")
         await program.press("home", "enter")
-        await program.until("c cancel")
+        await program.until(lambda: isinstance(program.app.screen, JobScreen))
+        await program.until("waiting for the reboot at 03:30")
         await program.press("c")
         await program.until("The machine isn't rebooted")
         await program.press("y")
