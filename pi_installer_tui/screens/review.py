@@ -121,8 +121,8 @@ class ReviewScreen(Larger):
         restarts = sum(1 for s in plan.flat if "service-restart" in s.risks)
         if restarts:
             parts.append(ngettext("{n} restart", "{n} restarts", restarts).format(n=restarts))
-        proofs = len(plan.checks)
-        parts.append(ngettext("proven by {n} check", "proven by {n} checks", proofs).format(n=proofs))
+        if proofs := len(plan.checks):
+            parts.append(ngettext("proven by {n} check", "proven by {n} checks", proofs).format(n=proofs))
         if self._refused:
             second = [Cell(_("It can't be run: a step can't be done, see below."), "bad")]
         elif self.shell.read_only:
