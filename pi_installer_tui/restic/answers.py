@@ -4,7 +4,7 @@ wrong. Source: its documentation, `Scripting`, and what 0.14 and 0.18 print."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 #: what restic calls the kinds of entries
 EntryKind = Literal["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"]
@@ -12,7 +12,8 @@ EntryKind = Literal["file", "dir", "symlink", "dev", "chardev", "fifo", "socket"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot. id: whole; time: seconds since 1970; parent: the id of the one it was compared with, ""."""
+    """A snapshot. id: whole; time: seconds since 1970, zone: seconds east of UTC where it was made; parent: the id of
+    the one it was compared with, ""; tree: the id of its root folder."""
 
     id: str
     time: float
@@ -21,6 +22,8 @@ class Snapshot:
     paths: tuple[str, ...]
     tags: tuple[str, ...]
     parent: str = ""
+    tree: str = ""
+    zone: int = 0
 
     @property
     def short(self) -> str:
@@ -34,7 +37,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of a snapshot's tree. path: absolute, bytes that aren't UTF-8 as surrogates where restic kept them;
-    size: bytes, None for what isn't a file; mode: permission bits (0o7777); mtime: seconds since 1970."""
+    size: bytes, None for what isn't a file; mode: permission bits (0o7777); mtime: seconds since 1970; target: a
+    link's, "" where restic doesn't say (its lists don't)."""
 
     path: str
     kind: str
@@ -120,15 +124,89 @@ Reason = Literal[
 ]
 
 
+#: and more narrowly, of `unreachable` and `refused`; "": nothing more is known
+Cause = Literal[
+    "",
+    "name",
+    "no-answer",
+    "network",
+    "timeout",
+    "server",
+    "cut-off",
+    "certificate",
+    "not-tls",
+    "host-key-changed",
+    "host-key-unknown",
+    "ssh-key",
+    "ssh-key-file",
+    "credentials",
+    "forbidden",
+    "bucket",
+    "read-only",
+    "permission",
+]
+
+
 class Trouble(Exception):
-    """restic could not do it. reason: a code; values: what words.py puts into the sentence; tail: its last lines. No
-    secret in any of them."""
+    """restic could not do it. reason: a code; values: what words.py puts into the sentence (`cause`: a Cause, `place`,
+    `line`: what restic said); tail: its last lines. No secret in any of them."""
 
     def __init__(self, reason: Reason, tail: tuple[str, ...] = (), **values: str) -> None:
         super().__init__(f"{reason} {values}" if values else reason)
         self.reason: Reason = reason
         self.tail = tail
         self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restoration did. files and size (bytes) as restic counts them, None where the installed one doesn't say;
+    errors: path and why, of what could not be restored."""
+
+    files: int | None
+    size: int | None
+    errors: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found. errors: its lines; packs: ids of the packs concerned; index: the index has to be repaired;
+    read: percent of the data that were read."""
+
+    errors: tuple[str, ...]
+    packs: tuple[str, ...] = ()
+    index: bool = False
+    read: int = 0
+
+    @property
+    def good(self) -> bool:
+        return not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What pruning removed, or would: freed (bytes, of packs and within packs), remaining (bytes), None where restic
+    didn't say."""
+
+    freed: int | None
+    remaining: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How large something is. size: bytes; files: entries (0 for what is stored); blobs: pieces (0 for what would be
+    restored)."""
+
+    size: int
+    files: int = 0
+    blobs: int = 0
+
+
+class Match(NamedTuple):
+    """An entry that a search found, and in which snapshot (its whole id)."""
+
+    snapshot: str
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
