@@ -1,5 +1,6 @@
 """The process that runs one job: `python -m pi_installer_tui.worker STATE ID [--resume]`. It opens the host that the
-job names and ends with the job; nothing that happens to who started it reaches it."""
+job names and ends with the job; nothing that happens to who started it reaches it. With --after it looks after what a
+worker of lane work left that was killed."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.tasks.runner import Runner
+    from pi_installer_tui.tasks.store import JobSummary
 
 #: seconds in which the job's lock must be had: one who only looks holds it for a moment
 LOCK = 2.0
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("state", type=Path)
     parser.add_argument("job")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--after", action="store_true", help="the job's worker is gone")
     parser.add_argument("--detach", action="store_true", help="go on in a process that nobody waits for")
     options = parser.parse_args(arguments)
     if options.detach and os.fork():
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))  # until `_listen` knows what it means
     store = Store(options.state)
     try:
+        if options.after:
+            return _after(store, options.job)
         return _work(store, options.job, options.resume)
     except Exception as error:
         _tell(error)
@@ -88,14 +93,46 @@ def _work(store: Store, job: str, resume: bool) -> int:
                     journal.last_words(JobEnded(outcome="failed", reason="internal-error"))
                 return 1
         with contextlib.suppress(OSError):
-            if not store.summary(job).open:
+            summary = store.summary(job)
+            if not summary.open and asyncio.run(_noted(store, summary)):
                 mark.unlink(missing_ok=True)
+            if not summary.open:
                 from pi_installer_tui.tasks.secrets import forget
 
                 forget(store.root, store.plan(job))
             tell(store)
             store.prune()
     return 0
+
+
+def _after(store: Store, job: str) -> int:
+    """A worker that ended by itself left nothing to do."""
+    if not (store.folder(job) / OPEN).exists():
+        return 0
+    from pi_installer_tui.tasks import runs, work
+
+    about = store.about(job)
+    host = open_host(about.host_kind, about.host_address, Points())
+
+    async def settle() -> None:
+        await work.settle_one(store, job, host)
+        await runs.note(store, host)
+
+    asyncio.run(settle())
+    return 0
+
+
+async def _noted(store: Store, job: JobSummary) -> bool:
+    """A run goes into the history. False: something that it had stopped doesn't start; whoever comes next tries."""
+    if job.lane != "work" and "backup" not in job.modules:
+        return True
+    from pi_installer_tui.tasks import runs, work
+
+    about = store.about(job.id)
+    host = open_host(about.host_kind, about.host_address, Points())
+    with contextlib.suppress(OSError):
+        await runs.note(store, host)
+    return job.lane != "work" or await work.start_again(store, job.id, host)
 
 
 def _tell(error: Exception) -> None:

@@ -203,6 +203,10 @@ class Before:
         """A kept value, None where there is none."""
         return self._values.get(name)
 
+    def beside(self, name: str) -> Path:
+        """Where a step may keep a file of its own, beside the index; it goes with the job."""
+        return (self._folder / name).absolute()
+
     @property
     def values(self) -> tuple[str, ...]:
         """The names of the kept values."""

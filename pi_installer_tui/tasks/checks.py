@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.restic.answers import Trouble
+from pi_installer_tui.restic.place import Place
 from pi_installer_tui.system.formats import FormatError, FormatName, get
 from pi_installer_tui.system.host import Completed, Host, HostError
 from pi_installer_tui.tasks.events import CheckStatus
@@ -32,6 +34,8 @@ _CHARACTERS = 2000
 
 #: seconds between two looks of a check that may still become true
 _PAUSE = 0.5
+#: seconds that a service may take to read its files again
+_RELOADS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +259,23 @@ class UnitActive(CheckBase):
         first, evidence = await self._state(host)
         if not self.active:
             return Result("ok" if first["ActiveState"] in ("inactive", "failed") else "failed", evidence)
+        first, evidence = await self._reloaded(host, first, evidence)
         if first["ActiveState"] != "active":
             return Result("failed", evidence)
         await asyncio.sleep(self.seconds)
-        second, evidence = await self._state(host)
+        second, evidence = await self._reloaded(host, *await self._state(host))
         steady = second["ActiveState"] == "active" and all(
             first.get(name) == second.get(name) for name in ("InvocationID", "NRestarts")
         )
         return Result("ok" if steady else "failed", evidence)
+
+    async def _reloaded(self, host: Host, state: dict[str, str], evidence: str) -> tuple[dict[str, str], str]:
+        """Its state once it has read its files again, which it may be at: it runs meanwhile (systemd.service(5))."""
+        until = time.monotonic() + _RELOADS
+        while state["ActiveState"] in ("reloading", "refreshing") and time.monotonic() < until:
+            await asyncio.sleep(_PAUSE)
+            state, evidence = await self._state(host)
+        return state, evidence
 
     async def _state(self, host: Host) -> tuple[dict[str, str], str]:
         names = "LoadState,ActiveState,SubState,Result,NRestarts,InvocationID"
@@ -344,8 +357,37 @@ except OSError as error:
 """
 
 
+class RepositoryAnswers(CheckBase):
+    """A backup's repository is there, and its password opens it."""
+
+    kind: Literal["repository-answers"] = "repository-answers"
+    place: Place
+
+    def describe(self) -> str:
+        return _("the repository at {place} answers").format(place=self.place.name)
+
+    async def look(self, host: Host) -> Result:
+        from pi_installer_tui.restic.engine import Restic
+
+        asked = f"$ restic --repo {self.place.repository} cat config"
+        try:
+            there = await Restic(host, self.place).initialised()
+        except Trouble as error:
+            return Result("failed", "\n".join((asked, *(error.tail or (str(error),)))))
+        return Result("ok" if there else "failed", f"{asked}\n{_('it opens') if there else _('there is none')}")
+
+
 Check: TypeAlias = Annotated[
-    FileValue | PathIs | WrittenLately | CommandSays | NoAccount | PasswordRules | UnitActive | AddressUp | Answers,
+    FileValue
+    | PathIs
+    | WrittenLately
+    | CommandSays
+    | NoAccount
+    | PasswordRules
+    | UnitActive
+    | AddressUp
+    | Answers
+    | RepositoryAnswers,
     Field(discriminator="kind"),
 ]
 

@@ -67,7 +67,9 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress(Event):
-    """How far a step is: `fraction` 0..1, None where nobody can tell. `detail` is the tool's own word (a package)."""
+    """How far a step is: `fraction` 0..1, None where nobody can tell. `detail` is the tool's own word (a package, a
+    file); `values` what else is known, words.progress puts it into words: files_done, files_total, bytes_done,
+    bytes_total, rate (bytes a second), seconds_left."""
 
     kind: ClassVar[str] = "step-progress"
     durable: ClassVar[bool] = False
@@ -75,6 +77,7 @@ class StepProgress(Event):
     fraction: float | None
     phase: str = ""
     detail: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound
+from pi_installer_tui.tasks import work
 from pi_installer_tui.tasks.events import (
     CancelRequested,
     Confirmed,
@@ -52,10 +53,12 @@ _PROPERTIES = (
     "KillMode=mixed",
     "SendSIGHUP=no",
     "TimeoutStopSec=10min",
-    "OOMScoreAdjust=-500",
     "After=network.target dbus.service",
     "WorkingDirectory=/",
 )
+_CHANGE = ("OOMScoreAdjust=-500",)
+#: what isn't in a hurry: it takes what others leave of the processor and the disk (systemd.exec(5))
+_WORK = ("Nice=19", "IOSchedulingClass=idle")
 #: systemd-run(1): a job that goes on at boot may need the network; booting doesn't wait for it
 _AT_BOOT = ("--no-block", "--property=After=network-online.target", "--property=Wants=network-online.target")
 #: what a worker takes over from who starts it
@@ -172,10 +175,19 @@ async def follow(store: Store, job: str, after: int = 0) -> AsyncIterator[list[E
         if looks % 10 == 0 and not await _goes_on(store, job):
             with contextlib.suppress(PermissionError):
                 settle(store, job)
+                _end_work(store, job)
             if not (batch := reader.read()):
                 return  # it died
             yield batch
         await asyncio.sleep(LOOK)
+
+
+def _end_work(store: Store, job: str) -> None:
+    """Writes the end of a run whose worker died. What it had stopped is started by others (tasks/work.py)."""
+    lock = Lock(store.folder(job) / "worker.lock")
+    if store.about(job).lane == "work" and store.written(job).started and lock.take(""):
+        with lock, contextlib.closing(Journal(store.journal(job))) as journal:
+            work.end(store, job, journal)
 
 
 async def _goes_on(store: Store, job: str) -> bool:
@@ -197,7 +209,14 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool, at_boot: b
     if host.kind == "local" and host.address == "/" and os.geteuid() == 0 and await host.systemd():
         # of a worker that has just died the unit may still be there: one that goes on gets a name of its own
         unit = f"pi-installer-tui-job-{job}" + (f"-from-{size}" if resume else "")
-        await _start_unit(unit, host, command, str(folder / "worker.log"), _AT_BOOT if at_boot else ())
+        options = [*(_AT_BOOT if at_boot else ())]
+        if store.about(job).lane == "work":
+            # systemd.service(5): run however the worker ends, SIGKILL included
+            after = " ".join(map(_quoted, [*command, "--after"]))
+            options += [f"--property={line}" for line in (*_WORK, f"ExecStopPost={after}")]
+        else:
+            options += [f"--property={line}" for line in _CHANGE]
+        await _start_unit(unit, host, command, str(folder / "worker.log"), options)
         if at_boot:
             return
     else:
@@ -215,7 +234,13 @@ async def _start(store: Store, job: str, host: Host, *, resume: bool, at_boot: b
         await asyncio.sleep(0.05)
 
 
-async def _start_unit(unit: str, host: Host, command: list[str], log: str, more: tuple[str, ...] = ()) -> None:
+def _quoted(word: str) -> str:
+    """A word of a unit's command line. Source: systemd.service(5), `Command lines`; systemd.syntax(7)."""
+    word = word.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + word.replace("%", "%%").replace("$", "$$") + '"'
+
+
+async def _start_unit(unit: str, host: Host, command: list[str], log: str, more: Sequence[str] = ()) -> None:
     environment = [f"--setenv={name}={os.environ[name]}" for name in _ENVIRONMENT if os.environ.get(name)]
     properties = [f"--property={line}" for line in (*_PROPERTIES, f"StandardError=append:{log}")]
     try:

@@ -8,14 +8,14 @@ import contextlib
 import errno
 import os
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.files import LEFTOVER
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Host, HostError
-from pi_installer_tui.tasks import events, news
+from pi_installer_tui.tasks import events, news, work
 from pi_installer_tui.tasks.before import Before, Unreadable
 from pi_installer_tui.tasks.events import (
     Armed,
@@ -100,7 +100,11 @@ class Runner:
         self._compare = compare
         self._look = look
         self._points = points or Points()
-        self._lock = Lock(store.root / LOCK)
+        about = store.about(job)
+        self._lane = about.lane
+        self._locks = LOCK if about.lane == "change" else f"lock.{about.lane}.{about.name}"
+        self._queues = QUEUE if about.lane == "change" else f"{QUEUE}.{about.lane}.{about.name}"
+        self._lock = Lock(store.root / self._locks)
         self._halt: str = ""  # "cancelled" or "stopped": no new step is begun
         self._halted = asyncio.Event()
         self._work: asyncio.Task[Any] | None = None
@@ -159,6 +163,8 @@ class Runner:
         return self._end(outcome)
 
     def _end(self, ended: JobEnded) -> JobEnded:
+        if self._lane == "work" and ended.outcome == "interrupted":
+            return work.end(self._store, self._job, self._journal)
         self._points.step = ""
         self._points.reached("job-ending")
         return self._journal.last_words(ended)
@@ -180,7 +186,7 @@ class Runner:
         return outcome
 
     async def _run(self, plan: Plan, so_far: Progress, resumed: bool) -> JobEnded:
-        if self._store.about(self._job).lane == "change" and not await self._take_lock():
+        if self._lane != "look" and not await self._take_lock():
             return self._halted_before(plan.flat)
         self._points.reached("locked")
         if resumed:  # its way back may have run while it waited
@@ -190,7 +196,10 @@ class Runner:
                 back, ended = so_far.taken_back(0.0)
                 self._journal.last_words(back)
                 return ended
-        await self._sweep(plan)
+        if self._lane == "change":
+            await self._sweep(plan)
+        elif self._lane == "work":
+            await work.settle(self._store, self._host, but=self._job)
         todo: list[Step] = [step for step in plan.steps if step.id not in so_far.done]
         stale = await self._compare(self._remaining(plan, so_far), self._host)
         for difference in stale:
@@ -255,25 +264,26 @@ class Runner:
         return plan.model_copy(update={"steps": steps, "expects": expects})
 
     async def _take_lock(self) -> bool:
-        """Waits for the lock, behind those who came before. False: the job was halted meanwhile."""
-        path = self._store.root / LOCK
-        trial = open_trial(self._store)
+        """Waits for its lane's lock, behind those who came before. False: the job was halted meanwhile."""
+        path = self._store.root / self._locks
+        work = self._lane == "work"
+        trial = None if work else open_trial(self._store)
         own = trial is not None and trial.job == self._job  # the others wait for this one, and it for nobody
-        queue = Queue(self._store.root / QUEUE, self._store.alive)
+        queue = Queue(self._store.root / self._queues, self._store.alive)
         queue.enter(self._job)
         told: str | None = None
         try:
             while own or not self._halt:
-                trial = open_trial(self._store)
+                trial = None if work else open_trial(self._store)
                 other = trial.job if trial is not None and trial.job != self._job else ""
                 ahead = "" if own else queue.ahead()
                 if not ahead and not other and self._lock.take(self._job):
                     if told is not None:
-                        self._journal.append(WaitOver(what="job-lock"))
+                        self._journal.append(WaitOver(what="work-lock" if work else "job-lock"))
                     return True
                 has_it = holder(path) if is_held(path) else other or ahead
                 if has_it and has_it != told:
-                    what = "probation" if has_it == other else "job-lock"
+                    what = "work-lock" if work else "probation" if has_it == other else "job-lock"
                     self._journal.append(Waiting(what=what, holder=has_it))
                     told = has_it
                 with contextlib.suppress(TimeoutError):
@@ -602,12 +612,17 @@ class Runner:
         loop = asyncio.get_running_loop()
         last = ("", -PROGRESS)
 
-        def progress(fraction: float | None, phase: str = "", detail: str = "") -> None:
+        def progress(
+            fraction: float | None, phase: str = "", detail: str = "", values: Mapping[str, Any] | None = None
+        ) -> None:
             nonlocal last
             now = loop.time()
             if phase != last[0] or now - last[1] >= PROGRESS or fraction == 1:
                 last = (phase, now)
-                self._journal_lossy(StepProgress(step=step.id, fraction=fraction, phase=phase, detail=detail))
+                told = dict(values or {})
+                self._journal_lossy(
+                    StepProgress(step=step.id, fraction=fraction, phase=phase, detail=detail, values=told)
+                )
 
         def waiting(what: str, who: str) -> None:
             event = Waiting(what=what, holder=who, step=step.id) if who else WaitOver(what=what, step=step.id)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 VERSION = 1
 ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9]{4}")
 
+#: of each lane
 KEEP_JOBS = 50
 KEEP_BYTES = 200 * 1000 * 1000
 #: seconds that a launched worker may need until it shows itself
@@ -55,6 +56,12 @@ ONLINE = 180
 PROBATION = "probation"
 #: the file in a job's folder that says that it has begun and has no end
 MARK = "open"
+#: values in before/ that no undo has a use for: a run's word, what stood still during it
+OF_RUNS = frozenset(("run", "stopped", "started"))
+#: and folders that were made: no job is kept for their sake
+PASSING = OF_RUNS | {"parents"}
+#: why a job of lane work failed whose process is gone: nobody lets that go on, the next run begins anew
+CUT_OFF = "interrupted"
 
 Lane = Literal["change", "work", "look"]
 Status = Literal["queued", "running", "waiting", "done", "failed", "cancelled", "stale", "interrupted"]
@@ -81,6 +88,8 @@ class JobFile:
     steps: tuple[str, ...]
     undoes: str
     version: int = VERSION
+    #: of lane work: what only one at a time works with
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ class JobSummary:
     waits_what, waits_for: of a waiting job: what it waits for (events.Waiting), and who has it
     changed:   whether a step changed something (what may be undone)
     probation: the step whose changes are neither confirmed nor taken back; ""
+    lane, name: as in job.json
     """
 
     id: str
@@ -117,6 +127,8 @@ class JobSummary:
     number: int = 0
     probation: str = ""
     waits_what: str = ""
+    lane: Lane = "change"
+    name: str = ""
 
     @property
     def open(self) -> bool:
@@ -207,7 +219,7 @@ class Store:
 
     # making and taking away ---------------------------------------------------------------------------------------
 
-    def create(self, plan: Plan, *, who: str, host_kind: str, host_address: str, lane: Lane = "change") -> str:
+    def create(self, plan: Plan, *, who: str, host_kind: str, host_address: str) -> str:
         """Stores a plan as a job that isn't started yet, durably, and returns its id. Raises OSError."""
         for folder in (self.root, self._jobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -222,7 +234,8 @@ class Store:
             who=who,
             host_kind=host_kind,
             host_address=host_address,
-            lane=lane,
+            lane=plan.lane,
+            name=plan.name,
             modules=plan.modules,
             settings_paths=tuple(dict.fromkeys(step.setting for step in plan.flat if step.setting)),
             steps=tuple(step.id for step in plan.flat),
@@ -245,20 +258,22 @@ class Store:
         return job
 
     def prune(self, *, jobs: int = KEEP_JOBS, size: int = KEEP_BYTES) -> None:
-        """Removes the oldest jobs beyond `jobs` in number or `size` bytes together. What isn't ended stays, and what
-        an undo needs: see docs/jobs.md."""
+        """Removes of each lane the oldest jobs beyond `jobs` in number or `size` bytes together. What hasn't ended
+        stays, and what an undo needs: see docs/jobs.md."""
         summaries = self.jobs()
         needed = self._needed(summaries)
-        sizes = {each.id: _size(self.folder(each.id)) for each in summaries}
-        total, count = sum(sizes.values()), len(summaries)
-        for each in reversed(summaries):
-            if count <= jobs and total <= size:
-                break
-            if each.id in needed:
-                continue
-            self._remove(each.id)
-            count -= 1
-            total -= sizes[each.id]
+        for lane in dict.fromkeys(each.lane for each in summaries):
+            those = [each for each in summaries if each.lane == lane]
+            sizes = {each.id: _size(self.folder(each.id)) for each in those}
+            total, count = sum(sizes.values()), len(those)
+            for each in reversed(those):
+                if count <= jobs and total <= size:
+                    break
+                if each.id in needed:
+                    continue
+                self._remove(each.id)
+                count -= 1
+                total -= sizes[each.id]
 
     def _needed(self, summaries: Sequence[JobSummary]) -> set[str]:
         """The jobs that stay whatever their number."""
@@ -275,7 +290,8 @@ class Store:
             for step in progress.changed:
                 before = self.before(each.id, step)
                 touched.update(before.paths())
-                other = other or bool({*before.values} - {"parents"}) or not before.paths()
+                values = {*before.values} - PASSING
+                other = other or bool(values) or (not before.paths() and each.lane == "change")
             if other or touched - covered:
                 needed.add(each.id)
             covered |= touched
@@ -445,9 +461,9 @@ class Store:
 
     def status(self, job: str) -> Status:
         """Where it stands. Raises KeyError."""
-        self.about(job)
+        about = self.about(job)
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
-        return self._status(job, self.progress(job), alive)
+        return self._status(about, self.progress(job), alive)
 
     def _goes_back_outside(self, job: str) -> bool:
         """Whether the way back of a change is at work, which has ended the worker."""
@@ -467,6 +483,8 @@ class Store:
         about = self.about(job)
         alive = self.alive(job)  # before the journal is read: one that just ended has its end in it
         progress = self.progress(job)
+        status = self._status(about, progress, alive)
+        reason = progress.reason or (progress.ended.reason if progress.ended else "")
         return JobSummary(
             id=job,
             created=about.created,
@@ -475,8 +493,8 @@ class Store:
             settings_paths=about.settings_paths,
             steps=len(about.steps),
             done_steps=len(progress.done),
-            status=self._status(job, progress, alive),
-            reason=progress.reason or (progress.ended.reason if progress.ended else ""),
+            status=status,
+            reason=reason or (CUT_OFF if status == "failed" else ""),
             step=progress.in_flight or progress.failed or progress.probation,
             undoes=about.undoes,
             undone_by="",
@@ -487,9 +505,12 @@ class Store:
             probation=progress.probation,
             ended=progress.ended.at if progress.ended else None,
             number=about.number,
+            lane=about.lane,
+            name=about.name,
         )
 
-    def _status(self, job: str, progress: Progress, alive: bool) -> Status:
+    def _status(self, about: JobFile, progress: Progress, alive: bool) -> Status:
+        job = about.id
         if not alive and progress.probation and self._goes_back_outside(job):
             return "running"
         if progress.ended is not None:
@@ -498,12 +519,13 @@ class Store:
             if progress.waits_for is not None:
                 return "waiting"
             return "running" if progress.started else "queued"
+        gone: Status = "interrupted" if about.lane == "change" else "failed"
         if progress.started:
-            return "queued" if self._begins_soon(job) else "interrupted"
+            return "queued" if self._begins_soon(job) else gone
         launched = self.launched(job)
         if launched is None or 0 <= time.time() - launched < LAUNCH:
             return "queued"
-        return "interrupted"
+        return gone
 
 
 def _undone_by(newest_first: Sequence[JobSummary]) -> dict[str, str]:

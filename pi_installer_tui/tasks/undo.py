@@ -30,7 +30,7 @@ from pi_installer_tui.tasks.steps.diff import unified
 from pi_installer_tui.tasks.steps.files import look
 from pi_installer_tui.tasks.steps.probation import Wrapped
 from pi_installer_tui.tasks.steps.restore import FILE_STEPS
-from pi_installer_tui.tasks.store import JobSummary, Store
+from pi_installer_tui.tasks.store import OF_RUNS, JobSummary, Store
 
 #: lines of a difference that are shown with what can't be given back
 LINES = 60
@@ -63,7 +63,11 @@ async def plan_undo(store: Store, job: str, host: Host, *, delete_data: bool = F
     if (about.host_kind, about.host_address) != (host.kind, host.address):
         return _refused(plan, job, _("the job was run on another machine"))
     left = _left(store, job, plan)
-    later = [each for each in store.jobs() if each.number > summary.number and each.changed and not each.undone_by]
+    later = [
+        each
+        for each in store.jobs()
+        if each.number > summary.number and each.changed and not each.undone_by and each.lane == "change"
+    ]
     return await _Undo(store, job, host, plan, left, later, delete_data).plan()
 
 
@@ -177,7 +181,7 @@ class _Undo:
                 return None
             if self._needed_later(step):
                 return None
-            if not files and not before.values and not _can_be_undone(step):
+            if not files and not {*before.values} - OF_RUNS and not _can_be_undone(step):
                 if not step.activates and not _taken_back_by_others(step):
                     text = _("{step}: can't be taken back").format(step=step.describe())
                     self._notices.append(Notice(setting=step.setting, text=text))

@@ -4,11 +4,12 @@ place that turns them into sentences. A code that isn't known here is shown as i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.i18n import N_, _, ngettext
 
 if TYPE_CHECKING:
+    from pi_installer_tui.restic.answers import Reason
     from pi_installer_tui.system.seat import Seat
     from pi_installer_tui.tasks.before import Unreadable
     from pi_installer_tui.tasks.probation import Trial
@@ -55,7 +56,32 @@ _FAILURES = {
     "would-remove": N_("{packages} would be removed with it; nothing was changed"),
     "needed-by-others": N_("{packages} can't be removed: {others} would go too"),
     "dpkg-inconsistent": N_("dpkg could not be left in a consistent state: `dpkg --configure -a` mends it"),
+    "no-disk": N_("there is no disk {path}"),
+    "disk-changed": N_("{path} isn't the disk that was shown; it was not touched"),
+    "disk-in-use": N_("{path} is in use ({mounts}); it was not touched"),
+    "not-clonable": N_("this can't be copied so: {what}; nothing was touched"),
+    "no-partitions": N_("the kernel doesn't show the new partitions of {path}"),
+    "copy-differs": N_("the copy of {path} isn't what was copied: don't rely on that disk"),
+    "interrupted": N_("its process was killed, or the machine went down"),
+    "nothing-to-back-up": N_("none of {paths} is there"),
+    "not-stopped": N_("{name} could not be stopped, so nothing was saved"),
+    "not-started-again": N_("it was saved, but {names} could not be started again: start it yourself"),
+    "dump-failed": N_("{databases} could not be dumped; the rest was saved"),
+    "dump-not-loadable": N_("the dump of {database} could not be loaded: {error}"),
+    "no-dump": N_("there is no dump of {database}"),
+    "no-run": N_("{place} has no run of {job}"),
+    "no-snapshot": N_("there is no snapshot {snapshot}"),
+    "not-in-snapshot": N_("snapshot {snapshot} has no {path}"),
+    "no-room": N_("{path} has no room for it: {needed} are needed, {free} are free"),
+    "not-restored": N_("{count} entries could not be restored, {path} among them; nothing was put in its place"),
+    "restored-differs": N_(
+        "{count} restored files aren't what was saved, {path} among them: don't rely on this backup"
+    ),
+    "lock-alive": N_("the lock is held by process {pid} on {host}, which is at work"),
 }
+
+#: what restic could not do: the rest is a restic.answers.Reason
+_RESTIC = "restic-"
 
 _ENDINGS = {
     "step-failed": N_("a step failed; what was done before it stays, and can be undone"),
@@ -67,6 +93,7 @@ _ENDINGS = {
     "checks-unknown": N_("the machine could not be asked for all of the result"),
     "disk-full": N_("no space was left; what was done before stays, and can be undone"),
     "internal-error": N_("the program made a mistake; what was done before stays, and can be undone"),
+    "interrupted": N_("its process was killed, or the machine went down; the next run begins anew"),
     "stopped": N_("the machine was going down; the job can be continued or undone"),
     "worker-failed": N_("the job's process could not go on"),
     "start-failed": N_("the job's process could not be started"),
@@ -85,6 +112,8 @@ _WAITS = {
     "confirmation": N_("waiting for the confirmation that all is well"),
     "reboot": N_("waiting for your agreement to the reboot"),
     "job-lock": N_("waiting for job {holder} to end"),
+    "work-lock": N_("waiting for job {holder}, which works with the same place"),
+    "repository-lock": N_("waiting for the repository, which {holder} has locked"),
     "dpkg-lock": N_("waiting for the package system, which {holder} is using"),
 }
 
@@ -178,6 +207,27 @@ def size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
 
 
+def progress(values: Mapping[str, Any]) -> str:
+    """How far a step is, of what is known (events.StepProgress): `1200 of 3000 files, 1.2 of 3.4 GB, 5 MB/s, 2 min`."""
+    said = []
+    files, of_files = int(values.get("files_done", 0)), int(values.get("files_total", 0))
+    if of_files:
+        said.append(_("{done} of {total} files").format(done=files, total=of_files))
+    elif files:
+        said.append(ngettext("{count} file", "{count} files", files).format(count=files))
+    done, total = int(values.get("bytes_done", 0)), int(values.get("bytes_total", 0))
+    if total:
+        said.append(_("{done} of {total}").format(done=size(done), total=size(total)))
+    elif done:
+        said.append(size(done))
+    if values.get("rate"):
+        said.append(_("{size}/s").format(size=size(int(values["rate"]))))
+    if values.get("seconds_left"):
+        left = int(values["seconds_left"])
+        said.append(_("{n} s left").format(n=left) if left < 100 else _("{n} min left").format(n=round(left / 60)))
+    return ", ".join(said)
+
+
 def what(job: JobSummary) -> str:
     """What a job changes, in a few words: `system.hostname, system.timezone`."""
     if job.undoes:
@@ -197,6 +247,13 @@ def check_status(word: str) -> str:
 
 def failure(reason: str, values: Mapping[str, str]) -> str:
     """Why a step failed: a phrase without a full stop."""
+    if reason.startswith(_RESTIC):
+        from pi_installer_tui.restic import words
+        from pi_installer_tui.restic.answers import Trouble
+
+        return words.sentence(Trouble(cast("Reason", reason.removeprefix(_RESTIC)), (), **values)).removesuffix(".")
+    if reason == "no-room":
+        values = {**values, "needed": size(int(values["needed"])), "free": size(int(values["free"]))}
     return _filled(_FAILURES.get(reason, ""), reason, values)
 
 

@@ -7,6 +7,16 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from pi_installer_tui.tasks.steps.accounts import Account
+from pi_installer_tui.tasks.steps.backup import (
+    BackUp,
+    KeepSnapshots,
+    OpenRepository,
+    RestoreDatabase,
+    RestoreDrill,
+    RestoreFiles,
+    UnlockRepository,
+    VerifyRepository,
+)
 from pi_installer_tui.tasks.steps.base import (
     Before,
     Overlay,
@@ -18,6 +28,7 @@ from pi_installer_tui.tasks.steps.base import (
     StepError,
     StepId,
 )
+from pi_installer_tui.tasks.steps.clone import CloneDisk
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
 from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.keys import NewKey
@@ -41,23 +52,36 @@ Step: TypeAlias = Annotated[
     | SudoersFile
     | NewKey
     | SecretFile
+    | CloneDisk
     | KeepAddress
     | Probation
     | Reboot
-    | Restore,
+    | Restore
+    | OpenRepository
+    | BackUp
+    | KeepSnapshots
+    | VerifyRepository
+    | RestoreDrill
+    | RestoreFiles
+    | RestoreDatabase
+    | UnlockRepository,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "Account",
+    "BackUp",
     "Before",
+    "CloneDisk",
     "Directory",
     "Edit",
     "EditFile",
     "InstallPackages",
     "KeepAddress",
+    "KeepSnapshots",
     "Link",
     "NewKey",
+    "OpenRepository",
     "Overlay",
     "PackageChange",
     "Preview",
@@ -67,6 +91,9 @@ __all__ = [
     "RemoveFile",
     "RemovePackages",
     "Restore",
+    "RestoreDatabase",
+    "RestoreDrill",
+    "RestoreFiles",
     "Risk",
     "RunCommand",
     "SecretFile",
@@ -77,5 +104,7 @@ __all__ = [
     "StepId",
     "SudoersFile",
     "Unit",
+    "UnlockRepository",
+    "VerifyRepository",
     "WriteFile",
 ]

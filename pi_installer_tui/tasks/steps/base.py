@@ -26,6 +26,8 @@ from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.way_back import Back, paths_back
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pi_installer_tui.tasks.before import Before as Kept
     from pi_installer_tui.tasks.secrets import Secrets
 
@@ -68,6 +70,9 @@ class Before(Protocol):
     def get(self, name: str) -> Any:
         """A kept value, None where there is none."""
 
+    def beside(self, name: str) -> Path:
+        """Where a step may keep a file of its own, which goes with the job."""
+
 
 @dataclass(frozen=True)
 class StepContext:
@@ -82,7 +87,7 @@ class StepContext:
     host: Host
     before: Before
     output: Callable[[bytes], None]
-    progress: Callable[..., None]  # (fraction: float | None, phase: str = "", detail: str = "")
+    progress: Callable[..., None]  # (fraction: float | None, phase: str = "", detail: str = "", values: Mapping = {})
     waiting: Callable[[str, str], None]  # (what, holder); holder "" when the wait is over
     reached: Callable[[str], None]
     secrets: Secrets | None = None

@@ -1,5 +1,5 @@
-"""SecretFile: a secret that was given becomes the whole content of a file, root's and 0600, for a service that reads it
-from there. Its value is in no argument, output, event, preview or plan."""
+"""SecretFile: a secret that was given, or is made, becomes the whole content of a file, root's and 0600, for a service
+that reads it from there. Its value is in no argument, output, event, preview or plan."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _MODE = 0o600
 
 
 class SecretFile(Named):
-    """A file that holds the secret `name` and nothing else, no line end either. There has to be a value under that
-    name: StepError `secret-missing`. A link in the file's place is refused."""
+    """A file that holds the secret `name` and nothing else; a line end only where it has several lines. There has to be
+    a value under that name: StepError `secret-missing`; with `make` one is made where none was given, and shown once at
+    the end of the job. A link in the file's place is refused."""
 
     kind: Literal["secret-file"] = "secret-file"
     name: SecretName
+    make: bool = False
     sensitive: Literal[True] = True
 
     @property
@@ -28,7 +30,8 @@ class SecretFile(Named):
         return self.name
 
     def describe(self) -> str:
-        return clipped(_("put a secret into {path}"), self.path)
+        text = _("make a secret in {path}") if self.make else _("put a secret into {path}")
+        return clipped(text, self.path)
 
     async def _old(self, host: Host, overlay: Overlay | None = None) -> Seen:
         await destination(host, overlay, self.path)
@@ -53,9 +56,13 @@ class SecretFile(Named):
         if value is None:
             if context.before.get("written"):
                 return
-            raise StepError("secret-missing", name=self.name)
+            if not self.make:
+                raise StepError("secret-missing", name=self.name)
+            value = context.secrets.make(self.name)
         await self._make_parents(context, self.path)
         context.reached("file:replacing")
+        if "\n" in value and not value.endswith("\n"):
+            value += "\n"  # OpenSSH reads no private key that lacks its last line end
         await context.host.replace(self.path, value.encode(), mode=_MODE, uid=0, gid=0, xattrs={})
         context.before.put("written", True)
         context.secrets.used(self.name)

@@ -1,0 +1,259 @@
+"""RestoreFiles: files of a snapshot come back, in place or elsewhere. They are restored into a scratch folder on the
+same file system first, compared there with what the snapshot says, and then put where they belong (into_place.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import posixpath
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field
+
+from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.restic.answers import Entry
+from pi_installer_tui.restic.engine import Restic
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.tasks.steps.backup import into_place
+from pi_installer_tui.tasks.steps.backup.restoring import restore
+from pi_installer_tui.tasks.steps.backup.working import (
+    REPLACED,
+    SCRATCH,
+    RepositoryStep,
+    SnapshotId,
+    SnapshotPath,
+    in_thread,
+    patiently,
+    real,
+    remove_tree,
+    repository,
+)
+from pi_installer_tui.tasks.steps.base import AbsolutePath, Before, Preview, StepContext, StepError
+
+#: the name in `before`
+KEPT = "restored"
+#: files that an undo leaves are named, the first of many
+_NAMES = 50
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What was chosen in a snapshot. size: bytes; through: the folders on the way to it, with what they are like."""
+
+    snapshot: str
+    files: int = 0
+    size: int = 0
+    through: dict[str, Entry] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+class RestoreFiles(RepositoryStep):
+    """chosen: files and folders of the snapshot (`("/",)`: all of it); target: the folder below which they are put,
+    with their whole path; "": where they were; existing: what becomes of a file that is there already: it is kept,
+    replaced, or renamed."""
+
+    kind: Literal["restore-files"] = "restore-files"
+    snapshot: SnapshotId
+    #: `paths` to whoever makes the step: that name is the steps' own method
+    chosen: tuple[SnapshotPath, ...] = Field(min_length=1, validation_alias=AliasChoices("paths", "chosen"))
+    target: AbsolutePath | Literal[""] = ""
+    existing: Literal["keep", "replace", "rename"] = "keep"
+
+    def title(self) -> str:
+        if len(self.chosen) == 1:
+            text = _("restore {what} of {snapshot} from {place}")
+            what = self.chosen[0] if len(self.chosen[0]) <= 30 else f"...{self.chosen[0][-27:]}"
+            return text.format(what=what, snapshot=self.snapshot[:8], place=self.place.name)
+        return ngettext(
+            "restore {count} entry of {snapshot} from {place}",
+            "restore {count} entries of {snapshot} from {place}",
+            len(self.chosen),
+        ).format(count=len(self.chosen), snapshot=self.snapshot[:8], place=self.place.name)
+
+    def explain(self) -> str:
+        where = _("where they were") if not self.target else _("below {target}").format(target=self.target)
+        existing = {
+            "keep": _("What exists is kept as it is."),
+            "replace": _("What exists is replaced; it is kept until you delete it, for the undo."),
+            "rename": _("What exists is renamed."),
+        }[self.existing]
+        return _("Restores {paths} {where}. {existing}").format(
+            paths=", ".join(self.chosen[:10]) + (", ..." if len(self.chosen) > 10 else ""),
+            where=where,
+            existing=existing,
+        )
+
+    async def capture(self, context: StepContext) -> None:
+        anchor = await self._anchor(context.host)
+        context.before.put(KEPT, {"word": secrets.token_hex(4), "anchor": anchor})
+
+    async def _anchor(self, host: Host) -> str:
+        """The folder, there already, beside which it is restored: on the same file system as what will be replaced."""
+        path = self.target or (posixpath.commonpath([posixpath.dirname(each) or "/" for each in self.chosen]) or "/")
+        while path != "/":
+            found = await host.stat(path)
+            if found is not None and found.kind == "directory":
+                break
+            path = posixpath.dirname(path)
+        return path
+
+    async def apply(self, context: StepContext) -> None:
+        kept = context.before.get(KEPT)
+        scratch, places = self._places(context.host, kept, context.before)
+        if not into_place.planned(places):
+            async with repository(self.place, context) as engine:
+                chosen = await self._look_up(context, engine)
+                await self._restore(context, engine, chosen, scratch)
+            await self._plan(context, places, chosen, kept["word"])
+            context.report({"snapshot": chosen.snapshot, "files": chosen.files, "size": chosen.size})
+            context.report({"compared": chosen.files, "differ": 0})
+        context.reached("restore:planned")
+        tally = await _carry(context, places, "place", into_place.carry_out)
+        context.reached("restore:in-place")
+        await in_thread(lambda stop: remove_tree(places.scratch))
+        told: dict[str, Any] = {name: getattr(tally, name) for name in ("new", "replaced", "renamed", "same", "kept")}
+        context.report(told | ({"aside": self._replaced(kept)} if tally.replaced else {}))
+
+    def _places(self, host: Host, kept: Mapping[str, str], before: Before) -> tuple[str, into_place.Places]:
+        scratch = f"{kept['anchor'].rstrip('/')}/{SCRATCH}{kept['word']}"
+        return scratch, into_place.Places(
+            scratch=real(host, scratch),
+            destination=real(host, self.target or "/"),
+            replaced=real(host, self._replaced(kept)),
+            moves=os.fsencode(before.beside("moves")),
+        )
+
+    @staticmethod
+    def _replaced(kept: Mapping[str, str]) -> str:
+        return f"{kept['anchor'].rstrip('/')}/{REPLACED}{kept['word']}"
+
+    async def _look_up(self, context: StepContext, engine: Restic) -> _Chosen:
+        """What was chosen. Raises StepError where it isn't in the snapshot, or there is no room for it."""
+        context.progress(None, "look", self.snapshot[:8])
+        chosen = _Chosen(await self._whole_id(engine))
+        everything = "/" in self.chosen
+        wanted = frozenset(path.rstrip("/") for path in self.chosen)
+        below = tuple(f"{path}/" for path in wanted)
+        on_the_way = {path[:at] for path in wanted for at, char in enumerate(path) if char == "/" and at}
+        seen: set[str] = set()
+        async for entry in engine.tree(chosen.snapshot):
+            if entry.path in wanted:
+                seen.add(entry.path)
+            elif not everything and not entry.path.startswith(below):
+                if entry.path in on_the_way:
+                    chosen.through[entry.path] = entry
+                continue
+            if entry.kind != "dir":
+                chosen.files += 1
+                chosen.size += entry.size or 0
+        if missing := sorted(wanted - seen) if not everything else []:
+            raise StepError("not-in-snapshot", path=missing[0], snapshot=chosen.snapshot[:8])
+        anchor = context.before.get(KEPT)["anchor"]
+        free = (await context.host.disk(anchor)).free
+        if chosen.size > free:
+            raise StepError("no-room", path=anchor, needed=str(chosen.size), free=str(free))
+        return chosen
+
+    async def _whole_id(self, engine: Restic) -> str:
+        if len(self.snapshot) == 64:
+            return self.snapshot
+        snapshots = await engine.snapshots()
+        found = [each.id for each in snapshots if self.snapshot == "latest" or each.id.startswith(self.snapshot)]
+        if not found:
+            raise StepError("no-snapshot", snapshot=self.snapshot)
+        return found[-1]
+
+    async def _restore(self, context: StepContext, engine: Restic, chosen: _Chosen, scratch: str) -> None:
+        """Into the scratch folder, compared there."""
+        host = context.host
+        await in_thread(lambda stop: remove_tree(real(host, scratch)))
+        await host.mkdir(scratch, mode=0o700, uid=0, gid=0)
+        try:
+            await patiently(
+                context,
+                engine,
+                lambda: restore(
+                    context,
+                    engine,
+                    chosen.snapshot,
+                    scratch,
+                    ("/",) if "/" in self.chosen else self.chosen,
+                    expected=chosen.size,
+                ),
+            )
+            for path, entry in chosen.through.items():
+                with contextlib.suppress(FileNotFoundError):
+                    await host.chmod(scratch + path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
+        except BaseException:
+            await in_thread(lambda stop: remove_tree(real(host, scratch)))
+            raise
+
+    async def _plan(self, context: StepContext, places: into_place.Places, chosen: _Chosen, word: str) -> None:
+        context.progress(None, "plan")
+        if self.target:
+            await in_thread(lambda stop: os.makedirs(places.destination, mode=0o755, exist_ok=True))  # noqa: PTH103
+        await context.host.run(["sync", "--file-system", context.before.get(KEPT)["anchor"]])
+        through = frozenset(path.lstrip("/") for path in chosen.through)
+
+        def plan(stop: Callable[[], bool]) -> None:
+            into_place.plan(_watched(places, stop=stop), self.existing, word, through)
+
+        try:
+            await in_thread(plan)
+        except BaseException:
+            await in_thread(lambda stop: remove_tree(places.scratch))
+            raise
+
+    async def undo(self, context: StepContext, before: Before) -> None:
+        kept = before.get(KEPT)
+        if kept is None:
+            return
+        _scratch, places = self._places(context.host, kept, before)
+        tally = await _carry(context, places, "back", into_place.take_back)
+        await in_thread(lambda stop: remove_tree(places.scratch))
+        path = self.target
+        while path and path != kept["anchor"]:  # folders that were made for it
+            with contextlib.suppress(OSError):
+                await context.host.remove(path)
+            path = posixpath.dirname(path)
+        if tally.stays:
+            for path in tally.stays[:_NAMES]:
+                context.output(f"/{path}: changed since, stays\n".encode("utf-8", "replace"))
+            context.report({"stays": len(tally.stays)})
+
+    async def undo_preview(self, host: Host, before: Before) -> Preview | None:
+        kept = before.get(KEPT)
+        if kept is None:
+            return None
+        tally = into_place.amount(self._places(host, kept, before)[1])
+        text = _("Removes {new} files that came, and gives back {old} that were replaced or renamed.")
+        return Preview("note", text.format(new=tally.new, old=tally.replaced + tally.renamed))
+
+
+def _watched(
+    places: into_place.Places,
+    *,
+    said: Callable[[int, int], None] = lambda done, total: None,
+    stop: Callable[[], bool],
+) -> into_place.Places:
+    return replace(places, said=said, stop=stop)
+
+
+async def _carry(
+    context: StepContext,
+    places: into_place.Places,
+    phase: str,
+    work: Callable[[into_place.Places], into_place.Tally],
+) -> into_place.Tally:
+    """Moves files, beside the loop, and tells how far it is."""
+    loop = asyncio.get_running_loop()
+
+    def said(done: int, total: int) -> None:
+        told = {"files_done": done, "files_total": total}
+        loop.call_soon_threadsafe(lambda: context.progress(done / total if total else None, phase, "", told))
+
+    return await in_thread(lambda stop: work(_watched(places, said=said, stop=stop)))

@@ -1,0 +1,55 @@
+"""Restoring into a folder of ours: every file is read again and compared with the snapshot. restic 0.14 tells of no
+progress, so the disk is looked at; it makes no sparse files either, so holes are dug afterwards."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Sequence
+
+from pi_installer_tui.restic.answers import Progress
+from pi_installer_tui.restic.engine import Restic
+from pi_installer_tui.tasks.steps.backup.working import Bounded, Rate, in_thread, real
+from pi_installer_tui.tasks.steps.base import StepContext, StepError
+
+#: bytes that a file must have for holes to be worth while
+_WORTH = 1024 * 1024
+
+
+async def restore(
+    context: StepContext, engine: Restic, snapshot: str, folder: str, paths: Sequence[str], *, expected: int
+) -> None:
+    """Restores paths of a snapshot (("/",): all) into a folder. expected: bytes. Raises Trouble, StepError where
+    something could not be restored, or isn't what the snapshot says."""
+    began = (await context.host.disk(folder)).used
+    lines = Bounded(context)
+
+    async def look() -> Progress:
+        done = min(max(0, (await context.host.disk(folder)).used - began), expected)
+        return Progress(min(0.99, done / expected) if expected else None, bytes_done=done, bytes_total=expected)
+
+    done = await engine.restore(
+        snapshot, paths, folder, verify=True, progress=Rate(context, "restore"), look=look, said=lines.say
+    )
+    lines.finish()
+    if done.errors:
+        tail = tuple(f"{path}: {why}" for path, why in done.errors[:25])
+        raise StepError("not-restored", tail, count=str(len(done.errors)), path=done.errors[0][0])
+    if not await engine.able("restore-sparse"):
+        await in_thread(lambda stop: _dig(real(context.host, folder), stop))
+
+
+def _dig(folder: bytes, stop: Callable[[], bool]) -> None:
+    """Holes for what is empty in large files (fallocate(1)): they read the same, and take less. A file's times stay;
+    one with capabilities is left alone, for the kernel would take them away."""
+    for where, _folders, names in os.walk(folder):
+        for name in names:
+            if stop():
+                return
+            path = os.path.join(where, name)  # noqa: PTH118  (bytes)
+            found = os.lstat(path)
+            full = stat.S_ISREG(found.st_mode) and _WORTH <= found.st_size <= found.st_blocks * 512
+            if full and "security.capability" not in os.listxattr(path, follow_symlinks=False):
+                subprocess.run([b"fallocate", b"--dig-holes", b"--", path], capture_output=True, check=False)
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))

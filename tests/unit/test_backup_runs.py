@@ -1,0 +1,242 @@
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC221, ASYNC240
+"""Runs of backups with the real restic: what goes wrong is reported in words, nothing kept is lost, and the next run is
+good."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pi_installer_tui.databases import Dump
+from pi_installer_tui.restic.engine import Restic
+from pi_installer_tui.tasks import words
+from pi_installer_tui.tasks.events import StepProgress, Waiting
+from pi_installer_tui.tasks.steps import KeepSnapshots, RestoreDrill, UnlockRepository, VerifyRepository
+from pi_installer_tui.tasks.steps.backup import working
+
+from .backups import HERE, Backups, make_tree
+from .jobs import Run
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("restic"), reason="needs root and restic")
+
+
+@pytest.fixture
+def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backups:
+    monkeypatch.setattr(working, "Restic", partial(Restic, cache=str(tmp_path / "cache")))
+    return Backups(tmp_path / "backups")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    make_tree(tmp_path / "tree", 150)
+    return tmp_path / "tree"
+
+
+async def test_what_changes_during_a_run_is_in_the_next_one(backups: Backups, tree: Path) -> None:
+    big = tree / "big"
+    big.write_bytes(random.Random(1).randbytes(8_000_000))
+    busy = True
+
+    async def work_on() -> None:
+        number = 0
+        while busy:
+            number += 1
+            big.open("r+b").write(str(number).encode())
+            (tree / f"passing {number}").write_text("soon gone")
+            await asyncio.sleep(0.005)
+            (tree / f"passing {number}").unlink()
+
+    working_on = asyncio.create_task(work_on())
+    first = (await backups.run(backups.job(tree))).well()
+    assert first.reported["unread"] == 0
+    busy = False
+    await working_on
+    second = (await backups.run(backups.job(tree))).well()
+    out = await backups.engine.run("dump", second.reported["snapshot"], str(big))
+    assert out.stdout[:20] == big.read_bytes().decode("utf-8", "surrogateescape")[:20] or big.read_bytes()[:1].isdigit()
+    assert second.reported["changed"] >= 1
+
+
+async def test_progress_and_result_are_told_in_numbers(backups: Backups, tree: Path) -> None:
+    (tree / "big").write_bytes(random.Random(2).randbytes(30_000_000))
+    done = (await backups.run(backups.job(tree, tags=("mine",)))).well()
+    told = [event for event in backups.store.events(done.job) if isinstance(event, StepProgress) and event.values]
+    assert told and told[-1].values["bytes_total"] > 0
+    assert "files" in words.progress(told[-1].values)
+    snapshot = (await backups.engine.snapshots())[0]
+    assert snapshot.tagged("job") == "daily" and snapshot.tagged("run") and "mine" in snapshot.tags
+    assert done.reported["snapshot"] == snapshot.id[:8] or done.reported["snapshot"] == snapshot.id
+    assert done.reported["added"] > 30_000_000 and done.reported["size"] > 30_000_000
+
+
+async def test_work_waits_for_work_of_its_name_and_runs_beside_a_change(backups: Backups, tree: Path) -> None:
+    hold = asyncio.Event()
+    one = Run(backups.store, backups.job(tree), HERE)
+    two = Run(backups.store, backups.job(tree), HERE)
+    first = asyncio.create_task(one.run())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(two.run())
+    assert (await first).outcome == "done"
+    assert (await second).outcome == "done"
+    waits = [event for event in backups.store.events(two.id) if isinstance(event, Waiting)]
+    assert waits and waits[0].what == "work-lock" and waits[0].holder == one.id
+    assert one.id in words.wait(waits[0].what, waits[0].holder)
+    hold.set()
+
+
+async def test_a_dump_that_fails_leaves_no_snapshot_and_the_files_are_saved(backups: Backups, tree: Path) -> None:
+    good, bad = tree / "good.db", tree / "bad.db"
+    with sqlite3.connect(good) as database:
+        database.execute("create table visits (at text)")
+        database.executemany("insert into visits values (?)", [(str(n),) for n in range(500)])
+    bad.write_bytes(good.read_bytes()[:5000] + b"rubbish" * 2000)
+    dumps = (Dump("sqlite", str(good)), Dump("sqlite", str(bad)))
+    done = await backups.run(backups.job(tree, dumps=dumps, keep={"last": 1}))
+    assert done.ended.outcome == "failed" and done.failed.reason == "dump-failed"
+    assert str(bad) in words.failure(done.failed.reason, done.failed.values)
+    assert [each.tagged("database") for each in await backups.engine.snapshots()] == [f"sqlite:{good}", ""]
+
+    bad.unlink()
+    done = (await backups.run(backups.job(tree, dumps=dumps[:1]))).well()
+    assert len(done.reported["snapshots"]) == 1
+    drill = RestoreDrill(id="backup.drill", place=backups.place, job="daily", files=5, dumps=dumps[:1])
+    drilled = (await backups.run(backups.plan(drill, action="drill"))).well()
+    assert drilled.reported == {
+        "proven": True, "files": 5, "differ": 0, "changed_since": 0, "databases": 1
+    }  # fmt: skip
+
+
+async def test_a_drill_notices_what_differs_though_it_never_changed(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    drill = RestoreDrill(id="backup.drill", place=backups.place, job="daily", files=1000)
+    changed = next(path for path in tree.rglob("file-*") if path.stat().st_size > 100)
+    changed.write_bytes(b"changed since")
+    done = (await backups.run(backups.plan(drill, action="drill"))).well()
+    assert done.reported["changed_since"] == 1 and done.reported["differ"] == 0
+
+    rotten = next(path for path in tree.rglob("file-*") if path.stat().st_size > 600)
+    before = rotten.stat()
+    rotten.write_bytes(bytes([rotten.read_bytes()[0] ^ 1]) + rotten.read_bytes()[1:])
+    os.utime(rotten, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = await backups.run(backups.plan(drill, action="drill"))
+    assert done.failed.reason == "restored-differs" and done.failed.tail == (str(rotten),)
+    assert done.reported["proven"] is False
+
+
+async def test_a_flipped_bit_in_the_repository_is_found(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    structure = VerifyRepository(id="backup.verify", place=backups.place)
+    data = VerifyRepository(id="backup.verify", place=backups.place, share=100)
+    for step in (structure, data):
+        done = (await backups.run(backups.plan(step, action="verify"))).well()
+        assert done.reported == {"share": step.share, "errors": 0}
+    pack = max((backups.repository / "data").rglob("*/*"), key=lambda path: path.stat().st_size)
+    content = bytearray(pack.read_bytes())
+    content[100] ^= 4
+    pack.chmod(0o600)
+    pack.write_bytes(content)
+    done = await backups.run(backups.plan(data, action="verify"))
+    assert done.failed.reason == "restic-damaged" and done.reported["errors"] > 0
+    assert words.failure(done.failed.reason, done.failed.values)
+
+
+async def test_the_newest_good_run_stays_also_when_the_clock_jumps(backups: Backups, tree: Path) -> None:
+    async def run(at: str = "") -> str:
+        done = (await backups.run(backups.job(tree))).well()
+        found = [each for each in await backups.engine.snapshots() if each.id.startswith(done.reported["snapshot"])]
+        if at:  # as a clock that was wrong would have had it
+            argv = ["backup", "--time", at, "--tag", f"job=daily,run=at{at[:4]}", str(tree)]
+            await backups.engine.run("forget", found[0].id)
+            await backups.engine.run(*argv)
+            return next(each.id for each in await backups.engine.snapshots() if each.tagged("run") == f"at{at[:4]}")
+        return found[0].id
+
+    old = await run("1999-01-01 00:00:00")
+    ahead = await run("2090-01-01 00:00:00")
+    new = await run()
+    keep = KeepSnapshots(id="backup.keep", place=backups.place, job="daily", last=1)
+    done = (await backups.run(backups.plan(keep, action="keep"))).well()
+    assert {each.id for each in await backups.engine.snapshots()} == {ahead, new}
+    assert done.reported["removed"] == 1 and done.reported["kept"] == 2 and "freed" in done.reported
+    assert old not in {each.id for each in await backups.engine.snapshots()}
+
+
+async def test_thinning_out_leaves_other_jobs_alone(backups: Backups, tree: Path) -> None:
+    for _run in range(3):
+        (await backups.run(backups.job(tree))).well()
+    await backups.engine.run("backup", "--tag", "job=other,run=x", str(tree))
+    await backups.engine.run("backup", "--tag", "by hand", str(tree))
+    done = (await backups.run(backups.job(tree, keep={"last": 2}))).well()
+    assert done.reported["removed"] == 2
+    left = await backups.engine.snapshots()
+    assert sorted(each.tagged("job") for each in left) == ["", "daily", "daily", "other"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", str(folder)], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_a_full_place_is_said_and_loses_nothing(backups: Backups, tree: Path, small_disk: Path) -> None:
+    backups.place = type(backups.place)("usb", "folder", backups.place.password, path=str(small_disk / "repository"))
+    first = (await backups.run(backups.job(tree))).well()
+    (tree / "much").write_bytes(random.Random(3).randbytes(20_000_000))
+    done = await backups.run(backups.job(tree))
+    assert done.failed.reason == "restic-no-space", done.failed
+    assert "usb" in words.failure(done.failed.reason, done.failed.values)
+    verify = VerifyRepository(id="backup.verify", place=backups.place, share=100)
+    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
+    (await backups.run(backups.plan(verify, action="verify"))).well()
+    assert first.reported["snapshot"] in [each.id[:8] for each in await backups.engine.snapshots()]
+    (await backups.run(backups.job(tree))).well()
+
+
+async def test_cancelling_ends_restic_and_leaves_no_lock(backups: Backups, tree: Path) -> None:
+    (tree / "big").write_bytes(random.Random(4).randbytes(60_000_000))
+    backups.place = type(backups.place)(
+        "usb", "folder", backups.place.password, path=backups.place.path, upload=2000, download=2000
+    )
+    run = Run(backups.store, backups.job(tree), HERE)
+    running = asyncio.create_task(run.run())
+    while not backups.repository.exists() or not backups.locks():
+        await asyncio.sleep(0.05)
+        assert not running.done()
+    await asyncio.sleep(0.3)
+    run.runner.cancel("pi")
+    assert (await running).outcome == "cancelled"
+    assert backups.locks() == []
+    assert await backups.engine.snapshots() == ()
+
+
+async def test_a_lock_that_was_left_is_removed_and_one_at_work_is_not(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    argv = backups.engine.argv("backup", "--stdin", "--stdin-filename", "/x")
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, env={**os.environ, **await backups.engine.environment()}, stdout=subprocess.DEVNULL
+    )
+    try:
+        while not backups.locks():
+            await asyncio.sleep(0.05)
+        unlock = UnlockRepository(id="backup.unlock", place=backups.place, locks=tuple(backups.locks()))
+        done = await backups.run(backups.plan(unlock, action="unlock"))
+        assert done.failed.reason == "lock-alive" and backups.locks()
+    finally:
+        process.kill()
+        process.wait()
+    done = (await backups.run(backups.plan(unlock, action="unlock"))).well()
+    assert done.reported == {"removed": 1} and backups.locks() == []
