@@ -219,6 +219,10 @@ UNIT
 
 remove_units() {
   for unit in "$BOOT" "$FIRST" "$COLLECTOR"; do rm -f "$UNITS/multi-user.target.wants/$unit" "$UNITS/$unit"; done
+  for unit in "$UNITS/$NAME-backup-"*; do # timers of backups would call a program that isn't there any more
+    case $unit in *.timer) if [ -d /run/systemd/system ]; then systemctl stop "${unit##*/}" || true; fi ;; esac
+    rm -f "$UNITS/timers.target.wants/${unit##*/}" "$unit"
+  done
   if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
   rm -f "/run/motd.d/50-$NAME" "/run/motd.d/51-$NAME-boot-file" "/run/motd.d/52-$NAME-alerts"
 }

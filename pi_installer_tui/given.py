@@ -17,6 +17,8 @@ from pi_installer_tui.tasks.secrets import SECRET
 
 #: characters of a secret: what a line for chpasswd(8) has room for
 MAX_LENGTH = 500
+#: secrets that may have several lines: SSH keys, service accounts; and their characters
+LONG, MAX_LONG = "backup.", 20_000
 #: where systemd puts a service's credentials
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
@@ -58,13 +60,16 @@ def credentials(document: Mapping[str, Any], environ: Mapping[str, str] = os.env
     return found
 
 
-def _wrong(name: str, value: object) -> Iterator[Mistake]:
-    if not SECRET.fullmatch(name):
-        yield Mistake(place(name), _("isn't the name of a secret"))
+def _wrong(key: str, value: object) -> Iterator[Mistake]:
+    if not SECRET.fullmatch(key):
+        yield Mistake(place(key), _("isn't the name of a secret"))
     elif not isinstance(value, str) or not value:
-        yield Mistake(place(name), _('must be text; put a number or true/false in quotes ("…")'))
+        yield Mistake(place(key), _('must be text; put a number or true/false in quotes ("…")'))
+    elif key.startswith(LONG):
+        if len(value) > MAX_LONG or any(ord(character) < 32 and character not in "\t\n\r" for character in value):
+            yield Mistake(place(key), _("must be text, up to {n} characters").format(n=MAX_LONG))
     elif len(value) > MAX_LENGTH or any(ord(character) < 32 or ord(character) == 127 for character in value):
-        yield Mistake(place(name), _("must be one line, up to {n} characters").format(n=MAX_LENGTH))
+        yield Mistake(place(key), _("must be one line, up to {n} characters").format(n=MAX_LENGTH))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -230,11 +230,13 @@ async def plan_action(
     KeyError for an action that the module doesn't have."""
     modules.action(module, action)
     loaded = modules.load(module)
-    state = await loaded.read_for(host, action)
+    state = await loaded.read_for(host, action, told)
     if wrong := loaded.validate_action(state, action, told):
         return Planned(None, tuple(dict.fromkeys(wrong)), {module: state})
     asked = Asked(module=module, action=action, arguments=told.model_dump(mode="json", exclude_none=True))
-    made = loaded.plan_action(state, action, told).model_copy(update={"asked": asked})
+    made = loaded.plan_action(state, action, told)
+    if made.asked is None:  # a module may know more exactly what was asked for
+        made = made.model_copy(update={"asked": asked})
     return Planned(await review(made if how is None else made.to_be_confirmed(how), host), (), {module: state})
 
 

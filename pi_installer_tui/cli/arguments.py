@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from pi_installer_tui import __version__, modules
@@ -167,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
         "test", help=_("send a test message"), description=_("sends a test message, and says what the server answered")
     )
     trial.add_argument("channel", metavar="CHANNEL", help=_("a channel's name"))
+    _backup(verb("backup", _("how the jobs stand; run, list, verify, drill, restore, unlock, history")), json)
     job(verb("attach", _("follow a job from its first line; Ctrl-C leaves it, and it goes on")))
     confirm = verb("confirm", _("say that all is well: a change on probation stays"))
     job(confirm)
@@ -192,6 +193,75 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _backup(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser], None]) -> None:
+    """The verb `backup` and those below it."""
+    json(to)
+    listed = "run, list, verify, drill, restore, unlock, history"
+    verbs = to.add_subparsers(dest="backup_verb", metavar=listed, parser_class=_Parser)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+        return added
+
+    def asking(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+
+    def scheduled(added: argparse.ArgumentParser) -> None:
+        asking(added)
+        added.add_argument(
+            "--scheduled",
+            action="store_true",
+            help=_("as timers call it: nobody is asked, and it waits while packages change or the power is too weak"),
+        )
+
+    def name(added: argparse.ArgumentParser, of: str, **options: Any) -> None:
+        added.add_argument(of, type=backup_name, **options)
+
+    job, place = _("a job's name"), _("a place's name")
+    run = verb("run", _("back up a job now: to all of its places, one after the other"))
+    drill = verb("drill", _("prove a job: some of it is really restored, and compared"))
+    for each in (run, drill):
+        name(each, "job", metavar="JOB", help=job)
+        name(each, "--place", metavar="PLACE", help=_("only to, or from, this one"))
+        scheduled(each)
+    snapshots = verb("list", _("the snapshots, place by place"))
+    name(snapshots, "job", nargs="?", metavar="JOB", help=_("of this job only"))
+    name(snapshots, "--place", metavar="PLACE", help=_("at this place only"))
+    verify = verb("verify", _("look whether what a repository holds is whole"))
+    name(verify, "places", nargs="+", metavar="PLACE", help=place)
+    share = _("percent of the data that are read again besides (0); 100: all of it")
+    verify.add_argument("--share", type=percent, default=0, metavar="N", help=share)
+    scheduled(verify)
+    restore = verb("restore", _("bring files of a snapshot back: show, ask, run, compare"))
+    name(restore, "place", metavar="PLACE", help=place)
+    restore.add_argument("snapshot", metavar="SNAPSHOT", help=_("its id, as `backup list` shows it, or latest"))
+    restore.add_argument("paths", nargs="+", metavar="PATH", help=_("whole paths in the snapshot; / is all of it"))
+    restore.add_argument("--to", default="", metavar="DIR", help=_("a folder below which they are put (in place)"))
+    existing = _("what becomes of a file that is there: it is kept, replaced, or put aside (keep)")
+    restore.add_argument("--existing", choices=("keep", "replace", "rename"), default="keep", help=existing)
+    asking(restore)
+    unlock = verb("unlock", _("remove locks that nobody holds any more"))
+    name(unlock, "place", metavar="PLACE", help=place)
+    unlock.add_argument("--lock", default="", metavar="ID", help=_("this one, whoever holds it"))
+    asking(unlock)
+    verb("history", _("every run, verification, drill and restoration"))
+
+
+def backup_name(text: str) -> str:
+    """The name of a job or of a place."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
+        raise argparse.ArgumentTypeError(_("that isn't a name of a job or place"))
+    return text
+
+
+def percent(text: str) -> int:
+    """A share, from 0 to 100."""
+    if not text.isascii() or not text.isdecimal() or int(text[:4]) > 100:
+        raise argparse.ArgumentTypeError(_("percent, from 0 to 100"))
+    return int(text)
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments; ends the process with status 3 and a usage line for what isn't one."""
     root = parser()
@@ -203,7 +273,19 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 #: the verbs that start or stop something
-CHANGING = ("act", "alerts ack", "apply", "cancel", "confirm", "continue", "first-boot", "reboot", "secret", "undo")
+CHANGING = (
+    "act",
+    "alerts ack",
+    "apply",
+    "backup",
+    "cancel",
+    "confirm",
+    "continue",
+    "first-boot",
+    "reboot",
+    "secret",
+    "undo",
+)
 
 
 def seconds(text: str) -> int:

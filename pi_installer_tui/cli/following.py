@@ -117,7 +117,9 @@ class Follower:
         if now - self.drawn < 0.2:
             return
         self._wipe()
-        text = " ".join(part for part in ("     ", percent, event.phase, event.detail) if part)
+        text = " ".join(
+            part for part in ("     ", percent, event.phase, words.progress(event.values), event.detail) if part
+        )
         self.partial = "".join(c if c.isprintable() else "?" for c in text)[: self.printer.width - 1]
         self.printer.stream.write(self.partial)
         self.printer.flush()

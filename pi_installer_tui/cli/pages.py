@@ -225,7 +225,7 @@ def interrupted(printer: Printer, job_id: str) -> None:
 
 def after(printer: Printer, summary: JobSummary) -> None:
     """What can be done after a job."""
-    if summary.changed:
+    if summary.changed and summary.lane == "change":
         printer.line(_("To take it back: {command}").format(command=f"{PROGRAM} undo {summary.id}"), "faint")
 
 

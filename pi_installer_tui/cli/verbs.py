@@ -10,7 +10,7 @@ import stat
 import sys
 import termios
 from argparse import Namespace
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,7 @@ def _terminal() -> bool:
 
 def _rebooting(args: Namespace, plan: Plan) -> Plan:
     """The plan with its reboots at the time that the options say."""
-    when = args.reboot or ("ask" if _terminal() else "now")
+    when = getattr(args, "reboot", None) or ("ask" if _terminal() else "now")
     steps = tuple(s.model_copy(update={"when": when}) if isinstance(s, Reboot) else s for s in plan.steps)
     return plan.model_copy(update={"steps": steps})
 
@@ -247,7 +247,7 @@ async def _plan(args: Namespace, machine: Machine) -> int:
 
 
 async def _apply(args: Namespace, machine: Machine) -> int:
-    return await _agree_and_run(args, machine, await _planned(args, machine))
+    return await agree_and_run(args, machine, await _planned(args, machine))
 
 
 async def _act(args: Namespace, machine: Machine) -> int:
@@ -260,7 +260,13 @@ async def _act(args: Namespace, machine: Machine) -> int:
     planned = await planning.plan_action(machine.host, args.module, args.action, told, _confirmation(args))
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
-    return await _agree_and_run(args, machine, planned.reviewed)
+    return await agree_and_run(args, machine, planned.reviewed)
+
+
+async def _backup(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.backup import backup
+
+    return await backup(args, machine)
 
 
 async def _undo(args: Namespace, machine: Machine) -> int:
@@ -271,17 +277,25 @@ async def _undo(args: Namespace, machine: Machine) -> int:
     plan = await plan_undo(machine.store, args.job, machine.host, delete_data=args.delete_data)
     how = _confirmation(args)
     reviewed = await review(plan if how is None else plan.to_be_confirmed(how), machine.host)
-    return await _agree_and_run(args, machine, reviewed)
+    return await agree_and_run(args, machine, reviewed)
 
 
-async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) -> int:
-    """Shows a reviewed plan, asks, and runs it. An empty one starts no job."""
+async def agree_and_run(
+    args: Namespace,
+    machine: Machine,
+    reviewed: Reviewed,
+    *,
+    cancels: bool = True,
+    emit: Callable[[Mapping[str, Any]], None] = print_json,
+) -> int:
+    """Shows a reviewed plan, asks, and runs it. An empty one starts no job. cancels: Ctrl-C cancels the job, else it is
+    left; emit: takes the JSON document."""
     as_json, detach = bool(getattr(args, "json", False)), bool(getattr(args, "detach", False))
     plan = _rebooting(args, reviewed.plan)
     reviewed = replace(reviewed, plan=plan)
     if plan.empty or reviewed.refused:
         if as_json:
-            print_json(documents.plan(reviewed, changed=False))
+            emit(documents.plan(reviewed, changed=False))
         elif not detach:
             pages.plan(Printer(), reviewed)
         if reviewed.refused:
@@ -301,16 +315,23 @@ async def _agree_and_run(args: Namespace, machine: Machine, reviewed: Reviewed) 
         give(machine.store.root, plan, getattr(args, "given", {}))
         await jobs.launch(machine.store, job, machine.host)
         if not detach:
-            return await _follow(machine, job, plan, interrupts, as_json=as_json, cancels=True)
+            return await _follow(machine, job, plan, interrupts, as_json=as_json, cancels=cancels, emit=emit)
     if as_json:
-        print_json(documents.detached(reviewed, job))
+        emit(documents.detached(reviewed, job))
     else:
         print(job)
     return Exit.DONE
 
 
 async def _follow(
-    machine: Machine, job: str, plan: Plan, interrupts: _Interrupts, *, as_json: bool = False, cancels: bool = False
+    machine: Machine,
+    job: str,
+    plan: Plan,
+    interrupts: _Interrupts,
+    *,
+    as_json: bool = False,
+    cancels: bool = False,
+    emit: Callable[[Mapping[str, Any]], None] = print_json,
 ) -> int:
     """Follows a job from its first line to its end. Ctrl-C: the first one cancels the job (`cancels`) and goes on to
     watch it end, the next one leaves it; without `cancels` the first one leaves."""
@@ -354,7 +375,7 @@ async def _follow(
     _seen(machine, job)
     status = _OUTCOMES.get(summary.status, Exit.FAILED)
     if as_json:
-        print_json(documents.job(machine.store, job))
+        emit(documents.job(machine.store, job))
     elif summary.status == "interrupted":
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
@@ -575,6 +596,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "status": _status,
     "alerts": _alerts,
     "audit": _audit,
+    "backup": _backup,
     "metrics": _metrics,
     "plan": _plan,
     "apply": _apply,

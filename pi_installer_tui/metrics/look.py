@@ -53,6 +53,15 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
+class Backup:
+    """A job's backups. overdue: seconds since the run should have been there that isn't, 0 where none is missed; with
+    several places that of the worst. failed: the last run to one of the places failed."""
+
+    overdue: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """One look. at is seconds of the steady clock. processors: ticks by kind, in the order of proc_stat(5), by number;
     `""` is all of them."""
@@ -68,5 +77,6 @@ class Look:
     temperatures: dict[str, float] = field(default_factory=dict)
     fans: dict[str, float] = field(default_factory=dict)
     power: Power | None = None
+    backups: dict[str, Backup] = field(default_factory=dict)
     uptime: float | None = None
     processes: int | None = None

@@ -63,6 +63,9 @@ def _levels(now: Look, found: Values) -> None:
             found[named("power", name)] = float(is_so)
         for name, has_been in now.power.since_boot.items():
             found[named("power", f"{name}-since-boot")] = float(has_been)
+    for of, backup in now.backups.items():
+        found[named("backup", "overdue", of)] = backup.overdue
+        found[named("backup", "failed", of)] = float(backup.failed)
     if now.uptime is not None:
         found["system.uptime"] = now.uptime
     if now.processes is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pi_installer_tui.metrics import files
+from pi_installer_tui.metrics.backups import Backups
 from pi_installer_tui.metrics.clock import steady
 from pi_installer_tui.metrics.filesystems import mount_points
 from pi_installer_tui.metrics.look import Look, Memory, Space, Traffic, Transfers
@@ -29,6 +30,7 @@ class Reader:
     def __init__(self, root: Path = Path("/"), statvfs: Callable[[str], os.statvfs_result] = os.statvfs) -> None:
         self.root = str(root).rstrip("/")
         self.sensors = Sensors(self.root)
+        self.backups = Backups(self.root)
         self._statvfs = statvfs
 
     def read(self, at: float | None = None) -> Look:
@@ -47,6 +49,7 @@ class Reader:
             self.sensors.temperatures(),
             self.sensors.fans(),
             self.sensors.power(),
+            self.backups.read(),
             self._uptime(),
             self._processes(),
         )

@@ -90,6 +90,28 @@ MODULES: tuple[Listed, ...] = (
         ),
         goals=("home-server", "vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
     ),
+    Listed(
+        name="backup",
+        title=N_("Backup"),
+        group=N_("Base"),
+        summary=N_("what is kept, where, and whether it can be had back"),
+        after=("system", "users", "security", "monitoring"),
+        screen="pi_installer_tui.screens.backup.overview:BackupScreen",
+        actions=(
+            ListedAction("run", N_("back up now"), N_("a job runs to one of its places")),
+            ListedAction(
+                "verify", N_("verify a repository"), N_("its structure is looked through, or data read again")
+            ),
+            ListedAction("drill", N_("prove a backup"), N_("some of it is really restored, and compared")),
+            ListedAction("keep", N_("thin out snapshots"), N_("those go that a job's retention doesn't keep")),
+            ListedAction("restore", N_("restore files"), N_("files and folders of a snapshot come back")),
+            ListedAction("restore-database", N_("restore a database"), N_("it comes back from its dump")),
+            ListedAction("unlock", N_("unlock a repository"), N_("locks go that nobody holds any more")),
+            ListedAction("kit", N_("confirm a recovery kit"), N_("its code was read back: somebody else can restore")),
+            ListedAction("clone", N_("copy the card"), N_("the running disk to another one, which boots in its place")),
+        ),
+        goals=("home-server", "vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
+    ),
 )
 
 

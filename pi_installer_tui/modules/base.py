@@ -170,8 +170,8 @@ class Module(ABC, Generic[S, C]):
         """What an action is told (imported when asked for). Raises KeyError."""
         raise KeyError(action)
 
-    async def read_for(self, host: Host, action: str) -> S:
-        """What is, with what only an action has to know of the machine."""
+    async def read_for(self, host: Host, action: str, told: Arguments | None = None) -> S:
+        """What is, with what only an action has to know of the machine. told: None while its form is filled in."""
         return await self.read(host)
 
     def validate_action(self, state: S, action: str, arguments: Arguments) -> Sequence[Mistake]:

@@ -42,7 +42,7 @@ def test_a_module_that_comes_joins_the_wizard_by_its_line_in_the_table(monkeypat
     vpn = modules.Listed(name="vpn", title="VPN", group="Network", summary="", after=("security",))
     monkeypatch.setattr(modules, "MODULES", (*modules.MODULES, vpn))
     assert not goals.goal("vpn-gateway").coming
-    assert goals.serving(("vpn-gateway",)) == ("system", "users", "security", "monitoring", "vpn")
+    assert goals.serving(("vpn-gateway",)) == ("system", "users", "security", "monitoring", "backup", "vpn")
     assert "vpn" not in goals.serving(("home-server",))
 
 

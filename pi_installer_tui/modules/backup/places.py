@@ -47,7 +47,7 @@ _STATE: Any = Field(
 _CA: Any = Field(
     default=None,
     title=N_("Certificates"),
-    description=N_("A PEM file with a certificate to trust beside the system's."),
+    description=N_("A PEM file with the certificates to trust, instead of the system's."),
 )
 
 

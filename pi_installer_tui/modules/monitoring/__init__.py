@@ -97,7 +97,7 @@ class Monitoring(Module["State", "MonitoringSettings"]):
 
         return ARGUMENTS[action]
 
-    async def read_for(self, host: Host, action: str) -> State:
+    async def read_for(self, host: Host, action: str, told: Arguments | None = None) -> State:
         from dataclasses import replace
 
         from pi_installer_tui.modules.monitoring import actions

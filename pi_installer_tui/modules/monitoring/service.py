@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from pathlib import Path
-
 from pi_installer_tui.metrics import places
+from pi_installer_tui.modules.interpreter import python, quoted
 from pi_installer_tui.system.paths import ETC
+
+__all__ = ["FOLDER", "NAME", "PATH", "READINGS", "python", "unit"]
 
 NAME = "pi-installer-tui-collector.service"
 PATH = f"/etc/systemd/system/{NAME}"
 FOLDER = str(places.FOLDER)
 #: single readings: the file, and where SQLite puts what it hasn't moved into it yet
 READINGS = (f"{places.RUNTIME / places.RAW}", f"{places.RUNTIME / places.RAW}-wal")
-#: what install.sh makes; it stays when a version is replaced by the next
-_INSTALLED = "/opt/pi-installer-tui/current/bin/python"
-_VERSION = re.compile(r"^(.*)/versions/[^/]+/bin/")
-
-
-def python(kind: str) -> str:
-    """The interpreter that the service is started with: this program's own, by a path that an upgrade leaves valid.
-    kind: of the host; on one that is only played it is the installed program's."""
-    if kind != "local":
-        return _INSTALLED
-    lasting = _VERSION.sub(r"\1/current/bin/", sys.executable)
-    try:
-        return lasting if Path(lasting).samefile(sys.executable) else sys.executable
-    except OSError:
-        return sys.executable
 
 
 def unit(interpreter: str) -> str:
@@ -47,7 +31,7 @@ ConditionPathExists={ETC}/collector.json
 
 [Service]
 Type=notify
-ExecStart={_quoted(interpreter)} -I -m pi_installer_tui.metrics.collector
+ExecStart={quoted(interpreter)} -I -m pi_installer_tui.metrics.collector
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=30
@@ -85,9 +69,3 @@ SystemCallArchitectures=native
 [Install]
 WantedBy=multi-user.target
 """
-
-
-def _quoted(path: str) -> str:
-    """A path in a command line of systemd (systemd.service(5), COMMAND LINES)."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("%", "%%")
-    return f'"{escaped}"' if re.search(r"[\s\"'\\;]", path) else escaped

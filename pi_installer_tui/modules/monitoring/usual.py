@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pi_installer_tui.alerts.config import Channel, Rule
 
-DAY = 86400
+HOUR, DAY = 3600, 86400
 
 USUAL: tuple[Rule, ...] = (
     Rule("disk-full", "metric", of="disk.*.used", at=90, clears=85, lasts=60, repeats=DAY),
@@ -17,6 +17,9 @@ USUAL: tuple[Rule, ...] = (
     # management and thermal control)
     Rule("temperature", "metric", of="temperature.*.now", at=80, clears=75, lasts=300),
     Rule("under-voltage", "metric", of="power.under-voltage", at=0.5, lasts=10, severity="critical", repeats=DAY),
+    # beyond the tolerance that Backup tells the collector; a machine that was off makes up for what it missed
+    Rule("backup-overdue", "metric", of="backup.*.overdue", at=0, lasts=2 * HOUR, repeats=DAY),
+    Rule("backup-failed", "metric", of="backup.*.failed", at=0.5, lasts=30, repeats=DAY),
     Rule("failed-services", "service", of="*", lasts=30, repeats=DAY),
     Rule(
         *("certificates", "certificate"),

@@ -1,0 +1,87 @@
+"""Whether backups come when they are due: when that is says a file of the module Backup, what has run the history of
+runs. Both are read again only when they have changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pi_installer_tui.metrics import files
+from pi_installer_tui.metrics.look import Backup
+
+DUE = "/var/lib/pi-installer-tui/backup/due.json"
+RUNS = "/var/lib/pi-installer-tui/runs.jsonl"
+VERSION = 1
+
+
+class Backups:
+    """Reads below `root`, "" for the machine's own. now: seconds since 1970."""
+
+    def __init__(self, root: str = "", now: Callable[[], float] = time.time) -> None:
+        self._due, self._runs, self._now = f"{root}{DUE}", f"{root}{RUNS}", now
+        self._seen: tuple[object, ...] = ()
+        self._jobs: dict[str, Any] = {}
+        self._since = 0.0
+        #: by job and place: when the newest good run ended, whether the newest of all failed
+        self._good: dict[tuple[str, str], float] = {}
+        self._failed: dict[tuple[str, str], bool] = {}
+
+    def read(self) -> dict[str, Backup]:
+        """By job: those that run by themselves."""
+        seen = (_stamp(self._due), _stamp(self._runs))
+        if seen != self._seen:
+            self._seen = seen
+            self._read()
+        now, found = self._now(), {}
+        for name, job in self._jobs.items():
+            keys = [(name, place) for place in job["places"]]
+            late = [now - max(self._good.get(key, 0.0), self._base(key)) - job["every"] - job["grace"] for key in keys]
+            found[name] = Backup(max([0.0, *late]), any(self._failed.get(key, False) for key in keys))
+        return found
+
+    def _base(self, key: tuple[str, str]) -> float:
+        """From when on a first run is waited for: when it was set up."""
+        return 0.0 if key in self._good else self._since
+
+    def _read(self) -> None:
+        self._jobs, self._good, self._failed = {}, {}, {}
+        try:
+            told = json.loads(files.text(self._due) or "{}")
+            if told.get("version") == VERSION:
+                self._jobs = {
+                    str(name): {"every": float(j["every"]), "grace": float(j["grace"]), "places": list(j["places"])}
+                    for name, j in told["jobs"].items()
+                }
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return
+        stamp = self._seen[0]
+        self._since = stamp[0] / 1e9 if isinstance(stamp, tuple) else 0.0
+        for line in (files.text(self._runs) or "").splitlines():
+            self._note(line)
+
+    def _note(self, line: str) -> None:
+        """A run, a line of JSON (tasks/runs.py). A torn one is left out."""
+        try:
+            run = json.loads(line)
+            if (run["module"], run["action"]) != ("backup", "run"):
+                return
+            key = (str(run["arguments"]["job"]), str(run["arguments"].get("place", "")))
+            ended, outcome = float(run["ended"]), str(run["outcome"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return
+        if outcome == "done":
+            self._good[key] = max(ended, self._good.get(key, 0.0))
+        if outcome != "cancelled":
+            self._failed[key] = outcome != "done"
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """When a file was written, in nanoseconds, and its size."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

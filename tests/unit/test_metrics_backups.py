@@ -1,0 +1,98 @@
+"""Whether backups come when they are due, as the collector reads it out of two files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_installer_tui.metrics.backups import DUE, RUNS, Backups
+from pi_installer_tui.metrics.look import Backup
+from pi_installer_tui.metrics.rates import values
+from pi_installer_tui.metrics.reading import Reader
+from pi_installer_tui.modules.backup import due
+from pi_installer_tui.modules.backup.settings import BackupSettings
+
+SET_UP, DAY, HOUR = 1_700_000_000, 86_400, 3600
+#: of a job that runs daily: a random delay of 15 minutes beside the tolerance
+LATE = due.TOLERANCE + 15 * 60
+
+
+class Watched:
+    """A folder with the two files, and a clock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.now = root, float(SET_UP)
+        self.backups = Backups(str(root), lambda: self.now)
+
+    def set_up(self, text: str) -> None:
+        path = Path(f"{self.root}{DUE}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (SET_UP, SET_UP))
+
+    def ran(self, ended: float, outcome: str = "done", place: str = "usb", **changes: Any) -> None:
+        run = {"job": "x", "module": "backup", "action": "run", "arguments": {"job": "home", "place": place},
+               "who": "root", "started": ended - 60, "ended": ended, "outcome": outcome, **changes}  # fmt: skip
+        with Path(f"{self.root}{RUNS}").open("a") as file:
+            file.write(json.dumps(run) + "\n")
+
+    def home(self, now: float) -> Backup:
+        self.now = now
+        return self.backups.read()["home"]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    found = Watched(tmp_path)
+    job = {"what": ["home"], "schedule": {"times": ["03:00"], "enabled": True}}
+    place = {"kind": "folder", "path": "/mnt/usb"}
+    settings = {"places": {"usb": place, "nas": place}, "jobs": {"home": job, "by-hand": {"what": ["home"]}}}
+    found.set_up(due.text(BackupSettings.model_validate(settings)))
+    return found
+
+
+def test_a_job_that_never_ran_is_overdue_a_day_and_the_tolerance_after_it_was_set_up(watched: Watched) -> None:
+    assert set(watched.backups.read()) == {"home"}, "what doesn't run by itself is never overdue"
+    assert watched.home(SET_UP + DAY + LATE) == Backup(0.0, failed=False)
+    assert watched.home(SET_UP + DAY + LATE + 60) == Backup(60.0, failed=False)
+
+
+def test_a_good_run_to_each_of_its_places_is_what_counts(watched: Watched) -> None:
+    watched.ran(SET_UP + DAY)
+    assert watched.home(SET_UP + DAY + LATE + 60).overdue == 60, "the other place never had one"
+    watched.ran(SET_UP + DAY + HOUR, place="nas")
+    assert watched.home(SET_UP + DAY + LATE + 60) == Backup(0.0, failed=False)
+    assert watched.home(SET_UP + 2 * DAY + LATE + 60).overdue == 60
+
+
+def test_a_run_that_failed_is_told_until_one_is_good_again(watched: Watched) -> None:
+    watched.ran(SET_UP + HOUR)
+    watched.ran(SET_UP + 2 * HOUR, "failed")
+    assert watched.home(SET_UP + 2 * HOUR).failed
+    watched.ran(SET_UP + 3 * HOUR, "cancelled")
+    assert watched.home(SET_UP + 3 * HOUR).failed, "somebody stopped one: that proves nothing"
+    watched.ran(SET_UP + 4 * HOUR, place="nas")
+    assert watched.home(SET_UP + 4 * HOUR).failed, "that was another place"
+    watched.ran(SET_UP + 5 * HOUR)
+    assert watched.home(SET_UP + 5 * HOUR) == Backup(0.0, failed=False)
+
+
+def test_other_jobs_and_torn_lines_count_for_nothing(watched: Watched) -> None:
+    watched.ran(SET_UP + HOUR, "failed", action="drill")
+    watched.ran(SET_UP + HOUR, "failed", module="other")
+    with Path(f"{watched.root}{RUNS}").open("a") as file:
+        file.write('{"job": "x", "modu')
+    assert watched.home(SET_UP + HOUR) == Backup(0.0, failed=False)
+    watched.set_up("{")
+    assert watched.backups.read() == {}
+
+
+def test_it_becomes_metrics(watched: Watched) -> None:
+    watched.ran(SET_UP + HOUR, "failed")
+    reader = Reader(watched.root)
+    found = values(None, reader.read(1.0))
+    assert found["backup.home.failed"] == 1.0 and found["backup.home.overdue"] > DAY
