@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from pi_installer_tui.system.local import LocalHost
-from tests.contract.cases import CASES
+from tests.contract.backups import CASES
 
 
 async def main() -> None:

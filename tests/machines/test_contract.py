@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.cases import CASES
+from tests.contract.backups import CASES
 
 from .conftest import REPOSITORY
 from .lab import Lab
@@ -16,8 +16,8 @@ from .machine import CHECKOUT, Image, Machine
 
 @pytest.fixture(scope="module")
 def results(lab: Lab, bare_image: Image) -> Iterator[dict[str, str | None]]:
-    """All cases' results on one machine that has nothing but Python."""
-    with lab.machine(lab.layer(bare_image, "python", "python3", _python)) as machine:
+    """All cases' results on one machine that has nothing but Python and restic."""
+    with lab.machine(lab.layer(bare_image, "python", "python3 restic", _python)) as machine:
         machine.push_checkout(REPOSITORY)
         done = machine.run(["sh", "-c", f"cd {CHECKOUT} && exec python3 -m tests.contract.run"])
         yield json.loads(done.stdout.splitlines()[-1])
@@ -25,7 +25,7 @@ def results(lab: Lab, bare_image: Image) -> Iterator[dict[str, str | None]]:
 
 def _python(machine: Machine) -> None:
     machine.run(["apt-get", "update"])
-    machine.run(["apt-get", "install", "-y", "--no-install-recommends", "python3"])
+    machine.run(["apt-get", "install", "-y", "--no-install-recommends", "python3", "restic"])
 
 
 @pytest.mark.parametrize("name", CASES)

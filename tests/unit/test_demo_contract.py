@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.system.demo import DemoHost
-from tests.contract.cases import CASES
+from tests.contract.backups import CASES
 
 
 @pytest.mark.parametrize("name", CASES)

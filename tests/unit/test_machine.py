@@ -53,7 +53,7 @@ async def test_the_demo_shows_every_value(demo: DemoHost) -> None:
     assert known(found.power) == Power(now=(), since_boot=("under-voltage", "throttled"))
     disks = known(found.disks)
     assert disks is not None
-    assert [disk.mount for disk in disks] == ["/", "/boot/firmware"]
+    assert [disk.mount for disk in disks] == ["/", "/boot/firmware", "/mnt/backup"]
     for name in machine.ALL:
         assert isinstance(getattr(found, name), Known), name
 

@@ -8,16 +8,20 @@
     network.py       nmcli, ip, ping, arping, ...
     listening.py     ss
     numbers.py       /proc and /sys with numbers that move, while the dashboard looks
-    units.py         systemctl, ...; collector.py: what the program's own service has written
+    units.py         systemctl, ...; collector.py: what the program's own service has written; timers.py: list-timers
     accounts.py      useradd, chpasswd, sudo, ssh-keygen, ...
     packages.py      apt-get, dpkg-query, ...
     security.py      sshd, fail2ban-client, sysctl, auditctl; sshd.txt: what sshd -T says by itself
     ufw.py           ufw, iptables, nft; ufw.txt: the files of the package, the kernel's rules
+    disks.py         lsblk, findmnt, blkid: the card and a USB disk; mounting.py: mount, umount
+    restic/          restic on a folder; home.py: pi's files and three weeks of backups; restic/past.py makes theirs
+    servers.py       ssh-keyscan, ssh, sftp: one server that lets nobody in
 
 To play another program, write its coroutine in the file of its topic, decorate it with `@player("name")` (with
 `package="..."` where it comes with a package that isn't installed from the start) and let it read and write the tree
 where the real one does. Say what the real one says: try it on a real machine first. A program that nobody plays is not
-installed. The same test runs on DemoHost and on a real machine: tests/contract.
+installed. One that is seldom asked for is named in host.py by `played_in`, and imported when it first runs. The same
+test runs on DemoHost and on a real machine: tests/contract.
 """
 
 from pi_installer_tui.system.demo.host import DemoHost

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import json
 import re
+import zlib
 import zoneinfo
 from dataclasses import dataclass, field
 
@@ -371,6 +373,17 @@ async def false(call: Call) -> int:
     return 1
 
 
+@player("sync")
+async def sync(call: Call) -> int:
+    """A demo need not outlive a power cut; a file that isn't there is told as by the real one."""
+    result = 0
+    for path in call.options("-f", "--file-system", "-d", "--data").words:
+        if not call.machine.exists(path):
+            await call.err(f"sync: error opening '{path}': No such file or directory")
+            result = 1
+    return result
+
+
 @player("echo")
 async def echo(call: Call) -> int:
     await call.out(" ".join(call.argv[1:]))
@@ -392,7 +405,8 @@ async def cat(call: Call) -> int:
 
 @player("find")
 async def find(call: Call) -> int:
-    """Everything in the folders that an expression holds for, printed as -printf says (%y %s %m %u %g %T@ %l %p).
+    """Everything in the folders that an expression holds for, printed as -printf says (%y %s %m %u %g %T@ %l %p
+    %n %D %i).
     Played of expressions: -path, -type, -perm, !, -o, parentheses, -prune, -printf; -xdev changes nothing here.
     -H: a link that is named is followed."""
     words = [word for word in call.argv[1:] if word not in ("-H", "-xdev")]
@@ -416,6 +430,9 @@ async def find(call: Call) -> int:
             "%g": names[1].get(found.gid, str(found.gid)),
             "%T@": f"{found.mtime_ns / 1e9:.10f}",
             "%l": found.target or "",
+            "%n": "1",
+            "%D": "1",
+            "%i": str(zlib.crc32(path.encode("utf-8", "surrogateescape"))),
             "%p": shown,
             r"\t": "\t",
             r"\n": "\n",
@@ -478,7 +495,7 @@ def _term(one: _Found, words: list[str], look: bool) -> bool:
         return True
     value = words.pop(0)
     if word == "-path":
-        return one.values["%p"] == value
+        return fnmatch.fnmatchcase(one.values["%p"], value)
     if word == "-type":
         return one.values["%y"] == value
     if word == "-perm" and value[0] in "/-":
@@ -486,7 +503,7 @@ def _term(one: _Found, words: list[str], look: bool) -> bool:
         return bool(one.mode & mask) if value[0] == "/" else one.mode & mask == mask
     if word == "-printf":
         if look:
-            one.printed.append(re.sub(r"%T@|%[yslmugp]|\\[tn0]", lambda found: one.values[found[0]], value))
+            one.printed.append(re.sub(r"%T@|%[yslmugpnDi]|\\[tn0]", lambda found: one.values[found[0]], value))
         return True
     raise Refused(f"find: unknown predicate `{word}'")
 

@@ -24,7 +24,7 @@ from pi_installer_tui.system.demo import (  # they register the players
     ufw,  # noqa: F401
     units,  # noqa: F401
 )
-from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused
+from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused, played_in
 from pi_installer_tui.system.demo.tree import Machine, create
 from pi_installer_tui.system.files import HostWithFiles
 from pi_installer_tui.system.host import (
@@ -35,6 +35,12 @@ from pi_installer_tui.system.host import (
     Process,
 )
 from pi_installer_tui.system.local import CHUNK, check_command, environment
+
+played_in("disks", "lsblk", "findmnt")
+played_in("disks", "blkid", folder="/usr/sbin")
+played_in("mounting", "mount", "umount")
+played_in("servers", "ssh-keyscan", "ssh", "sftp")
+played_in("restic", "restic", package="restic")
 
 #: above the kernel's highest pid (PID_MAX_LIMIT, proc(5)): nothing real can be signalled by a played one
 _pids = itertools.count(2**22 + 1)

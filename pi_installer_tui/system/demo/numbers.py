@@ -65,16 +65,6 @@ _LOAD = Wave(0.61, ((0.2, 61), (0.2, _DAY)))
 _DEGREES = Wave(51.0, ((1.3, 67), (3.2, _DAY)))
 _SPACE = Wave(12.6, ((0.3, 3 * _DAY),))  # per cent of the card
 
-#: proc_pid_mountinfo(5)
-_MOUNTS = """\
-23 1 179:2 / / rw,noatime shared:1 - ext4 /dev/mmcblk0p2 rw
-24 23 0:22 / /proc rw,relatime shared:5 - proc proc rw
-25 23 0:23 / /sys rw,nosuid,nodev,noexec,relatime shared:6 - sysfs sysfs rw
-26 23 0:24 / /run rw,nosuid,nodev shared:8 - tmpfs tmpfs rw,size=776852k,nr_inodes=819200,mode=755
-27 23 0:25 / /tmp rw,nosuid,nodev shared:9 - tmpfs tmpfs rw,size=1942128k,nr_inodes=1048576
-28 23 179:1 / /boot/firmware rw,relatime shared:12 - vfat /dev/mmcblk0p1 rw,fmask=0022,dmask=0022,codepage=437
-"""
-
 #: pid, parent, name, user's number, command line, share of a core, resident bytes
 _PROCESSES: tuple[tuple[int, int, str, int, str, Wave, Wave], ...] = (
     (1, 0, "systemd", 0, "/sbin/init", Wave(0.001), Wave(12.9e6)),
@@ -120,7 +110,6 @@ class Numbers:
         self._put("proc/meminfo", _meminfo(t))
         self._put("proc/net/dev", _net(t))
         self._put("proc/diskstats", _diskstats(t))
-        self._put("proc/self/mountinfo", _MOUNTS)
         if self._board:
             self._play_board(t)
         if processes:
@@ -249,6 +238,7 @@ _KEPT: Mapping[str, Wave] = {
     "swap.used": Wave(0.0),
     "disk./.used": _SPACE,
     "disk./boot/firmware.used": Wave(14.7),
+    "disk./mnt/backup.used": Wave(13.7),
     "io.mmcblk0.read": _READ,
     "io.mmcblk0.written": _WRITTEN,
     "io.mmcblk0.busy": Wave(2.0),

@@ -18,6 +18,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TypeAlias
 
 from pi_installer_tui.system.demo.tree import Machine
@@ -140,6 +141,17 @@ def player(*names: str, package: str = "", folder: str = "/usr/bin") -> Callable
         return play
 
     return register
+
+
+def played_in(module: str, *names: str, package: str = "", folder: str = "/usr/bin") -> None:
+    """Registers programs whose players are in a module that is imported when one of them first runs. They say the same
+    of package and folder there."""
+
+    async def play(call: Call) -> int:
+        import_module(f"pi_installer_tui.system.demo.{module}")
+        return await PLAYERS[call.program].play(call)
+
+    player(*names, package=package, folder=folder)(play)
 
 
 def table(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:

@@ -1,7 +1,7 @@
 """Makes debian.txt, the part of the demo's recording that comes from a Debian machine. Run as root on a fresh Debian 13
-with keyboard-configuration installed and arm64's package lists fetched:
+with what is named here installed and arm64's package lists fetched:
 
-    dpkg --add-architecture arm64 && apt-get update && apt-get install -y keyboard-configuration console-setup
+    dpkg --add-architecture arm64 && apt-get update && apt-get install -y keyboard-configuration console-setup restic
     python3 record.py > debian.txt
 
 Versions, sizes and dependencies are arm64's. What is a Raspberry Pi's own stands in raspberry.txt, by hand.

@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,8 @@ class DemoFiles(Files):
     def __init__(self, folder: str, between: Callable[[str], None] | None = None) -> None:
         super().__init__(f"{folder}/root", between)
         self._owners = Path(folder, "owners")
+        self._seen = (0, 0, 0)
+        self._known: dict[str, tuple[int, int]] = {}
 
     def stat(self, path: str) -> FileStat | None:
         found = super().stat(path)
@@ -118,24 +120,36 @@ class DemoFiles(Files):
         super().chmod(path, mode=mode, uid=os.geteuid(), gid=os.getegid())
         self._note(path, uid, gid)
 
+    def own(self, paths: Iterable[str], uid: int, gid: int) -> None:
+        """Notes the owner of what was put there in another way."""
+        self._keep({**self._noted(), **{self.resolve(path, follow=False): (uid, gid) for path in paths}})
+
     def _sync(self, descriptor: int) -> None:
         """A demo need not outlive a power cut."""
 
     def _noted(self) -> dict[str, tuple[int, int]]:
+        """All owners that aren't root. The file is replaced as a whole, and read again only then."""
         try:
-            noted = json.loads(self._owners.read_bytes())
+            found = self._owners.stat()
         except FileNotFoundError:
             return {}
-        return {path: (uid, gid) for path, (uid, gid) in noted.items()}
+        seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if seen != self._seen:
+            noted = json.loads(self._owners.read_bytes())
+            self._known = {path: (uid, gid) for path, (uid, gid) in noted.items()}
+            self._seen = seen
+        return self._known
 
     def _note(self, path: str, uid: int, gid: int) -> None:
         noted = self._noted()
         path = self.resolve(path, follow=False)
         if noted.get(path, (0, 0)) != (uid, gid):
-            noted[path] = (uid, gid)
-            new = self._owners.with_suffix(".new")
-            new.write_text(json.dumps({path: owner for path, owner in noted.items() if owner != (0, 0)}))
-            new.replace(self._owners)
+            self._keep({**noted, path: (uid, gid)})
+
+    def _keep(self, noted: Mapping[str, tuple[int, int]]) -> None:
+        new = self._owners.with_suffix(".new")
+        new.write_text(json.dumps({path: owner for path, owner in noted.items() if owner != (0, 0)}))
+        new.replace(self._owners)
 
 
 class Machine:
@@ -201,7 +215,7 @@ class Machine:
 
     def start_up(self) -> None:
         """What happens at boot: the kernel takes its hostname, NetworkManager brings up its connections."""
-        from pi_installer_tui.system.demo import basics, network, units
+        from pi_installer_tui.system.demo import basics, home, network, units
 
         basics.save_keymap(self)
         for path in ("/home/pi", "/home/pi/.ssh", "/home/pi/.ssh/authorized_keys"):
@@ -214,3 +228,4 @@ class Machine:
         os.utime(self.files.at("/etc/ssh/sshd_config"), (began - 60, began - 60))
         self.write("/proc/sys/kernel/hostname", (self.text("/etc/hostname") or "localhost").strip() + "\n")
         network.start_up(self)
+        home.make(self, time.time())

@@ -152,6 +152,13 @@ def _memory(name: str) -> str:
     return str(collector.MEMORY if name == collector.UNIT else (2 + zlib.crc32(name.encode()) % 60) * 262_144)
 
 
+def stamp(microseconds: int, *, unix: bool = False) -> str:
+    """A time as systemctl writes it."""
+    if unix:
+        return f"@{microseconds // 1_000_000}"
+    return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(microseconds / 1e6))
+
+
 def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[str, str]:
     """What `systemctl show` says of a unit; unix: times in seconds since 1970."""
     name = real_name(machine, full_name(name))
@@ -163,14 +170,18 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
     reloaded = machine.memory("systemd").get("reloaded", 0)
     changed = machine.files.stat(path) if path else None
     lives = running.sub == "running" and name.endswith(".service")
-    stamp = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(running.since / 1e6)) if running.since else ""
-    if unix and running.since:
-        stamp = f"@{running.since // 1_000_000}"
+    since = stamp(running.since, unix=unix) if running.since else ""
+    timer = {}
+    if name.endswith(".timer"):
+        from pi_installer_tui.system.demo.timers import elapses
+
+        timer = elapses(machine, name, unix=unix)
     failed = running.active == "failed"
     reloaded_at = machine.memory("reloads").get(name)
     reload = f"{{ argv[]=/bin/kill -HUP $MAINPID ; start_time=[@{reloaded_at}] ; status=0/0 }}" if reloaded_at else ""
     return {
         **({"ExecReload": reload} if reload else {}),
+        **timer,
         "Type": service.get("Type", "simple"),
         "MainPID": str(400 + zlib.crc32(f"{name}{running.since}".encode()) % 30_000) if lives else "0",
         "NRestarts": str(running.restarts),
@@ -186,10 +197,10 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "SubState": running.sub,
         "FragmentPath": path or "",
         "UnitFileState": "" if state == "not-found" else state,
-        "StateChangeTimestamp": stamp,
-        "ActiveEnterTimestamp": stamp,
+        "StateChangeTimestamp": since,
+        "ActiveEnterTimestamp": since,
         "ActiveEnterTimestampMonotonic": str(running.since),
-        "InactiveEnterTimestamp": stamp if failed else "",
+        "InactiveEnterTimestamp": since if failed else "",
         "NeedDaemonReload": "yes" if changed and reloaded and changed.mtime_ns > reloaded else "no",
         "CanReload": "yes" if "ExecReload" in service else "no",
         "CanStart": "yes",
@@ -242,6 +253,10 @@ async def systemctl(call: Call) -> int:
         states = ["failed"] if options.has("--failed") else options.values("--state")
         return await _list(call, verb, names, kinds, states, options.value("--output", "-o"),
                            legend=not options.has("--no-legend"))  # fmt: skip
+    if verb == "list-timers":
+        from pi_installer_tui.system.demo.timers import list_timers
+
+        return await list_timers(call, names, options.value("--output", "-o"))
     if verb == "is-system-running":
         await call.out("running")
         return 0
