@@ -18,6 +18,7 @@ from rich.text import Text
 
 from pi_installer_tui import planning
 from pi_installer_tui.app import Opened, PiInstallerApp
+from pi_installer_tui.screens.backup.overview import BackupScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.wizard import WizardScreen
 from pi_installer_tui.system.demo import DemoHost
@@ -59,7 +60,7 @@ def apply(folder: str) -> None:
 
 
 async def main() -> None:
-    """Home when everything on it has been read, the dashboard, the wizard, and a review."""
+    """Home when everything on it has been read, the dashboard, the backups, the wizard, and a review."""
     with tempfile.TemporaryDirectory() as folder:
         apply(folder)
         host = DemoHost(folder)
@@ -78,6 +79,11 @@ async def main() -> None:
             await pilot.pause()
             keep(app.export_screenshot(title="pi-installer-tui"), "dashboard")
             await pilot.press("q")
+            await app.push_screen(BackupScreen())
+            await asyncio.sleep(4)
+            await pilot.pause()
+            keep(app.export_screenshot(title="pi-installer-tui"), "backup")
+            await app.pop_screen()
             await app.push_screen(WizardScreen())
             await asyncio.sleep(3)
             for key in ("n", "space"):

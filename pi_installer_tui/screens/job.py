@@ -406,7 +406,8 @@ class JobScreen(Larger):
 
     def _draw_output(self, view: JobView, pane: TextPane, fresh: bool) -> None:
         if view.outcome and not view.total:
-            pane.set(_("Output"), [Cell(_("No command printed anything."), "quiet")])
+            told = [line for name in view.steps for line in self._came_back(name, view)]
+            pane.set(_("Output"), told or [Cell(_("No command printed anything."), "quiet")])
         elif fresh:
             self._drawn = view.total
             lines: list[TextLine] = [line for _step, line in view.output]
@@ -433,6 +434,8 @@ class JobScreen(Larger):
                     "quiet",
                 )
             )
+        if told := self._came_back(name, view):
+            lines += [Cell(""), *told]
         if view.confirmed is not None and view.confirmed.step == name:
             lines += [Cell(""), Prose(words.confirmed(view.confirmed.by), "good")]
         if view.reverted is not None and view.outcome and name in (view.reverted.step, *view.reverted.steps):
@@ -448,6 +451,16 @@ class JobScreen(Larger):
         if printed:
             lines += [Cell(""), Cell(_("It printed:"), "quiet"), *printed]
         pane.set(_("Step"), lines)
+
+    def _came_back(self, name: str, view: JobView) -> list[Cell]:
+        """What a step reported of what it restored."""
+        step = next((each for each in self._plan.flat if each.id == name), None) if self._plan else None
+        state = view.steps.get(name)
+        if step is None or state is None or not step.kind.startswith("restore-"):
+            return []
+        from pi_installer_tui.screens.backup import came_back
+
+        return came_back.lines(state.reported)
 
     def _stayed(self, view: JobView, partly: bool) -> str:
         done = sum(1 for s in view.steps.values() if s.status == "done")

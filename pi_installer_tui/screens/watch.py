@@ -7,9 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pi_installer_tui.tasks import events
+from pi_installer_tui.tasks import events, words
 from pi_installer_tui.tasks.events import CheckStatus, Event, Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ StepStatus = Literal["todo", "running", "done", "nothing", "failed", "skipped", 
 @dataclass
 class StepView:
     """How a step is. `nothing`: there was nothing to do. `reverted`: it was done and taken back. started, ended:
-    seconds since 1970, 0 for not yet."""
+    seconds since 1970, 0 for not yet. reported: what it says of what it did."""
 
     status: StepStatus = "todo"
     fraction: float | None = None
@@ -37,6 +37,7 @@ class StepView:
     started: float = 0.0
     ended: float = 0.0
     because: str = ""
+    reported: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -112,11 +113,14 @@ class JobView:
                 self.steps[event.step] = StepView("running", started=event.at)
             case events.StepProgress():
                 view = self.step(event.step)
-                view.fraction, view.phase, view.detail = event.fraction, event.phase, event.detail
+                said = (words.progress(event.values), event.detail)
+                view.fraction, view.phase, view.detail = event.fraction, event.phase, " ".join(filter(None, said))
             case events.Output():
                 lines = event.text.splitlines()
                 self.total += len(lines)
                 self.output.extend((event.step, line) for line in lines[-MOST:])
+            case events.Reported():
+                self.step(event.step).reported.update(event.values)
             case events.StepDone():
                 view = self.step(event.step)
                 view.status, view.ended = ("done" if event.changed else "nothing"), event.at

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual import work
 from textual.binding import BindingType
 from textual.containers import Container
@@ -230,15 +231,24 @@ class WizardScreen(ShellScreen):
         self._draw_detail()
 
     def _draw_steps(self) -> None:
-        signs, cells = glyphs(self), []
         pages = self._pages
+        number = pages.index(self._page) + 1 if self._page in pages else 1
+        farthest = sorted(pages, key=lambda page: -abs(pages.index(page) + 1 - number))
+        cells, named = self._steps(pages), len(pages)
+        while sum(cell_len(cell.text) for cell in cells) > self.size.width - 1 and named:
+            named -= 1  # what is farthest away goes by its number alone
+            cells = self._steps(pages, farthest[: len(pages) - named])
+        self.query_one("#steps", Panel).set_lines([cells])
+        self.say_where(_("Wizard, {n} of {count}").format(n=number, count=len(pages)))
+
+    def _steps(self, pages: Sequence[str], short: Collection[str] = ()) -> list[Cell]:
+        signs, cells = glyphs(self), []
         for number, page in enumerate(pages, 1):
             here = page == self._page
             mark = signs.cursor if here else " "
-            cells += [Cell(f"{mark}{number} {self._title(page)}", "strong" if here else "quiet"), Cell(" ")]
-        self.query_one("#steps", Panel).set_lines([cells])
-        number = pages.index(self._page) + 1 if self._page in pages else 1
-        self.say_where(_("Wizard, {n} of {count}").format(n=number, count=len(pages)))
+            text = f"{mark}{number}" if page in short and not here else f"{mark}{number} {self._title(page)}"
+            cells += [Cell(text, "strong" if here else "quiet"), Cell(" ")]
+        return cells
 
     def _title(self, page: str) -> str:
         if page in modules.names():

@@ -23,6 +23,7 @@ _CHANGING = (
     (r"\d\d-\d\d hh:mm:ss", "MM-DD hh:mm:ss"),
     (r"\d{4}-\d\d-\d\dThh:mm:ss[+-]\d{4}", "YYYY-MM-DDThh:mm:ss+zzzz"),
     (r"\b\d+ s\b", "N s"),
+    (r"\bin \d+ (?:min|h|d)  +", "in N h  "),
     (r"load \d\.\d", "load N.N"),
     (r"\d\d °C", "NN °C"),
     (r"up \d+ h \d+ min", "up N h N min"),

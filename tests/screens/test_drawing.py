@@ -13,6 +13,14 @@ from textual.widget import Widget
 from pi_installer_tui.app import PiInstallerApp
 from pi_installer_tui.console.glyphs import GLYPHS, SETS, GlyphSet
 from pi_installer_tui.console.profile import Terminal, detect
+from pi_installer_tui.modules.backup.places import FolderPlace
+from pi_installer_tui.modules.backup.settings import JobSettings
+from pi_installer_tui.screens.backup.keeping import KeepingScreen
+from pi_installer_tui.screens.backup.kit import KitScreen
+from pi_installer_tui.screens.backup.places import NewPlaceScreen
+from pi_installer_tui.screens.backup.search import Searching
+from pi_installer_tui.screens.backup.seen import JobSeen, PlaceSeen
+from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
@@ -118,8 +126,92 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_alert(program):
         yield where
+    async for where in every_backup(program):
+        yield where
+    async for where in every_way_back(program):
+        yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_backup(program: Program) -> AsyncIterator[str]:
+    """Goes through backups, from Home and back."""
+    program.app.open_module("backup")
+    await program.until("every day at 03:00")
+    yield "backup"
+    await program.press("u")
+    await program.until("shown: home, all")
+    yield "backup: runs"
+    await program.press("q", "c")
+    await program.until("/home/*/.cache")
+    await program.until(lambda: "measuring" not in program.text)
+    yield "backup: contents"
+    await program.press("q", "e")
+    await program.until("Jobs")
+    yield "backup: settings"
+    await program.press("n")
+    await program.until("up to")
+    yield "backup: next runs"
+    await program.press("q", "q", "p")
+    await program.until("LABEL=backup")
+    yield "backup: places"
+    await program.press("t")
+    await program.until("All of it works")
+    yield "backup: trial"
+    await program.press("q", "l")
+    await program.until("Nobody holds a lock")
+    yield "backup: locks"
+    await program.press("q")
+    program.app.push_screen(NewPlaceScreen("cloud", "s3"))
+    await program.until("Secret key")
+    yield "backup: new place"
+    await program.press("q")
+    place = FolderPlace(kind="folder", path="/mnt/backup/restic", password="backup.usb")
+    program.app.push_screen(KitScreen("usb", place))
+    await program.until("page 1")
+    yield "backup: kit"
+    await program.press("right", "right")
+    yield "backup: kit as a code"
+    await program.press("q")
+    program.app.push_screen(KeepingScreen(JobSeen("home", JobSettings()), PlaceSeen("usb", place)))
+    await program.until("14 stay")
+    yield "backup: retention"
+    await program.press("q", "q", "q")
+    await program.until("Last changes")
+
+
+async def every_way_back(program: Program) -> AsyncIterator[str]:
+    """Goes through what was backed up and the way back, from Home and back."""
+    snapshots = SnapshotsScreen()
+    program.app.push_screen(snapshots)
+    await program.until(lambda: snapshots.ready)
+    await program.until("home")
+    yield "snapshots"
+    await program.press("c")
+    await program.until("shown: all")
+    yield "what changed"
+    await program.press("q", "s")
+    await program.type("o")
+    await program.press("enter")
+    await program.until("found.")
+    yield "search in all snapshots"
+    await program.press("q", "enter")
+    await program.until("entries")
+    yield "files of a snapshot"
+    await program.press("s")
+    await program.type(".bashrc")
+    await program.press("enter")
+    await program.until("is found")
+    yield "search in a snapshot"
+    await program.press("enter")
+    await program.until("/home/pi/")
+    await program.press("enter")
+    await program.until("alias")
+    yield "a file of a snapshot"
+    await program.press("q", "space", "r")
+    await program.until("met there")
+    yield "restore"
+    await program.press("q", "q", "q")
 
 
 async def every_alert(program: Program) -> AsyncIterator[str]:
@@ -328,10 +420,11 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Finding, Larger, WatchingScreen, RangedScreen, Screen, ModalScreen}
+    bases = {ShellScreen, Finding, Larger, Searching, WatchingScreen, RangedScreen, Screen, ModalScreen}
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["hdmi", "serial", "ssh"])
 async def test_every_screen_is_drawn_with_signs_that_the_console_has(start: Start, name: str) -> None:
     term = {"ssh": "xterm-256color", "hdmi": "linux", "serial": "vt220"}[name]
@@ -348,6 +441,7 @@ async def test_every_screen_is_drawn_with_signs_that_the_console_has(start: Star
     assert screens() <= seen, f"not drawn: {screens() - seen}; add them to every_screen"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_nothing_is_drawn_outside_the_screen(start: Start, size: tuple[int, int]) -> None:
     async with start(size) as program:

@@ -60,7 +60,7 @@ async def settled(program: Program, job: str) -> str:
 
 
 async def drawn_home(program: Program) -> None:
-    for seen in ("NetworkManager", "up 4 h", "of 30.9 GB", "was under-voltage", " arm64", "load "):
+    for seen in ("NetworkManager", "up 4 h", "of 30.9 GB", "was under-voltage", " arm64", "load ", "never proven"):
         await program.until(seen)
 
 

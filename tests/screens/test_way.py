@@ -60,6 +60,7 @@ async def test_home_shows_the_machine_and_its_modules(start: Start, size: tuple[
         await program.until("up 4 h")
         await program.until("was under-voltage")
         await program.until(" arm64")
+        await program.until("never proven restorable")
         await golden.check(program.app, "home")
 
 

@@ -58,6 +58,7 @@ async def named(program: Program, name: str) -> None:
     await program.until("was raspberrypi")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("goal", [g.name for g in goals.GOALS if not g.coming])
 async def test_from_the_first_key_to_the_report(start: Start, goal: str) -> None:
     async with start(seat=AT_THE_MACHINE) as program:
