@@ -20,7 +20,7 @@ usable() { python3 -I -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.ver
 
 required= optional=
 usable || required="ca-certificates python3 python3-venv"
-for pair in git:git minicom:minicom picocom:picocom restic:restic strace:strace tmux:tmux zbarimg:zbar-tools; do
+for pair in git:git minicom:minicom picocom:picocom restic:restic sftp:openssh-client strace:strace tmux:tmux zbarimg:zbar-tools; do
   command -v "${pair%%:*}" >/dev/null || optional="$optional ${pair##*:}"
 done
 if [ -n "$required$optional" ]; then

@@ -49,6 +49,7 @@ def boots(machine: Machine) -> None:
     until(lambda: says(machine, "systemctl", "show", "-P", "SubState", UNIT) in ("dead", "failed"), 60)
 
 
+@pytest.mark.long
 def test_a_file_is_applied_at_boot_once_per_content_and_the_login_message_says_so(
     installed: Machine, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def crash_in_the_last_step(machine: Machine) -> dict[str, str]:
     return {"PI_INSTALLER_TUI_CRASH": f"{steps[-1]['id']}:captured"}
 
 
+@pytest.mark.long
 @one_suite
 def test_a_power_cut_amid_the_job_ends_with_all_of_it_done_and_one_that_never_ends_is_left(installed: Machine) -> None:
     put(installed, system={"hostname": "attic", "timezone": "Europe/Berlin"})
@@ -143,6 +145,7 @@ def test_a_power_cut_amid_the_job_ends_with_all_of_it_done_and_one_that_never_en
     assert record["tries"] == 3 and len(jobs(installed)) == 2
 
 
+@pytest.mark.long
 @one_suite
 def test_a_file_that_others_can_write_is_not_taken(installed: Machine) -> None:
     put(installed, system={"hostname": "attic"})

@@ -159,6 +159,7 @@ def jobs(installed: Machine) -> Jobs:
     return Jobs(installed)
 
 
+@pytest.mark.long
 def test_a_job_outlives_the_connection_and_the_login_that_started_it(jobs: Jobs) -> None:
     machine = jobs.machine
     line = machine.ssh_tty(["sudo", PYTHON, "/root/job.py", "start", "/root/plan.json"])
@@ -233,6 +234,7 @@ def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> N
     jobs.check_undone(job)
 
 
+@pytest.mark.long
 def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_shows_it_all(
     installed: Machine,
 ) -> None:

@@ -125,6 +125,7 @@ def by(suite: str, backend: str, request: pytest.FixtureRequest, boot: Callable[
     return machine
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["NetworkManager", "netplan-NetworkManager", "netplan-networkd", "networkd"])
 def test_an_address_that_cannot_be_reached_goes_back_by_itself(by: Machine) -> None:
     pi = by

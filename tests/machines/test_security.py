@@ -93,6 +93,7 @@ SSH = {
 }
 
 
+@pytest.mark.long
 def test_only_a_new_login_confirms_a_change_of_sshd_and_an_undo_gives_every_byte_back(pi: Machine) -> None:
     before = Before(pi)
     was = says(pi, "sshd", "-T")

@@ -160,6 +160,7 @@ def test_who_may_not_read_the_journal_is_told_so_and_sees_the_services(troubled:
     assert found["lines"] == {"unknown": "no permission for the journal"}
 
 
+@pytest.mark.long
 def test_a_service_is_started_stopped_enabled_and_given_back(troubled: Machine) -> None:
     before = Before(troubled)
     act(troubled, "enable", "t-fine")
@@ -208,6 +209,7 @@ class OverSsh:
         self.line.wait()
 
 
+@pytest.mark.long
 def test_ssh_is_not_stopped_over_ssh_and_restarts_after_its_own_test(installed: Machine) -> None:
     for verb in ("stop", "disable"):
         argv = ["sudo", "pi-installer-tui", "act", "monitoring", verb, "unit=ssh", "--yes"]
@@ -227,6 +229,7 @@ def test_ssh_is_not_stopped_over_ssh_and_restarts_after_its_own_test(installed: 
     assert says(installed, "systemctl", "show", "-P", "MainPID", "ssh") == pid, "it still runs, untouched"
 
 
+@pytest.mark.long
 @one_suite
 def test_a_network_that_was_stopped_is_started_again_unless_somebody_confirms(installed: Machine) -> None:
     change = OverSsh(installed, "stop", "NetworkManager", "--within", "10")

@@ -103,6 +103,7 @@ def test_a_cancelled_installation_leaves_dpkg_consistent(unchanged: Steps, point
     unchanged.undo(GAMES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
 def test_after_a_kill_the_same_step_converges(unchanged: Steps, point: str) -> None:
     assert unchanged.apply(GAMES, f"kill={point}")[-1] == ["reached", point]
@@ -139,6 +140,7 @@ def test_a_lock_is_waited_for_and_its_holder_named_once(unchanged: Steps, lock: 
     unchanged.undo(GAMES)
 
 
+@pytest.mark.long
 def test_a_missing_package_list_is_fetched(unchanged: Steps) -> None:
     unchanged.machine.run(["sh", "-c", "rm -r /var/lib/apt/lists/*"])
     told = unchanged.apply(GAMES)
@@ -163,6 +165,7 @@ def test_undo_refuses_to_take_away_what_another_package_needs(unchanged: Steps) 
     assert unchanged.undo(library)[-1] == ["done", False]
 
 
+@pytest.mark.long
 def test_undo_of_a_service_that_holds_no_data_leaves_etc_and_the_packages_as_they_were(unchanged: Steps) -> None:
     unchanged.apply(REDIS)
     assert unchanged.machine.run(["redis-cli", "ping"]).stdout == "PONG\n"

@@ -66,6 +66,7 @@ def assert_settled(machine: Machine, system: dict[str, Any]) -> None:
 # every setting at once ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_whole_setup_is_applied_proven_kept_and_taken_back(pi: Machine, suite: str) -> None:
     system = {
         "hostname": "attic",
@@ -235,6 +236,7 @@ def router(boot: Callable[[Image], Machine], bare_image: Image) -> Iterator[Mach
     process.wait()
 
 
+@pytest.mark.long
 def test_an_interface_goes_to_dhcp_and_back(pi: Machine, router: Machine) -> None:
     before = Before(pi)
     system = {"network": {"eth0": {"method": "dhcp", "dns": ["9.9.9.9"]}}}
@@ -259,6 +261,7 @@ def test_an_interface_goes_to_dhcp_and_back(pi: Machine, router: Machine) -> Non
     assert router.running
 
 
+@pytest.mark.long
 def test_a_profile_that_lies_in_memory_gets_a_file_and_its_undo_takes_it_away(pi: Machine) -> None:
     pi.run(["sh", "-c", "rm /etc/NetworkManager/system-connections/*"])
     address = f"{pi.addr}/{pi.network.subnet.prefixlen}"

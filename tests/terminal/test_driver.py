@@ -113,6 +113,7 @@ def compare(line: Line, tmp_path: Path) -> None:
         assert row == other, f"row {y}: {''.join(c[0] for c in other)!r}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("console", CONSOLES)
 def test_the_terminal_shows_cell_for_cell_what_was_drawn(console: str, tmp_path: Path) -> None:
     keys = ["\x1b[B", "\x1b[A", "\t", "f", "\x1b", "x", "l", "\x1b[6~", "\x7f", "ä"]
@@ -144,6 +145,7 @@ def test_a_console_is_never_sent_what_it_does_not_know(console: str, tmp_path: P
         assert line.status == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("console", ["serial", "hdmi"])
 def test_no_screen_of_the_program_sends_a_console_what_it_does_not_know(console: str, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "pi_installer_tui", "--demo"]

@@ -36,6 +36,10 @@ def make_machine(folder: Path) -> LocalHost:
     return LocalHost(str(folder / "root"))
 
 
+#: bytes; larger files, such as the demo's pictures, are the same when they are as large: listings are many
+LARGE = 1_000_000
+
+
 def listing(host: Host, folder: str = "etc") -> dict[str, tuple[str, int, int, int, bytes]]:
     """All below a machine's / (a demo's /etc, or another folder of it): kind, mode, owner, content. They are equal when
     the machines are."""
@@ -50,7 +54,8 @@ def listing(host: Host, folder: str = "etc") -> dict[str, tuple[str, int, int, i
             elif path.is_dir():
                 kind, content = "directory", b""
             else:
-                kind, content = "file", path.read_bytes()
+                large = status.st_size > LARGE
+                kind, content = "file", f"{status.st_size} bytes".encode() if large else path.read_bytes()
             mode = status.st_mode & 0o7777
             found[f"/{path.relative_to(root)}"] = kind, mode, status.st_uid, status.st_gid, content
     return found

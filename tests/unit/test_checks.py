@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+from pi_installer_tui.system.host import Completed
 from pi_installer_tui.system.local import LocalHost
+from pi_installer_tui.tasks import checks
 from pi_installer_tui.tasks.checks import (
     AddressUp,
     Answers,
@@ -18,6 +20,7 @@ from pi_installer_tui.tasks.checks import (
     CommandSays,
     FileValue,
     PathIs,
+    UnitActive,
     WrittenLately,
     run_check,
 )
@@ -165,3 +168,22 @@ def test_checks_are_data() -> None:
     check = FileValue(id="c", path="/etc/x", format="ini", key=("a", "b"), value=("1", "2"), within=3)
     assert adapter.validate_json(adapter.dump_json(check)) == check
     assert check.describe() == "/etc/x sets a.b to 1 2"
+
+
+async def test_a_service_that_reads_its_files_again_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = ["reloading", "reloading", "active", "reloading", "active"]
+
+    async def run(argv: Sequence[str], **more: object) -> Completed:
+        state = states.pop(0) if len(states) > 1 else states[0]
+        return Completed(tuple(argv), 0, f"ActiveState={state}\nNRestarts=0\nInvocationID=a\n", "")
+
+    host = LocalHost(str(tmp_path))
+    monkeypatch.setattr(host, "run", run)
+    monkeypatch.setattr(checks, "_PAUSE", 0.01)
+    assert (await UnitActive(id="a", name="x.service", seconds=0.01).look(host)).status == "ok"
+    assert states == ["active"]
+    states[:] = ["reloading"]
+    monkeypatch.setattr(checks, "_RELOADS", 0.05)
+    assert (await UnitActive(id="a", name="x.service", seconds=0.01).look(host)).status == "failed"
