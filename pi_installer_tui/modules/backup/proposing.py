@@ -6,27 +6,16 @@ from __future__ import annotations
 import asyncio
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.modules.backup.discovery import Worthwhile, containers, machine
-from pi_installer_tui.modules.backup.discovery.web import web
+from pi_installer_tui.modules.backup.discovery import FINDERS, Worthwhile, containers, machine
 from pi_installer_tui.system.host import Host, HostError
 
-_FINDERS = (
-    machine.system,
-    machine.home,
-    machine.state,
-    web,
-    machine.mail,
-    machine.wireguard,
-    machine.home_assistant,
-    machine.mosquitto,
-)
 #: where a server's databases lie in Debian (postgresql-common(7), mariadbd(8))
 _SERVERS = (("postgresql", "PostgreSQL", "/var/lib/postgresql"), ("mariadb", "MariaDB", "/var/lib/mysql"))
 
 
 async def propose(host: Host) -> tuple[Worthwhile, ...]:
     """All of it; what can't be looked at is left out."""
-    found = await asyncio.gather(*(find(host) for find in (*_FINDERS, _servers, _containers)), return_exceptions=True)
+    found = await asyncio.gather(*(find(host) for find in (*FINDERS, _servers, _containers)), return_exceptions=True)
     kept: list[Worthwhile] = []
     for each in found:
         if isinstance(each, list):

@@ -20,9 +20,10 @@ from pi_installer_tui.system.host import Host
 if TYPE_CHECKING:
     from pi_installer_tui.modules.backup.settings import JobSettings
 
-__all__ = ["Contents", "Measured", "Worthwhile", "discover", "measure", "resolve"]
+__all__ = ["FINDERS", "Contents", "Measured", "Worthwhile", "discover", "measure", "resolve"]
 
-_FINDERS = (
+#: what is found by looking at files alone, in a moment
+FINDERS = (
     machine.system,
     machine.home,
     machine.state,
@@ -39,7 +40,7 @@ async def discover(host: Host) -> tuple[Worthwhile, ...]:
     It asks servers and engines, and looks for SQLite's files for half a minute at most."""
     boxes = await containers.look(host)
     roots = (*finding.ROOTS, *boxes.volumes.values())
-    found = await asyncio.gather(*(find(host) for find in _FINDERS))
+    found = await asyncio.gather(*(find(host) for find in FINDERS))
     databases = await finding.find(host, boxes.servers, roots)
     compose = containers.worthwhile(boxes, databases)
     projects = {
