@@ -85,7 +85,7 @@ class Kept:
         (notes / "new report.txt").write_text("new\n")
         self._run("r2", "2026-11-21 02:00:00")
         self._restic(
-            *("backup", "--stdin", "--stdin-filename", "/databases/postgresql/app.sql", "--host", "raspberrypi"),
+            *("backup", "--stdin", "--stdin-filename", "/databases-postgresql-app.sql", "--host", "raspberrypi"),
             *("--tag", "job=home,run=r2,database=postgresql:app", "--time", "2026-11-21 02:01:00"),
             piped=b"create table t ();\n",
         )
