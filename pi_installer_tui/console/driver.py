@@ -84,6 +84,7 @@ class CellDriver(LinuxDriver):
         self._touched: dict[int, float] = {}
         self._first_touch = self._last_touch = 0.0
         self._line_free = 0.0
+        self._idle = False
         #: rows of the frame that is being sent, and when it was begun
         self._frame: set[int] = set()
         self._frame_at = 0.0
@@ -175,6 +176,12 @@ class CellDriver(LinuxDriver):
                 self._touch(self._canvas.dirty)
                 self._canvas.dirty.clear()
             self._wake.notify()
+
+    @property
+    def caught_up(self) -> bool:
+        """All that was drawn has been sent."""
+        with self._wake:
+            return self._idle and not self._urgent and not self._touched
 
     def flush(self) -> None:
         """Nothing waits here."""
@@ -368,7 +375,9 @@ class CellDriver(LinuxDriver):
             if self._stopping:
                 return False
             if not self._urgent and not self._touched:
+                self._idle = True
                 self._wake.wait()
+                self._idle = False
                 return True
             urgent = bytes(self._urgent)
             self._urgent.clear()

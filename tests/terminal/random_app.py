@@ -215,13 +215,23 @@ class Random(App[None]):
         super().__init__(driver_class=CellDriver)
         self.animation_level = "none"
         self.seed = os.environ["RANDOM_SEED"]
-        self.number = 0
+        self.number = self.done = self.soon = 0
+
+    @property
+    def driver(self) -> CellDriver:
+        assert isinstance(self._driver, CellDriver)
+        return self._driver
 
     def on_mount(self) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.dump)
+        self.dump()  # from now on it can be asked
 
     async def action_do(self, what: str) -> None:
         self.number += 1
+        await self.do(what)
+        self.done = self.number
+
+    async def do(self, what: str) -> None:
         maker = Maker(f"{self.seed} {self.number}")
         widgets = [w for w in self.screen.walk_children(Widget) if w.parent is not self.screen]
         if what == "n":
@@ -250,19 +260,35 @@ class Random(App[None]):
             chosen = maker.noise.choice(widgets)
             chosen.visible = not chosen.visible
             self.draw_all_soon()
-        elif what == "r" and isinstance(self._driver, CellDriver):
-            self._driver.repaint()
+        elif what == "r":
+            self.driver.repaint()
         elif what == "q":
             self.exit()
 
     def draw_all_soon(self) -> None:
         """Textual leaves cells of what was hidden or scrolled out of sight."""
-        self.set_timer(0.05, lambda: self.screen.refresh())
+        self.soon += 1
+        self.set_timer(0.05, self.draw_all)
+
+    def draw_all(self) -> None:
+        self.soon -= 1
+        self.screen.refresh()
 
     def dump(self) -> None:
         target = Path(os.environ["SAMPLE_DUMP"])
-        target.with_suffix(".new").write_text(json.dumps({"number": self.number, "rows": self.drawn()}))
+        found = {"number": self.done, "rest": self.at_rest, "rows": self.drawn()}
+        target.with_suffix(".new").write_text(json.dumps(found))
         target.with_suffix(".new").rename(target)
+
+    @property
+    def at_rest(self) -> bool:
+        """No message waits, Textual has drawn all that changed, and the driver has sent it. However long nothing was
+        seen to come, on a busy machine that alone says nothing."""
+        screen = self.screen
+        nodes = [self, *self.screen_stack, *screen.walk_children(Widget)]
+        waits = any(node._message_queue.qsize() or node._next_callbacks for node in nodes)
+        dirty = screen._dirty_widgets or screen._callbacks or screen._layout_required or screen._repaint_required
+        return not (waits or dirty or screen._scroll_required or self.soon) and self.driver.caught_up
 
     def drawn(self) -> list[list[tuple[str, list[Any]]]]:
         """The cells of Textual's compositor, without its output or ours in between, after the profile's mapping."""

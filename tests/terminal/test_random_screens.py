@@ -54,8 +54,9 @@ def colour(value: Any, base: int) -> str:
     return str(pyte.graphics.FG_BG_256[value])
 
 
-def drawn(line: Line, target: Path) -> tuple[int, Cells]:
-    """How many keys the app has taken, and what Textual has on its screen, in the emulator's terms."""
+def drawn(line: Line, target: Path) -> tuple[int, bool, Cells]:
+    """How many keys the app has taken, whether it is at rest, and what Textual has on its screen, in the emulator's
+    terms."""
     target.unlink(missing_ok=True)
     os.kill(line.pid, signal.SIGUSR1)
     end = time.monotonic() + 20.0
@@ -64,10 +65,17 @@ def drawn(line: Line, target: Path) -> tuple[int, Cells]:
         line.read(0.02)
     found = json.loads(target.read_text())
     flags = (BOLD, ITALIC, UNDERLINE, STRIKE, REVERSE, BLINK)
-    return found["number"], [
-        [(char, colour(fg, 30), colour(bg, 40), *(bool(bits & flag) for flag in flags)) for char, (fg, bg, bits) in row]
-        for row in found["rows"]
-    ]
+    return (
+        found["number"],
+        found["rest"],
+        [
+            [
+                (char, colour(fg, 30), colour(bg, 40), *(bool(bits & flag) for flag in flags))
+                for char, (fg, bg, bits) in row
+            ]
+            for row in found["rows"]
+        ],
+    )
 
 
 def shown(line: Line) -> Cells:
@@ -86,18 +94,18 @@ def shown(line: Line) -> Cells:
 
 
 def assert_same(line: Line, target: Path, pressed: int, what: str) -> None:
-    """Waits for the moment at which every key was taken and nothing is sent any more, and compares."""
+    """Waits for the moment at which every key was taken, all was drawn and nothing is sent any more, and compares."""
     end = time.monotonic() + 30.0
     while True:
         line.settle(0.15)
-        number, want = drawn(line, target)
-        quiet = line.settle(0.15) == 0 and number == pressed and drawn(line, target) == (number, want)
+        number, rest, want = drawn(line, target)
+        quiet = line.settle(0.15) == 0 and number == pressed and rest and drawn(line, target) == (number, rest, want)
         have = shown(line)
         quiet = quiet and [len(row) for row in want] == [len(row) for row in have]  # it has heard of its size
         if quiet or time.monotonic() > end:
             break
     sizes = f"{len(want[0])}x{len(want)} on {len(have[0])}x{len(have)}"
-    assert quiet, f"{what}: it never came to rest, {number} of {pressed} keys, {sizes}"
+    assert quiet, f"{what}: it never came to rest, {number} of {pressed} keys, {rest}, {sizes}"
     assert len(want) == len(have), what
     for y, (row, other) in enumerate(zip(want, have, strict=True)):
         assert len(row) == len(other), f"{what}, row {y}: {''.join(cell[0] for cell in row)!r}"
@@ -120,7 +128,9 @@ def test_at_every_quiet_moment_the_terminal_shows_what_textual_drew(console: str
         **CONSOLES[console],
     }
     with Line([sys.executable, str(APP)], environ, utf8="dec" not in console) as line:
-        line.settle(1.0, most=10.0)
+        while not target.exists():
+            assert line.ended(0) is None, line.text
+            line.read(0.05)
         history = ""
         for step in range(STEPS):
             key = "n" if step == 0 else noise.choice(KEYS)
