@@ -1,11 +1,14 @@
-"""What all tests share: how many of the long ones run."""
+"""What all tests share: how many of the long ones run, and reports that pytest-xdist can carry."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Generator
+from typing import Any
 
 import pytest
+from _pytest._code.code import ExceptionRepr
 from hypothesis import settings
 
 # what an example may take depends on what else runs; times are measured in benchmarks/
@@ -32,3 +35,47 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out.update(item for number, item in enumerate(group) if number not in keep)
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """What goes wrong outside a test ends the whole run: then its report says at least where."""
+    try:
+        return (yield)
+    except Exception as error:
+        error.add_note(f"while {item.nodeid} ran")
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A failure that shows a file name which isn't UTF-8 has surrogates in its text. A worker of pytest-xdist can't
+    send these and would die of it."""
+    return sendable((yield))
+
+
+def sendable(data: Any) -> Any:
+    """As execnet can carry it."""
+    match data:
+        case None | bool() | int() | float() | bytes():
+            return data
+        case str():
+            return data.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {sendable(key): sendable(value) for key, value in data.items()}
+        case list() | tuple():
+            return [sendable(each) for each in data] if isinstance(data, list) else tuple(map(sendable, data))
+    return repr(data)
+
+
+_internal_error: list[str] = []
+
+
+def pytest_internalerror(excrepr: ExceptionRepr) -> None:
+    _internal_error.extend([] if _internal_error else str(excrepr).splitlines()[-15:])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The end of an internal error once more, after all else: of a long log often only its end is kept."""
+    if _internal_error and not hasattr(config, "workerinput"):
+        print("\nThe internal error:", *_internal_error, sep="\n")
