@@ -65,7 +65,8 @@ check 'tests without machines' pytest -n 6 --dist worksteal -rs $all tests --ign
 without=
 say 'Whether test machines can boot here'
 if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
-  check 'tests/machines' pytest -n 6 --dist worksteal -rs $all tests/machines
+  # one by one in the order of tests/machines/conftest.py: the longest first
+  check 'tests/machines' pytest -n 6 --dist load --maxschedchunk 1 -rs $all tests/machines
 else
   printf '%s\n' "$why"
   without=' The machine tests did not run (the reason is above).'

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .lab import SUITES, CannotRun, Lab
+from .longest import LONGEST
 from .machine import CHECKOUT, Image, Machine
 from .program import install_netplan
 
@@ -19,12 +20,14 @@ REPOSITORY = Path(__file__).parents[2]
 UNDER_CI = os.environ.get("CI") == "true"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.machine)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(900))
+    items.sort(key=lambda item: -LONGEST.get(item.nodeid.removeprefix("tests/machines/").partition("[")[0], 0))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -176,6 +177,7 @@ def _apt(*argv: str) -> None:
     )
 
 
+@cache
 def _mirrors() -> tuple[str, str]:
     """The archive and the security archive ("" where there is none) that this host's own apt uses."""
     wanted = ("--format", "$(REPO_URI)|$(CODENAME)|$(ORIGIN)", "Created-By: Packages")
@@ -210,6 +212,7 @@ def _certificates(bundle: Path) -> set[str]:
     return set(re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.DOTALL))
 
 
+@cache
 def _trust() -> _Trust:
     pip = {"cert": "/etc/ssl/certs/ca-certificates.crt"}
     listed = subprocess.run(
