@@ -18,8 +18,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -341,25 +342,36 @@ def _free(lock: int) -> bool:
 
 
 def _clear_leftovers() -> None:
-    """Take away the machines of runs that were killed: their lock is free."""
-    for folder in (CACHE / "runs").glob("pit*"):
+    """Take away the machines of runs that were killed: their lock is free, or gone with their folder."""
+    (CACHE / "runs").mkdir(exist_ok=True)
+    processes: dict[str, list[int]] = defaultdict(list)
+    for pid, run in _processes():
+        processes[run].append(pid)
+    for name in {*processes, *(folder.name for folder in (CACHE / "runs").glob("pit*"))}:
+        folder = CACHE / "runs" / name
+        folder.mkdir(exist_ok=True)
         with (folder / "lock").open("a") as file:
             if not _free(file.fileno()):
                 continue
+            for pid in processes[name]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             for machine in folder.glob("m*"):
-                _kill_leftover(machine)
                 run_on_host("umount", "--lazy", str(machine / "root"), check=False)
-            _remove_network(folder.name)
+            _remove_network(name)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kill_leftover(machine: Path) -> None:
-    try:
-        pid = int((machine / "pid").read_text())
-        if str(machine / "root").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGKILL)  # the machine's PID 1 dies with it
-    except (OSError, ValueError):
-        return
+def _processes() -> Iterator[tuple[int, str]]:
+    """The processes of all machines here, each with the run it belongs to: those inside by the disk they have as `/`
+    (proc_pid_mountinfo(5)), and systemd-nspawn by its arguments. Neither dies with the other."""
+    inside = re.compile(rf"^\S+ \S+ \S+ / / .*upperdir={re.escape(str(CACHE))}/runs/(pit[0-9a-f]{{5}})/", re.MULTILINE)
+    beside = re.compile(rf"^systemd-nspawn\0--directory={re.escape(str(CACHE))}/runs/(pit[0-9a-f]{{5}})/")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            found = beside.search((folder / "cmdline").read_text()) or inside.search((folder / "mountinfo").read_text())
+            if found:
+                yield int(folder.name), found[1]
 
 
 def _remove_network(name: str) -> None:

@@ -194,7 +194,6 @@ class Machine:
                     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
                 },
             )
-        (self.folder / "pid").write_text(str(self._nspawn.pid))
         state = ""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

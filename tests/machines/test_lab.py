@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from .machine import Machine
+from .lab import Lab
+from .machine import Machine, run_on_host
+from .program import until
 
 one_suite = pytest.mark.parametrize("suite", ["trixie"], indirect=True)
 
@@ -84,3 +91,34 @@ def test_a_time_zone_is_the_machines_own_and_the_clock_nobodys(machine: Machine)
     assert machine.run(["date", "+%Z"]).stdout == "IST\n"
     assert machine.run(["sh", "-c", "date -s @$(date +%s)"], check=False).status != 0
     assert abs(time.time() - time.monotonic() - before) < 1
+
+
+LEFT = """
+import time
+from tests.machines.lab import Lab
+with Lab.open() as lab, lab.machine(lab.base("trixie")) as machine:
+    print(machine.leader, machine.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+@one_suite
+@pytest.mark.parametrize("gone", ["the run", "systemd-nspawn too", "its folder too"])
+def test_what_a_killed_run_left_goes_with_the_next_one(machine: Machine, gone: str) -> None:
+    argv = (sys.executable, "-c", LEFT)
+    with subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        leader, folder = run.stdout.readline().split()
+        status = Path(f"/proc/{leader}/status").read_text()
+        run.kill()
+    if gone != "the run":
+        os.kill(int(status.partition("PPid:")[2].split()[0]), signal.SIGKILL)
+    if gone == "its folder too":
+        run_on_host("umount", "--lazy", f"{folder}/root")
+        shutil.rmtree(Path(folder).parent)
+    assert Path(f"/proc/{leader}/ns/pid").exists()
+    with Lab.open():
+        pass
+    until(lambda: not Path(f"/proc/{leader}/ns/pid").exists())
+    assert not Path(folder).exists()
+    assert machine.run(["true"]).ok, "one that still runs is left alone"
