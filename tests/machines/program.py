@@ -68,7 +68,8 @@ class Before:
             assert now == then, sorted(set(now.items()) ^ set(then.items()))
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits; the time is one that only what never comes takes, also on a busy host."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came true"

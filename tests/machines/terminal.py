@@ -90,7 +90,7 @@ class Terminal:
         """The screen, a line for each row, without trailing blanks."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def wait_for(self, text: str, seconds: float = 30) -> str:
+    def wait_for(self, text: str, seconds: float = 90) -> str:
         """Read until `text` is on the screen, and return the screen. TimeoutError shows the screen instead."""
         until = time.monotonic() + seconds
         while text not in self.text:
@@ -103,7 +103,7 @@ class Terminal:
                     raise TimeoutError(f"{text!r} is not on the screen after {seconds} s:\n{self.text}")
         return self.text
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 90) -> int:
         """The exit status of the program, its output read meanwhile."""
         until = time.monotonic() + seconds
         while self.process.poll() is None:

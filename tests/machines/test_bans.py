@@ -69,7 +69,7 @@ def who_keeps_failing_is_banned(machine: Machine) -> None:
     now = says(machine, "date", "+%Y/%m/%d %H:%M:%S")
     lines = [line % (now, client) for client in (OTHER, machine.network.gateway) for _try in range(5)]
     machine.run(["tee", "-a", "/var/log/nginx/error.log"], stdin="\n".join(lines) + "\n")
-    until(lambda: fail2ban(machine)["banned"]["nginx-http-auth"] == [OTHER], 30)
+    until(lambda: fail2ban(machine)["banned"]["nginx-http-auth"] == [OTHER])
     assert says(machine, "fail2ban-client", "get", "nginx-http-auth", "banned", machine.network.gateway) == "0"
     tui(machine, "act", "security", "unban", f"address={OTHER}", "jail=nginx-http-auth", "--yes")
 

@@ -69,7 +69,7 @@ class Change:
                 return "asking" if name == "armed" and (folder / "asking").exists() else name
         return ""
 
-    def wait_for(self, *standings: str, seconds: float = 60) -> None:
+    def wait_for(self, *standings: str, seconds: float = 120) -> None:
         until(lambda: self.standing() in standings, seconds)
 
     def cut_line(self) -> None:
@@ -137,7 +137,7 @@ def test_an_address_that_cannot_be_reached_goes_back_by_itself(by: Machine) -> N
     assert reachable(pi), "the old address stays beside the new one"
     pi.run(["ip", "address", "del", old, "dev", "eth0"])
     assert not reachable(pi)
-    change.wait_for("reverted", seconds=40)
+    change.wait_for("reverted")
     until(lambda: reachable(pi))
     assert_address(pi, pi.number)
     before.assert_as_before()
@@ -157,7 +157,7 @@ def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) 
     change = Change(pi, NOWHERE, "--within", "600")
     change.wait_for("asking")
     power_cut_and_boot(pi, wait=False)  # networkd counts eth0 as configured only when no router answers its questions
-    until(lambda: reachable(pi), 40)
+    until(lambda: reachable(pi))
     assert_ran_before_the_network(pi)
     assert change.standing() == "reverted"
     before.assert_as_before()
@@ -227,7 +227,7 @@ def test_the_next_job_waits_until_a_change_is_decided(pi: Machine) -> None:
     second = pi.start_process(["pi-installer-tui", "apply", "/root/second.yaml", "--yes"])
     until(lambda: jobs_of(pi)[0]["status"] == "waiting")
     assert change.standing() == "asking"
-    change.wait_for("reverted", seconds=40)
+    change.wait_for("reverted")
     assert second.wait(60) == 0
     assert says(pi, "timedatectl", "show", "-p", "Timezone", "--value") == "Europe/Berlin"
 
@@ -282,7 +282,7 @@ def test_switched_off_at_any_stage_it_is_reachable_when_it_boots(pi: Machine, st
     before = Before(pi)
     change = started_until(pi, stage)
     power_cut_and_boot(pi)
-    until(lambda: reachable(pi), 20)
+    until(lambda: reachable(pi))
     settled(change)
     before.assert_as_before()
     assert_nothing_armed(pi)
@@ -295,8 +295,8 @@ def test_a_worker_killed_at_any_stage_leaves_a_machine_that_is_reachable_in_time
     before = Before(pi)
     change = started_until(pi, stage)
     pi.run(["systemctl", "kill", "--signal=KILL", "pi-installer-tui-job-*"], check=False)
-    settled(change, seconds=30)
-    until(lambda: reachable(pi), 20)
+    settled(change)
+    until(lambda: reachable(pi))
     before.assert_as_before()
     assert_nothing_armed(pi)
     assert_address(pi, pi.number)
@@ -316,7 +316,7 @@ def started_until(pi: Machine, stage: str) -> Change:
     return change
 
 
-def settled(change: Change, seconds: float = 20) -> None:
+def settled(change: Change, seconds: float = 90) -> None:
     """Waits until the change is taken back, or was never armed."""
     until(lambda: change.standing() in ("", "reverted"), seconds)
     change.cut_line()
@@ -358,10 +358,10 @@ def test_a_way_back_that_fails_says_so_and_tries_again(pi: Machine) -> None:
     change = Change(pi, NOWHERE, "--within", "6")
     change.wait_for("asking")
     pi.run(["sh", "-c", "mv /usr/bin/nmcli /usr/bin/nmcli.away"])
-    until(lambda: pi.run(["test", "-e", MOTD], check=False).ok and b"NOT" in pi.read(MOTD), 30)
+    until(lambda: pi.run(["test", "-e", MOTD], check=False).ok and b"NOT" in pi.read(MOTD))
     assert change.standing() == "reverting"
     pi.run(["sh", "-c", "mv /usr/bin/nmcli.away /usr/bin/nmcli"])
-    change.wait_for("reverted", seconds=30)
+    change.wait_for("reverted")
     until(lambda: reachable(pi))
     before.assert_as_before()
     assert b"NOT" not in pi.run(["cat", MOTD], check=False).stdout.encode()  # or it is gone: the line has shown the end
@@ -392,7 +392,7 @@ def test_everyone_who_is_logged_in_sees_the_countdown(pi: Machine) -> None:
         line.wait_for("$")
         change = Change(pi, NOWHERE, "--within", "12")
         line.wait_for(f"confirm {change.job or '2'}", 40)
-        change.wait_for("reverted", seconds=40)
+        change.wait_for("reverted")
         assert re.search(r"goes back by itself in \d+ s", line.text)
 
 

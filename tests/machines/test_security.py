@@ -62,7 +62,7 @@ class Change:
                 return "asking" if name == "armed" and (folder / "asking").exists() else name
         return ""
 
-    def wait_for(self, *standings: str, seconds: float = 60) -> None:
+    def wait_for(self, *standings: str, seconds: float = 120) -> None:
         until(lambda: self.standing() in standings, seconds)
 
     def status(self) -> str:
@@ -137,7 +137,7 @@ def test_a_key_owner_who_is_shut_out_is_let_in_again_by_itself(pi: Machine) -> N
     change.wait_for("asking")
     assert not pi.ssh(["true"], check=False).ok, "pi isn't among the allowed users"
     assert pi.run(["pi-installer-tui", "confirm", change.job], check=False).status == 1
-    change.wait_for("reverted", seconds=30)
+    change.wait_for("reverted")
     change.line.wait(30)
     assert pi.ssh(["true"]).ok
     before.assert_as_before()
@@ -249,7 +249,7 @@ def test_a_rule_that_shuts_somebody_out_goes_back_by_itself(pi: Machine) -> None
     change.wait_for("asking")
     change.line.kill()
     assert not from_there()
-    change.wait_for("reverted", seconds=40)
+    change.wait_for("reverted")
     until(from_there)
     before.assert_as_before()
     assert says(pi, "iptables-save", "-t", "filter").count("ufw-user-input") == rules

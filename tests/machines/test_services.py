@@ -201,7 +201,7 @@ class OverSsh:
                 return name
         return ""
 
-    def wait_for(self, standing: str, seconds: float = 60) -> None:
+    def wait_for(self, standing: str, seconds: float = 120) -> None:
         until(lambda: self.standing() == standing, seconds)
 
     def end(self) -> None:
@@ -236,7 +236,7 @@ def test_a_network_that_was_stopped_is_started_again_unless_somebody_confirms(in
     change.wait_for("asking")
     assert active(installed, "NetworkManager") == "inactive"
     change.end()
-    change.wait_for("reverted", seconds=40)
+    change.wait_for("reverted")
     until(lambda: active(installed, "NetworkManager") == "active")
     until(lambda: installed.ssh(["true"], check=False).ok)
 
@@ -252,8 +252,8 @@ def test_a_firewall_that_lets_nobody_in_goes_away_by_itself(installed: Machine) 
     until(lambda: "policy drop" in says(installed, "nft", "list", "ruleset"), 60)
     assert not installed.ssh(["true"], check=False).ok
     change.end()
-    change.wait_for("reverted", seconds=60)
-    until(lambda: installed.ssh(["true"], check=False).ok, 40)
+    change.wait_for("reverted")
+    until(lambda: installed.ssh(["true"], check=False).ok)
     assert says(installed, "nft", "list", "ruleset") == ""
 
 
@@ -289,6 +289,6 @@ def test_containers_of_both_engines_are_read(installed: Machine) -> None:
     began = time.monotonic()
     hung = look(installed)["containers"]["docker"]
     assert hung == {"unknown": "docker hasn't answered for 8 s: its daemon hangs"}
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     installed.run(["systemctl", "kill", "--signal=CONT", "docker.service"])
     assert isinstance(look(installed)["containers"]["docker"], list)

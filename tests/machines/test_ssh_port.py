@@ -92,7 +92,7 @@ def test_without_a_login_over_the_new_port_all_goes_back_by_itself(pi: Machine) 
         elif end == "power cut":
             power_cut_and_boot(pi)
         assert_open(pi, 22)
-        change.wait_for("reverted", seconds=40)
+        change.wait_for("reverted")
         assert_open(pi, 22, closed=2222)
         before.assert_as_before()
         assert rules(pi) == was, end
@@ -129,7 +129,7 @@ def test_where_systemd_listens_its_socket_is_changed_the_same_way(by_socket: Mac
     change = Change(pi, {"ssh": {"port": 2222}}, "--within", "25")
     change.wait_for("asking")
     assert_open(pi, 22, 2222)
-    change.wait_for("reverted", seconds=40)
+    change.wait_for("reverted")
     assert_open(pi, 22, closed=2222)
     before.assert_as_before()
 
