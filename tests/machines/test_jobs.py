@@ -13,6 +13,7 @@ from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import Edit, EditFile, InstallPackages, Link, RemoveFile, Step, Unit, WriteFile
 
 from .machine import LEFT_OUT, Machine
+from .program import until
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
 STATE = "/var/lib/pi-installer-tui"
@@ -159,16 +160,17 @@ def jobs(installed: Machine) -> Jobs:
     return Jobs(installed)
 
 
+def listed(machine: Machine) -> list[str]:
+    return machine.run(["ls", f"{STATE}/jobs"], check=False).stdout.split()
+
+
 @pytest.mark.long
 def test_a_job_outlives_the_connection_and_the_login_that_started_it(jobs: Jobs) -> None:
     machine = jobs.machine
     line = machine.ssh_tty(["sudo", PYTHON, "/root/job.py", "start", "/root/plan.json"])
     line.wait_for("-")
-    until = time.monotonic() + 60
-    while not (found := machine.run(["ls", f"{STATE}/jobs"], check=False).stdout.split()):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    job = found[0]
+    until(lambda: bool(listed(machine)))
+    (job,) = listed(machine)
     jobs.until_dpkg_works(job)
     assert machine.run(["systemctl", "is-active", jobs.unit(job)]).stdout == "active\n"
     line.close()
@@ -185,8 +187,7 @@ def test_a_killed_worker_takes_its_commands_along_and_the_job_goes_on(jobs: Jobs
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
     jobs.machine.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", jobs.unit(job)])
-    time.sleep(0.5)
-    assert not jobs.machine.run(["pgrep", "dpkg|apt-get"], check=False).ok
+    until(lambda: not jobs.machine.run(["pgrep", "dpkg|apt-get"], check=False).ok, 5)
     assert (jobs.summary(job)["outcome"], jobs.summary(job)["step"]) == ("interrupted", "install")
     jobs.call("resume", job)
     assert jobs.ended(job) == ("done", "")

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -155,10 +154,11 @@ def lines_of(process: subprocess.Popen[bytes], count: int) -> list[str]:
 
 
 def test_what_is_logged_is_followed(machine: Machine) -> None:
+    machine.run(["systemd-cat", "--identifier=test"], stdin="follow me from here\n")
+    machine.run(["journalctl", "--sync"])
     process = machine.start_process(command("follow", "", {"text": "follow me"}))
     try:
         assert lines_of(process, 1) == ["following"]
-        time.sleep(1)
         for text in ("follow me 1", "not this", "follow me 2", "follow me \x1b[31m3"):
             machine.run(["systemd-cat", "--identifier=test"], stdin=f"{text}\n")
         assert lines_of(process, 3) == ["follow me 1", "follow me 2", "follow me \x1b[31m3"]
@@ -173,12 +173,12 @@ def test_a_file_is_followed_through_the_real_logrotate(machine: Machine) -> None
     process = machine.start_process(command("follow", "/var/log/app.log", {}))
     try:
         assert lines_of(process, 1) == ["following"]
-        for number in range(1, 10):
-            machine.run([*append, f"line {number}"])
-            if number % 3 == 0:
-                machine.run(["logrotate", "--force", "/etc/logrotate.d/app"])
-                time.sleep(1)
-        assert lines_of(process, 9) == [f"line {number}" for number in range(1, 10)]
+        for first in (1, 4, 7):
+            lines = [f"line {number}" for number in range(first, first + 3)]
+            for line in lines:
+                machine.run([*append, line])
+            machine.run(["logrotate", "--force", "/etc/logrotate.d/app"])
+            assert lines_of(process, 3) == lines
     finally:
         end(process)
     assert machine.run(["ls", "/var/log"]).stdout.count("app.log") == 4

@@ -170,7 +170,7 @@ def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) 
 def test_a_change_that_is_confirmed_from_its_new_address_stays(by: Machine) -> None:
     pi = by
     before = Before(pi)
-    change = Change(pi, static(pi, 204), "--within", "60")
+    change = Change(pi, static(pi, 204), "--within", "300")
     change.wait_for("asking")
     new = address_of(pi, 204)
     refused = pi.ssh(["sudo", "pi-installer-tui", "confirm", change.job], check=False)
@@ -193,7 +193,7 @@ def test_a_change_that_is_confirmed_from_its_new_address_stays(by: Machine) -> N
 
 @one_suite
 def test_an_undo_is_on_probation_too(pi: Machine) -> None:
-    change = Change(pi, static(pi, 205), "--within", "60")
+    change = Change(pi, static(pi, 205), "--within", "300")
     change.wait_for("asking")
     tui(pi, "confirm", change.job, "--anyway")
     until(lambda: jobs_of(pi)[0]["status"] == "done")
@@ -355,7 +355,7 @@ def test_switched_off_amid_a_confirmation_one_of_both_addresses_is_there(pi: Mac
 @one_suite
 def test_a_way_back_that_fails_says_so_and_tries_again(pi: Machine) -> None:
     before = Before(pi)
-    change = Change(pi, NOWHERE, "--within", "6")
+    change = Change(pi, NOWHERE, "--within", "15")
     change.wait_for("asking")
     pi.run(["sh", "-c", "mv /usr/bin/nmcli /usr/bin/nmcli.away"])
     until(lambda: pi.run(["test", "-e", MOTD], check=False).ok and b"NOT" in pi.read(MOTD))
