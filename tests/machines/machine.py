@@ -282,13 +282,14 @@ class Machine:
         too: it lies in the host's page cache. This tests order and journals, not fsync.)"""
         if self._nspawn is None:
             return
-        leader = self.leader
-        for pid in (leader, self._nspawn.pid):
-            if pid is not None and self._nspawn.poll() is None:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        if (leader := self.leader) is not None:
+            # systemd-nspawn ends when its child has; killed too, it would leave it to the host's init, which takes
+            # more than a second to notice
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(leader, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._nspawn.wait(5)
+        self._nspawn.kill()
         self._nspawn.wait(30)
         until = time.monotonic() + 30
         while leader is not None and Path(f"/proc/{leader}/ns/pid").exists() and time.monotonic() < until:
