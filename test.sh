@@ -66,7 +66,7 @@ without=
 say 'Whether test machines can boot here'
 if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
   # one by one in the order of tests/machines/conftest.py: the longest first
-  check 'tests/machines' pytest -n 6 --dist load --maxschedchunk 1 -rs $all tests/machines
+  check 'tests/machines' pytest -n 6 --dist loadgroup --no-loadscope-reorder -rs $all tests/machines
 else
   printf '%s\n' "$why"
   without=' The machine tests did not run (the reason is above).'

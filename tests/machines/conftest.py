@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .lab import SUITES, CannotRun, Lab
-from .longest import LONGEST
+from .longest import LONGEST, SHARING
 from .machine import CHECKOUT, Image, Machine
 from .program import install_netplan
 
@@ -20,14 +20,29 @@ REPOSITORY = Path(__file__).parents[2]
 UNDER_CI = os.environ.get("CI") == "true"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.machine)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(900))
-    items.sort(key=lambda item: -LONGEST.get(item.nodeid.removeprefix("tests/machines/").partition("[")[0], 0))
+            if shares(item):
+                item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{suite_of(item)}"))
+    yield
+    items.sort(key=lambda item: -LONGEST.get(item.path.name if shares(item) else name_of(item), 0))
+
+
+def shares(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and SHARING.get(item.path.name, "") in item.fixturenames
+
+
+def suite_of(item: pytest.Item) -> str:
+    return str(item.callspec.params.get("suite", "")) if isinstance(item, pytest.Function) else ""
+
+
+def name_of(item: pytest.Item) -> str:
+    return f"{item.path.name}::{item.originalname}" if isinstance(item, pytest.Function) else ""
 
 
 @pytest.hookimpl(wrapper=True)

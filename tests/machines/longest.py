@@ -1,13 +1,25 @@
 """The tests that take longest, with the seconds they took in a run of test.sh on two processors. They start first, so
-that none of them runs alone at the end."""
+that none of them runs alone at the end. A file's name alone stands for those of it that share a machine."""
 
 from __future__ import annotations
+
+#: those that share a machine, by file: the fixture it comes from. They stay in one process, a suite's together.
+SHARING = {
+    "test_contract.py": "results",
+    "test_databases.py": "server",
+    "test_logs.py": "machine",
+    "test_steps.py": "steps",
+}
 
 LONGEST = {
     "test_lynis.py::test_the_profile_internet_raises_the_hardening_index": 306,
     "test_alerts.py::test_each_alert_and_each_recovery_arrive_once_by_mail_and_by_http": 200,
     "test_security.py::test_the_profile_internet_from_a_fresh_machine_and_back": 141,
     "test_restic.py::test_restic_keeps_the_promises": 134,
+    "test_steps.py": 130,
+    "test_databases.py": 60,
+    "test_contract.py": 60,
+    "test_logs.py": 60,
     "test_databases.py::test_what_containers_hold_is_found_dumped_and_drilled": 101,
     "test_hardening.py::test_each_does_what_it_says_and_goes_without_a_trace": 80,
     "test_install.py::test_uninstalling_leaves_nothing_but_the_state_directory": 74,
