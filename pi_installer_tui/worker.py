@@ -106,7 +106,8 @@ def _work(store: Store, job: str, resume: bool) -> int:
 
 
 def _after(store: Store, job: str) -> int:
-    """A worker that ended by itself left nothing to do."""
+    """A worker that ended by itself left nothing to do. One who follows the job may have its lock for a moment, to
+    write its end, and starts nothing again."""
     if not (store.folder(job) / OPEN).exists():
         return 0
     from pi_installer_tui.tasks import runs, work
@@ -115,7 +116,7 @@ def _after(store: Store, job: str) -> int:
     host = open_host(about.host_kind, about.host_address, Points())
 
     async def settle() -> None:
-        await work.settle_one(store, job, host)
+        await work.settle_one(store, job, host, patience=LOCK)
         await runs.note(store, host)
 
     asyncio.run(settle())

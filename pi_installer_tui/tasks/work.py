@@ -3,7 +3,9 @@ on. They end as failed, what they had stopped is started again, and the next run
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.tasks.before import Unreadable
@@ -15,6 +17,9 @@ from pi_installer_tui.tasks.store import CUT_OFF, MARK
 if TYPE_CHECKING:
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.tasks.store import Store
+
+#: seconds between looks at a lock that another process holds
+_LOOK = 0.02
 
 
 async def settle(store: Store, host: Host, *, but: str = "") -> None:
@@ -32,15 +37,18 @@ async def settle(store: Store, host: Host, *, but: str = "") -> None:
             await runs.note(store, host)
 
 
-async def settle_one(store: Store, job: str, host: Host) -> bool:
-    """Looks after one; False: it isn't of lane work, runs, or ran on another machine. Raises KeyError, Unreadable,
-    OSError."""
+async def settle_one(store: Store, job: str, host: Host, *, patience: float = 0) -> bool:
+    """Looks after one; False: it isn't of lane work, runs, or ran on another machine. patience: seconds in which its
+    lock must be had. Raises KeyError, Unreadable, OSError."""
     about = store.about(job)
     if about.lane != "work" or (about.host_kind, about.host_address) != (host.kind, host.address):
         return False
     lock = Lock(store.folder(job) / "worker.lock")
-    if not lock.take(""):
-        return False
+    until = time.monotonic() + patience
+    while not lock.take(""):  # its holder is another process
+        if time.monotonic() >= until:
+            return False
+        await asyncio.sleep(_LOOK)
     with lock:
         with contextlib.closing(Journal(store.journal(job))) as journal:
             end(store, job, journal)
