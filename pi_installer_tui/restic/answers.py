@@ -69,8 +69,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What a backup did. snapshot: its id; added: bytes that are new in the repository, as stored before compression;
-    incomplete: some files could not be read (restic's exit status 3), `unread` names them."""
+    """What a backup did. snapshot: its id, of which 0.14 says the first 8 digits (`Restic.whole`); added: bytes that
+    are new in the repository, as stored before compression; incomplete: some files could not be read (restic's exit
+    status 3), `unread` names them."""
 
     snapshot: str
     files_new: int = 0

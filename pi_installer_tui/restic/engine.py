@@ -33,6 +33,8 @@ read_sum = parsing.summary
 #: what restic says of a name's bytes that aren't UTF-8
 REPLACED = "\ufffd"
 
+#: hexadecimal digits of an id (SHA-256)
+_ID = 64
 #: seconds between the looks of a caller's own at how far a restoration is
 _LOOK = 2.0
 #: bytes of names in one command; more are restored by several (the kernel takes 2 MB, execve(2))
@@ -64,6 +66,15 @@ class Restic(Upkeep):
         done = await self.run("snapshots", "--json", "--no-lock", *wanted)
         found = [parsing.snapshot(each) for each in document(done.stdout) or []]
         return tuple(sorted(found, key=lambda each: each.time))
+
+    async def whole(self, ids: Sequence[str]) -> list[str]:
+        """Whole ids of snapshots that restic named by their beginnings. One that is no single snapshot's stays as it
+        is. Raises Trouble."""
+        if all(len(each) == _ID for each in ids):
+            return [*ids]
+        there = (await self.run("list", "snapshots", "--no-lock")).stdout.split()
+        found = [[one for one in there if len(one) == _ID and one.startswith(each)] for each in ids]
+        return [those[0] if len(those) == 1 else each for each, those in zip(ids, found, strict=True)]
 
     async def tree(self, snapshot: str, folder: str = "") -> AsyncGenerator[Entry, None]:
         """Every entry of a snapshot, folders before what is in them, or of one folder alone, itself first. Bytes of

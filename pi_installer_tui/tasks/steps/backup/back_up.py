@@ -3,9 +3,11 @@ what was stopped is started again."""
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field
@@ -13,7 +15,7 @@ from pydantic import AliasChoices, Field
 from pi_installer_tui.databases import Dump, dump_argv
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.restic import stream
-from pi_installer_tui.restic.answers import Sum
+from pi_installer_tui.restic.answers import Sum, Trouble
 from pi_installer_tui.restic.engine import Restic, literal
 from pi_installer_tui.restic.program import CACHE
 from pi_installer_tui.system.host import HostError
@@ -85,10 +87,10 @@ class BackUp(RepositoryStep):
                 await _stop(context, last)
                 if self.sources:
                     files = await self._files(context, engine)
+                sums = await _named(engine, [each for each in (*dumps, files) if each])
         finally:
             still = await stops.start_again(context.before, context.host)
-        sums = [each for each in (*dumps, files) if each is not None]
-        context.report(self._told(files, [each for each in dumps if each], sums, time.monotonic() - began))
+        context.report(self._told(sums, files is not None, time.monotonic() - began))
         if still:
             raise StepError("not-started-again", tuple(still.values()), names=", ".join(still))
         if failed:
@@ -146,7 +148,9 @@ class BackUp(RepositoryStep):
     def _tags(self, context: StepContext) -> tuple[str, str]:
         return f"job={self.job}", f"run={context.before.get('run')}"
 
-    def _told(self, files: Sum | None, dumps: Sequence[Sum], sums: Sequence[Sum], seconds: float) -> dict[str, Any]:
+    def _told(self, sums: Sequence[Sum], with_files: bool, seconds: float) -> dict[str, Any]:
+        """sums: of the dumps, then of the files where there were any."""
+        files, dumps = (sums[-1], sums[:-1]) if with_files else (None, sums)
         return {
             "snapshot": files.snapshot if files else "",
             "snapshots": [each.snapshot for each in dumps],
@@ -162,6 +166,15 @@ class BackUp(RepositoryStep):
 
 #: the units of database servers, by the beginnings of their names
 _SERVERS: dict[str, tuple[str, ...]] = {"postgresql": ("postgresql",), "mariadb": ("mariadb", "mysql")}
+
+
+async def _named(engine: Restic, sums: Sequence[Sum]) -> list[Sum]:
+    """The same with whole ids, as the history keeps them. They are made: where they can't be listed now that is no
+    failure, and they stay as restic named them."""
+    ids = [each.snapshot for each in sums]
+    with contextlib.suppress(Trouble):
+        ids = await engine.whole(ids)
+    return [replace(each, snapshot=id_) for each, id_ in zip(sums, ids, strict=True)]
 
 
 async def _stop(context: StepContext, names: Sequence[str]) -> None:
