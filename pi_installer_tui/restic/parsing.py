@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import datetime
 from typing import Any
@@ -10,8 +11,13 @@ from pi_installer_tui.restic.answers import Change, Entry, Lock, Progress, Snaps
 
 
 def error_text(message: dict[str, Any]) -> str:
+    """Why, of a message of an error: 0.14 writes Go's fs.PathError, with the number of errno(3)."""
     error = message.get("error")
-    return str(error.get("message", "") if isinstance(error, dict) else error or "")
+    if not isinstance(error, dict):
+        return str(error or "")
+    if "message" not in error and isinstance(error.get("Err"), int):
+        return f"{error.get('Op', '')}: {os.strerror(error['Err'])}"
+    return str(error.get("message", ""))
 
 
 def moment(text: str) -> datetime:

@@ -239,10 +239,12 @@ class Program:
         self, *command: str, write: bool = False, patience: float | None = None
     ) -> AsyncGenerator[str | int, None]:
         """The lines that a command prints, then its exit status; as `messages` otherwise. Leaving early interrupts
-        restic, so that it takes its locks with it."""
+        restic, so that it takes its locks with it. It is silent between two tries, at last for minutes: where that
+        exhausts the patience the Trouble is that of its last try."""
         await self.ready(write=write)
         loop = asyncio.get_running_loop()
         rest, since, refused = b"", 0.0, 0
+        found: Trouble | None = None
         async with self.host.start(self.argv(*command), env=await self.environment(), grace=GRACE) as process:
             try:
                 async for chunk in _chunks(process, patience):
@@ -264,7 +266,7 @@ class Program:
                 yield await process.wait()
             except TimeoutError:
                 await self._interrupt(process)
-                raise Trouble("unreachable", cause="timeout", place=self.place.name) from None
+                raise (found or Trouble("unreachable", cause="timeout", place=self.place.name)) from None
             except BaseException:
                 await self._interrupt(process)
                 raise

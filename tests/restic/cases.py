@@ -49,7 +49,7 @@ async def a_repository_is_made_filled_and_listed(bench: Bench) -> None:
     seen: list[Progress] = []
     made = await restic.back_up([str(bench.tree())], tags=["job=attic", "run=7"], progress=seen.append)
     (found,) = await restic.snapshots("job=attic")
-    assert found.id.startswith(made.snapshot)
+    assert await restic.whole([made.snapshot, found.short, "0"]) == [found.id, found.id, "0"]
     assert (found.tagged("run"), found.paths) == ("7", (str(bench.tree()),))
     assert abs(found.time - before) < 60
     assert made.files_new == len(NAMES) + 3
@@ -417,9 +417,12 @@ async def a_server_that_is_not_there_is_no_missing_repository(bench: Bench) -> N
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        for place in (rest(bench, address), s3(bench, address)):
-            await fails("unreachable", bench.restic(place, patience=4).initialised, "no-answer")
-    await fails("unreachable", bench.restic(rest(bench, "http://nas.invalid:8000"), patience=2).initialised, "name")
+        nowhere = rest(bench, "http://nas.invalid:8000")
+        await asyncio.gather(
+            fails("unreachable", bench.restic(rest(bench, address), patience=4).initialised, "no-answer"),
+            fails("unreachable", bench.restic(s3(bench, address), patience=4).initialised, "no-answer"),
+            fails("unreachable", bench.restic(nowhere, patience=4).initialised, "name"),
+        )
 
 
 @case
