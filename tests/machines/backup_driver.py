@@ -23,6 +23,7 @@ from pi_installer_tui.modules.backup.trial import trial
 from pi_installer_tui.restic.answers import Trouble
 from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.system.local import LocalHost
+from pi_installer_tui.tasks.steps.backup.working import unlock_dead
 
 
 async def main(verb: str, settings: PlaceSettings, words: list[str]) -> Any:
@@ -48,6 +49,7 @@ async def main(verb: str, settings: PlaceSettings, words: list[str]) -> Any:
         case "restore":
             await restic.run("restore", words[0], "--target", words[1])
         case "check":
+            await unlock_dead(restic)  # what a run couldn't take away with the server gone, as every step does
             await restic.run("check", "--read-data")
     return None
 

@@ -277,7 +277,7 @@ def test_a_server_that_fails_and_then_goes_costs_nothing(client: Machine, server
     # only 0.14 gives up by itself in less than minutes, and only where the backend doesn't try again on its own
     gives_up = client.image.suite == "bookworm" and server.settings["kind"] == "rest"
     told = ask(client, server, "back-up", "300" if gives_up else "20", "/srv/kept")
-    assert told["trouble"] in ("unreachable",) if gives_up else ("unreachable", "ended"), told
+    assert told["trouble"] in (("unreachable",) if gives_up else ("unreachable", "ended")), told
     front.gone = True
     assert ask(client, server, "snapshots")["trouble"] == "unreachable"
     assert tried(client, server)["reach"]["ok"] is False
