@@ -19,6 +19,7 @@ import pytest
 from pi_installer_tui.tasks import jobs, runs, words, work
 from pi_installer_tui.tasks.events import JobEnded, Reported
 from pi_installer_tui.tasks.journal import Journal
+from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import VerifyRepository
 from pi_installer_tui.tasks.store import Store
@@ -137,6 +138,23 @@ async def test_nobody_is_asked_about_a_run_that_died(backups: Backups, tree: Pat
     )
     await work.settle(backups.store, HERE)
     assert len(await runs.read_below(HERE, backups.store.root)) == 1
+
+
+async def test_one_who_writes_the_end_of_a_dead_run_keeps_nobody_from_looking_after_it(
+    backups: Backups, tree: Path
+) -> None:
+    job = create(backups.store, backups.job(tree), HERE)
+    folder = backups.store.folder(job)
+    (folder / "open").touch()
+    other = Lock(folder / "worker.lock")
+    assert other.take("")
+    assert not await work.settle_one(backups.store, job, HERE)
+    waits = asyncio.create_task(work.settle_one(backups.store, job, HERE, patience=60))
+    await asyncio.sleep(0.1)
+    assert not waits.done()
+    other.release()
+    assert await waits
+    assert not (folder / "open").exists() and backups.store.summary(job).status == "failed"
 
 
 async def test_a_change_runs_beside_a_backup(backups: Backups, tree: Path, tmp_path: Path) -> None:
