@@ -76,6 +76,10 @@ async def record(folder: Path) -> dict[str, Any]:
     await recording.ask("forgotten", restic, "forget", "--quiet", "--", second.id, "0" * 64)
     await restic.back_up([str(bench.tree() / "large")])
     large = (await restic.snapshots())[-1].id
+    await recording.ask("found", restic, "find", "--json", "--no-lock", "--ignore-case", "--", "NOTES*")
+    await recording.ask("compared", restic, "diff", "--json", "--no-lock", "--metadata", first.id, large)
+    await recording.ask("sizes", restic, "stats", "--json", "--no-lock", "--mode", "raw-data")
+    await recording.ask("would free", restic, "forget", "--dry-run", "--prune", "--no-lock", "--", large)
     await recording.ask("tree", restic, "ls", "--json", "--no-lock", first.id)
     await recording.ask("restored", restic, "restore", "--json", "--target", str(bench.folder / "out"), first.id)
     await recording.ask("whole", restic, "check", *await _json(restic), "--read-data-subset", "100%")

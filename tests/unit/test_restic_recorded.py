@@ -137,6 +137,26 @@ async def test_a_tree_is_listed(host: Answering, restic: Restic) -> None:
     assert (tmp.kind, tmp.size, tmp.mode) == ("dir", None, 0o1777)
 
 
+async def test_a_search_and_a_comparison_are_read(host: Answering, restic: Restic) -> None:
+    host.cases = ["found", "compared"]
+    ((snapshot, entry),) = await restic.find("NOTES*")
+    assert (entry.path, entry.size, len(snapshot)) == ("/bench/source/deep/er/Notes.txt", 5, 64)
+    found = await restic.compare("1" * 64, "2" * 64)
+    signs = {change.path: change.sign for change in found.changes}
+    assert signs["/bench/source/large"] == "+" and signs["/bench/source/deep/er/Notes.txt"] == "-"
+    assert found.statistics["added"]["bytes"] > 3_000_000
+
+
+async def test_sizes_and_what_pruning_would_free_are_read(host: Answering, restic: Restic) -> None:
+    host.cases = ["sizes", "would free"]
+    sizes = await restic.stats(what="raw-data")
+    assert sizes.size > 3_000_000 and sizes.blobs > 3
+    freed = await restic.would_free(["2" * 64])
+    assert freed.freed is not None and abs(freed.freed - 3_000_000) < 10_000
+    assert freed.remaining is not None and 0 < freed.remaining < 10_000
+    assert "--dry-run" in host.asked[-1]
+
+
 async def test_a_restoration_says_what_it_restored(host: Answering, restic: Restic) -> None:
     host.cases = ["restored"]
     seen: list[Progress] = []
