@@ -59,7 +59,7 @@ class Program:
         """Types into a field."""
         await self.press(*text)
 
-    async def until(self, seen: str | Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, seen: str | Callable[[], bool], seconds: float = 60.0) -> None:
         """Waits until something is on the screen, or is so."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
