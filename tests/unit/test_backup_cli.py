@@ -90,7 +90,7 @@ async def test_it_waits_while_somebody_holds_a_lock_of_apt_or_dpkg(
     with lock.open("w") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
         assert "packages" in await backup.hindrance(host)
-        monkeypatch.setattr(backup, "PATIENCE", 0.2)
+        monkeypatch.setattr(backup, "PATIENCE", 2)
         monkeypatch.setattr(backup, "LOOK", 0.1)
         with pytest.raises(Stop, match="packages"):
             await backup._quiet(host)
