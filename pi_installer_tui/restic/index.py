@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from pi_installer_tui.restic.answers import Entry, Trouble
@@ -286,6 +287,7 @@ class Children(Sequence[Entry]):
         self._ids = ids
         self._above = above
         self._blocks: OrderedDict[int, list[Entry]] = OrderedDict()
+        self._lock = Lock()  # a filter reads in a thread while the screen is drawn
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -298,11 +300,12 @@ class Children(Sequence[Entry]):
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
         block, number = divmod(range(len(self))[index], _BLOCK)
-        if block not in self._blocks:
-            self._blocks[block] = self._read(self._ids[block * _BLOCK : (block + 1) * _BLOCK])
-            if len(self._blocks) > _BLOCKS:
-                self._blocks.popitem(last=False)
-        return self._blocks[block][number]
+        with self._lock:
+            if block not in self._blocks:
+                self._blocks[block] = self._read(self._ids[block * _BLOCK : (block + 1) * _BLOCK])
+                if len(self._blocks) > _BLOCKS:
+                    self._blocks.popitem(last=False)
+            return self._blocks[block][number]
 
     def _read(self, ids: array[int]) -> list[Entry]:
         asked = ", ".join("?" * len(ids))
