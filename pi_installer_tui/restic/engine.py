@@ -194,6 +194,7 @@ class Restic(Upkeep):
         verify: bool = False,
         progress: Callable[[Progress], None] = lambda progress: None,
         look: Callable[[], Awaitable[Progress | None]] | None = None,
+        written: Callable[[], None] = lambda: None,
         said: Callable[[str], None] = lambda line: None,
     ) -> Restored:
         """Writes what a snapshot has below `paths` (("/",): all) below the folder `target`, each at its whole path.
@@ -202,6 +203,7 @@ class Restic(Upkeep):
 
         verify: each file is read again and compared with the snapshot.
         look: asked every two seconds how far it is, where restic doesn't say (not `restore-progress`).
+        written: called once all is written and read again (`verify`) only.
         The repository is locked meanwhile, so that nobody prunes it; not where it can only be read.
         Raises Trouble; `not-able` for an `overwrite` that the installed one doesn't have. What can't be restored of a
         snapshot that can be read is in the answer."""
@@ -224,7 +226,12 @@ class Restic(Upkeep):
         if not await self.writable():
             options.append("--no-lock")
         try:
-            done = [await self._restore(snapshot, options, part, progress, said) for part in parts]
+            done = [
+                await self._restore(
+                    snapshot, options, part, progress, written if number == len(parts) else lambda: None, said
+                )
+                for number, part in enumerate(parts, 1)
+            ]
         finally:
             if looked is not None:
                 looked.cancel()
@@ -243,6 +250,7 @@ class Restic(Upkeep):
         options: Sequence[str],
         names: Sequence[str],
         progress: Callable[[Progress], None],
+        written: Callable[[], None],
         said: Callable[[str], None],
     ) -> Restored:
         includes = [word for name in names for word in ("--include", literal(name))]
@@ -259,13 +267,16 @@ class Restic(Upkeep):
                     case "summary":
                         last = parsing.restoration(message)
                         files, size = last.files_done, last.bytes_done
+                        written()
                     case "error":
                         errors.append((str(message.get("item", "")), parsing.error_text(message)))
                         said(": ".join(errors[-1]))
                     case _:
                         for line in _note(message, text):
                             said(line)
-                            if line.startswith(_IGNORING):
+                            if line.startswith(_VERIFYING):
+                                written()
+                            elif line.startswith(_IGNORING):
                                 path, _colon, why = line.removeprefix(_IGNORING).partition(": ")
                                 errors.append((path, why))
                 status = message.get("status", status)
@@ -274,8 +285,8 @@ class Restic(Upkeep):
         return Restored(files, size, tuple(errors))
 
 
-#: how 0.14 begins the line of what it could not restore
-_IGNORING = "ignoring error for "
+#: how 0.14 begins the line of what it could not restore, and the one before it reads all again
+_IGNORING, _VERIFYING = "ignoring error for ", "verifying files in "
 
 
 def literal(name: str) -> str:

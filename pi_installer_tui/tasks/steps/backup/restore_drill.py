@@ -126,7 +126,7 @@ class RestoreDrill(RepositoryStep):
                 run.id,
                 folder,
                 [each.path for each in picked],
-                expected=sum(each.size or 0 for each in picked),
+                expected=lambda: sum(each.size or 0 for each in picked),
             ),
         )
         context.progress(None, "compare")

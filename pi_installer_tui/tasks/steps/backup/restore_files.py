@@ -17,7 +17,9 @@ from pydantic import AliasChoices, Field
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.restic.answers import Entry
 from pi_installer_tui.restic.engine import Restic
+from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.reading import known
 from pi_installer_tui.tasks.steps.backup import into_place
 from pi_installer_tui.tasks.steps.backup.restoring import restore
 from pi_installer_tui.tasks.steps.backup.working import (
@@ -38,17 +40,24 @@ from pi_installer_tui.tasks.steps.base import AbsolutePath, Before, Preview, Ste
 KEPT = "restored"
 #: files that an undo leaves are named, the first of many
 _NAMES = 50
+#: bytes of memory that must be free for a second restic, which has the repository's index in its memory too
+_SECOND = 400 * 1024 * 1024
+#: seconds between looks at what is free while the size isn't known, the part of it that has to stay free until then
+_LOOK, _UNKNOWN = 0.25, 0.5
+#: seconds that the look-up has to say why a restoration failed
+_PLAINLY = 60.0
 
 
 @dataclass(slots=True)
 class _Chosen:
-    """What was chosen in a snapshot. size: bytes; through: the folders on the way to it, with what they are like."""
+    """What was chosen in a snapshot. size: bytes; through: the folders on the way to it, with what they are like;
+    known: all of it was looked up."""
 
     snapshot: str
     files: int = 0
     size: int = 0
     through: dict[str, Entry] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
+    known: bool = False
 
 
 class RestoreFiles(RepositoryStep):
@@ -105,10 +114,13 @@ class RestoreFiles(RepositoryStep):
         kept = context.before.get(KEPT)
         scratch, places = self._places(context.host, kept, context.before)
         if not into_place.planned(places):
-            async with repository(self.place, context) as engine:
-                chosen = await self._look_up(context, engine)
-                await self._restore(context, engine, chosen, scratch)
-            await self._plan(context, places, chosen, kept["word"])
+            try:
+                async with repository(self.place, context) as engine:
+                    chosen = await self._fetch(context, engine, scratch)
+                await self._plan(context, places, chosen, kept["word"])
+            except BaseException:
+                await in_thread(lambda stop: remove_tree(places.scratch))
+                raise
             context.report({"snapshot": chosen.snapshot, "files": chosen.files, "size": chosen.size})
             context.report({"compared": chosen.files, "differ": 0})
         context.reached("restore:planned")
@@ -131,10 +143,41 @@ class RestoreFiles(RepositoryStep):
     def _replaced(kept: Mapping[str, str]) -> str:
         return f"{kept['anchor'].rstrip('/')}/{REPLACED}{kept['word']}"
 
-    async def _look_up(self, context: StepContext, engine: Restic) -> _Chosen:
-        """What was chosen. Raises StepError where it isn't in the snapshot, or there is no room for it."""
+    async def _fetch(self, context: StepContext, engine: Restic, scratch: str) -> _Chosen:
+        """Restores what was chosen into the scratch folder, compared there. What it is, and whether there is room for
+        it, is looked up at the same time: for restic both begin alike, and deriving the key takes most of a look."""
+        host, anchor = context.host, context.before.get(KEPT)["anchor"]
         context.progress(None, "look", self.snapshot[:8])
         chosen = _Chosen(await self._whole_id(engine))
+        free = (await host.disk(anchor)).free
+        looking = asyncio.create_task(self._look_up(chosen, engine, anchor, free))
+        restoring: asyncio.Task[None] | None = None
+        try:
+            if await _roomy(host):
+                restoring = asyncio.create_task(self._restore(context, engine, chosen, scratch))
+                while not (looking.done() or restoring.done()):
+                    await asyncio.wait({looking, restoring}, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+                    if not looking.done() and (await host.disk(anchor)).free < free * _UNKNOWN:
+                        await _ended(restoring)  # it begins again when its size is known
+                if _failed(restoring):  # the other one may say more plainly why
+                    await asyncio.wait({looking}, timeout=_PLAINLY)
+                    if not _failed(looking):
+                        restoring.result()
+            await looking
+            if restoring is None or restoring.cancelled():
+                restoring = asyncio.create_task(self._restore(context, engine, chosen, scratch))
+            await restoring
+        finally:
+            for task in (looking, restoring):
+                if task is not None:
+                    await _ended(task)
+        for path, entry in chosen.through.items():
+            with contextlib.suppress(FileNotFoundError):
+                await host.chmod(scratch + path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
+        return chosen
+
+    async def _look_up(self, chosen: _Chosen, engine: Restic, anchor: str, free: int) -> None:
+        """What was chosen. Raises Trouble, StepError where it isn't in the snapshot, or there is no room for it."""
         everything = "/" in self.chosen
         wanted = frozenset(path.rstrip("/") for path in self.chosen)
         below = tuple(f"{path}/" for path in wanted)
@@ -152,11 +195,9 @@ class RestoreFiles(RepositoryStep):
                 chosen.size += entry.size or 0
         if missing := sorted(wanted - seen) if not everything else []:
             raise StepError("not-in-snapshot", path=missing[0], snapshot=chosen.snapshot[:8])
-        anchor = context.before.get(KEPT)["anchor"]
-        free = (await context.host.disk(anchor)).free
         if chosen.size > free:
             raise StepError("no-room", path=anchor, needed=str(chosen.size), free=str(free))
-        return chosen
+        chosen.known = True
 
     async def _whole_id(self, engine: Restic) -> str:
         if len(self.snapshot) == 64:
@@ -170,27 +211,18 @@ class RestoreFiles(RepositoryStep):
     async def _restore(self, context: StepContext, engine: Restic, chosen: _Chosen, scratch: str) -> None:
         """Into the scratch folder, compared there."""
         host = context.host
+        paths = ("/",) if "/" in self.chosen else self.chosen
         await in_thread(lambda stop: remove_tree(real(host, scratch)))
         await host.mkdir(scratch, mode=0o700, uid=0, gid=0)
-        try:
-            await patiently(
-                context,
-                engine,
-                lambda: restore(
-                    context,
-                    engine,
-                    chosen.snapshot,
-                    scratch,
-                    ("/",) if "/" in self.chosen else self.chosen,
-                    expected=chosen.size,
-                ),
-            )
-            for path, entry in chosen.through.items():
-                with contextlib.suppress(FileNotFoundError):
-                    await host.chmod(scratch + path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
-        except BaseException:
-            await in_thread(lambda stop: remove_tree(real(host, scratch)))
-            raise
+
+        def expected() -> int:
+            return chosen.size if chosen.known else 0
+
+        await patiently(
+            context,
+            engine,
+            lambda: restore(context, engine, chosen.snapshot, scratch, paths, expected=expected),
+        )
 
     async def _plan(self, context: StepContext, places: into_place.Places, chosen: _Chosen, word: str) -> None:
         context.progress(None, "plan")
@@ -202,11 +234,7 @@ class RestoreFiles(RepositoryStep):
         def plan(stop: Callable[[], bool]) -> None:
             into_place.plan(_watched(places, stop=stop), self.existing, word, through)
 
-        try:
-            await in_thread(plan)
-        except BaseException:
-            await in_thread(lambda stop: remove_tree(places.scratch))
-            raise
+        await in_thread(plan)
 
     async def undo(self, context: StepContext, before: Before) -> None:
         kept = before.get(KEPT)
@@ -257,3 +285,20 @@ async def _carry(
         loop.call_soon_threadsafe(lambda: context.progress(done / total if total else None, phase, "", told))
 
     return await in_thread(lambda stop: work(_watched(places, said=said, stop=stop)))
+
+
+async def _roomy(host: Host) -> bool:
+    """Whether a second restic has room in the memory."""
+    found = known(await machine.memory(host))
+    return found is not None and found.available >= _SECOND
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancels it, and waits until it has ended, however it does."""
+    task.cancel()
+    await asyncio.wait({task})
+    _failed(task)  # asyncio tells of errors that nobody asked for
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

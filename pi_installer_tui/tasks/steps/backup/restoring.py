@@ -1,8 +1,10 @@
-"""Restoring into a folder of ours: every file is read again and compared with the snapshot. restic 0.14 tells of no
-progress, so the disk is looked at; it makes no sparse files either, so holes are dug afterwards."""
+"""Restoring into a folder of ours: every file is read again and compared with the snapshot, while what was written goes
+to the disk. restic 0.14 tells of no progress, so the disk is looked at; it makes no sparse files, so holes are dug."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import stat
 import subprocess
@@ -18,26 +20,59 @@ _WORTH = 1024 * 1024
 
 
 async def restore(
-    context: StepContext, engine: Restic, snapshot: str, folder: str, paths: Sequence[str], *, expected: int
+    context: StepContext,
+    engine: Restic,
+    snapshot: str,
+    folder: str,
+    paths: Sequence[str],
+    *,
+    expected: Callable[[], int],
 ) -> None:
-    """Restores paths of a snapshot (("/",): all) into a folder. expected: bytes. Raises Trouble, StepError where
-    something could not be restored, or isn't what the snapshot says."""
+    """Restores paths of a snapshot (("/",): all) into a folder. expected: bytes, 0 while nobody knows. Raises Trouble,
+    StepError where something could not be restored, or isn't what the snapshot says."""
     began = (await context.host.disk(folder)).used
     lines = Bounded(context)
+    full = not await engine.able("restore-sparse")
+    settling: list[asyncio.Task[None]] = []
 
     async def look() -> Progress:
-        done = min(max(0, (await context.host.disk(folder)).used - began), expected)
-        return Progress(min(0.99, done / expected) if expected else None, bytes_done=done, bytes_total=expected)
+        size = expected()
+        done = max(0, (await context.host.disk(folder)).used - began)
+        done = min(done, size) if size else done
+        return Progress(min(0.99, done / size) if size else None, bytes_done=done, bytes_total=size)
 
-    done = await engine.restore(
-        snapshot, paths, folder, verify=True, progress=Rate(context, "restore"), look=look, said=lines.say
-    )
-    lines.finish()
-    if done.errors:
-        tail = tuple(f"{path}: {why}" for path, why in done.errors[:25])
-        raise StepError("not-restored", tail, count=str(len(done.errors)), path=done.errors[0][0])
-    if not await engine.able("restore-sparse"):
+    def written() -> None:
+        settling.append(asyncio.create_task(_settle(context, folder, full)))
+
+    try:
+        done = await engine.restore(
+            snapshot,
+            paths,
+            folder,
+            verify=True,
+            progress=Rate(context, "restore"),
+            look=look,
+            written=written,
+            said=lines.say,
+        )
+        lines.finish()
+        if done.errors:
+            tail = tuple(f"{path}: {why}" for path, why in done.errors[:25])
+            raise StepError("not-restored", tail, count=str(len(done.errors)), path=done.errors[0][0])
+        for each in settling:
+            await each
+    finally:
+        for each in settling:
+            each.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await each
+
+
+async def _settle(context: StepContext, folder: str, full: bool) -> None:
+    """Holes, and all to the disk (sync(1)). full: what is empty was written too."""
+    if full:
         await in_thread(lambda stop: _dig(real(context.host, folder), stop))
+    await context.host.run(["sync", "--file-system", folder])
 
 
 def _dig(folder: bytes, stop: Callable[[], bool]) -> None:
