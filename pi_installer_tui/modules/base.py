@@ -109,6 +109,10 @@ class Module(ABC, Generic[S, C]):
     async def read(self, host: Host) -> S:
         """What is. Never raises for what the machine lacks: that is Missing or Unknown in the state."""
 
+    async def read_summary(self, host: Host) -> S:
+        """Of what is that which `summary` tells of, for Home; the rest may be missing."""
+        return await self.read(host)
+
     @abstractmethod
     def present(self, state: S) -> C:
         """The settings that describe the machine as it is: planning them gives an empty plan."""

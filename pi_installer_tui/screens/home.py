@@ -361,7 +361,7 @@ class HomeScreen(ShellScreen):
             await self.shell.until_idle()
             try:
                 loaded = modules.load(module.name)
-                state = await loaded.read(self.shell.host)
+                state = await loaded.read_summary(self.shell.host)
                 cell = Cell(printable(loaded.summary(state)))
             except Exception as error:
                 # a fault in one module must not take the other modules with it

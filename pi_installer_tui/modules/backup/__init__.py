@@ -44,6 +44,11 @@ class Backup(Module["State", "BackupSettings"]):
 
         return await state.read(host)
 
+    async def read_summary(self, host: Host) -> State:
+        from pi_installer_tui.modules.backup import state
+
+        return await state.read_summary(host)
+
     def present(self, state: State) -> BackupSettings:
         from pi_installer_tui.modules.backup.present import present
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.backup import applied, due, timers
 from pi_installer_tui.modules.backup.asking import Asked
-from pi_installer_tui.modules.backup.discovery import Worthwhile
 from pi_installer_tui.modules.backup.placing import KNOWN_HOSTS, SECRETS
-from pi_installer_tui.modules.backup.proposing import propose
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.interpreter import python
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, known
 from pi_installer_tui.tasks.runs import Run
 from pi_installer_tui.tasks.runs import read as read_runs
+
+if TYPE_CHECKING:
+    from pi_installer_tui.modules.backup.discovery import Worthwhile
 
 #: recovery kits that somebody has read back: a file of each place, with the kit's code
 KITS = "/var/lib/pi-installer-tui/backup/kits"
@@ -78,28 +80,40 @@ class State:
         return known(self.config) or BackupSettings()
 
 
-async def read(host: Host) -> State:
-    """The state."""
+async def read_summary(host: Host) -> State:
+    """Of the state what tells how the jobs stand: what was applied, the timers, the runs, the kits. No other program is
+    asked than systemctl."""
     config, mode = await _config(host)
-    names, folder = await _secrets(host)
-    units = await _units(host)
+    names = [name for name in await _unit_names(host) if name.endswith(".timer")]
     return State(
         config=config,
         mode=mode,
         python=python(host.kind),
+        timers=await _timers(host, names),
+        runs=await _runs(host),
+        kits=await _texts(host, KITS),
+    )
+
+
+async def read(host: Host) -> State:
+    """The state."""
+    from pi_installer_tui.modules.backup.proposing import propose
+
+    summed = await read_summary(host)
+    config = summed.config
+    names, folder = await _secrets(host)
+    return replace(
+        summed,
         secrets=names,
         folder=folder,
         known_hosts=await _texts(host, KNOWN_HOSTS),
-        units=units,
-        timers=await _timers(host, [name for name in units if name.endswith(".timer")]),
+        units={name: await _text(host, f"{timers.FOLDER}/{name}") for name in await _unit_names(host)},
         due=await _text(host, due.PATH),
         restic=await _restic(host),
         ssh=await host.which("ssh") is not None,
         devices=await _devices(host),
         mounts=await _mounts(host),
         repositories=await _repositories(host, known(config)),
-        runs=await _runs(host),
-        kits=await _texts(host, KITS),
         worthwhile=await propose(host) if host.privileged else (),
     )
 
@@ -143,12 +157,9 @@ async def _texts(host: Host, folder: str) -> dict[str, str]:
         return {}
 
 
-async def _units(host: Host) -> dict[str, str]:
-    found = {}
-    for name in await host.listdir(timers.FOLDER):
-        if name.startswith(timers.PREFIX) and name.endswith((".service", ".timer")):
-            found[name] = await _text(host, f"{timers.FOLDER}/{name}")
-    return found
+async def _unit_names(host: Host) -> list[str]:
+    names = await host.listdir(timers.FOLDER)
+    return [name for name in names if name.startswith(timers.PREFIX) and name.endswith((".service", ".timer"))]
 
 
 async def _timers(host: Host, names: list[str]) -> Reading[Mapping[str, Timer]]:
