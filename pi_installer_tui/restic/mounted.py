@@ -1,5 +1,5 @@
 """Whether the disk of a folder place is where it has to be, so that a backup never fills the card that it was meant to
-save. Sources: findmnt(8) and lsblk(8), their JSON."""
+save. Source: findmnt(8), its JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pi_installer_tui.restic.answers import Trouble
 from pi_installer_tui.restic.place import Place
+from pi_installer_tui.system.disks import named
 from pi_installer_tui.system.host import Host
 
 #: what is wrong: nothing is mounted there; another disk is; the folder isn't on that disk; it can't be written
@@ -94,16 +95,10 @@ async def _findmnt(host: Host, by: str, path: str) -> dict[str, Any] | None:
 async def _is(host: Host, device: str, found: dict[str, Any]) -> bool:
     """Whether that is mounted: by what udev knows, else by what the disk says itself."""
     key, _equals, wanted = device.partition("=")
-    column = key.lower()
-    if found.get(column):
-        return str(found[column]) == wanted
+    if told := found.get(key.lower()):
+        return str(told) == wanted
     source = str(found.get("source") or "").partition("[")[0]  # a subvolume's or a bind mount's folder comes after it
-    done = await host.run(["lsblk", "--json", "--nodeps", "--output", key, "--", source])
-    devices = json.loads(done.stdout or "{}").get("blockdevices") or [] if done.ok else []
-    if devices and devices[0].get(column):
-        return str(devices[0][column]) == wanted
-    done = await host.run(["blkid", "--probe", "--match-tag", key, "--output", "value", source])
-    return done.ok and done.stdout.strip() == wanted
+    return await named(host, source, "UUID" if key == "UUID" else "LABEL") == wanted
 
 
 def _read_only(found: dict[str, Any] | None) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from pi_installer_tui.system.host import Host, HostError
 
 _COLUMNS = "NAME,PATH,TYPE,SIZE,RO,MODEL,SERIAL,TRAN,PTTYPE,PTUUID,PARTUUID,FSTYPE,UUID,LABEL,MOUNTPOINTS"
 BY_ID = "/dev/disk/by-id"
+#: what lsblk calls a file system, and nobody mounts
+_NOT_MOUNTED = ("swap", "crypto_LUKS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,38 @@ class Block:
 async def disks(host: Host) -> tuple[Block, ...]:
     """Whole disks that something can be written to: no CD drives, no RAM, no empty card readers. Raises HostError,
     CommandNotFound."""
+    found = await _read(host)
+    links = await _links(host)
+    whole = [each for each in found if each.kind in ("disk", "loop") and each.size and "/zram" not in each.path]
+    return tuple(replace(each, link=links.get(each.path, "")) for each in whole)
+
+
+async def file_systems(host: Host) -> tuple[Block, ...]:
+    """All that can be mounted by a UUID or a label, whatever it is on. Raises HostError, CommandNotFound."""
+    found = [each for top in await _read(host) for each in top.all]
+    wanted = [each for each in found if each.file_system not in ("", *_NOT_MOUNTED) and (each.uuid or each.label)]
+    return tuple({each.path: each for each in wanted}.values())
+
+
+async def named(host: Host, path: str, key: Literal["UUID", "LABEL"]) -> str:
+    """The UUID or the label of what is on a device: by what udev knows, else by what the device says itself; "" where
+    it has none. Raises CommandNotFound."""
+    done = await host.run(["lsblk", "--json", "--nodeps", "--output", key, "--", path])
+    with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError):
+        if told := json.loads(done.stdout)["blockdevices"][0].get(key.lower()):
+            return str(told)
+    done = await host.run(["blkid", "--probe", "--match-tag", key, "--output", "value", path])
+    return done.stdout.strip() if done.ok else ""
+
+
+async def _read(host: Host) -> list[Block]:
     done = await host.run(["lsblk", "--json", "--bytes", "--output", _COLUMNS], check=True)
     try:
         devices = json.loads(done.stdout)["blockdevices"]
         probed = await _probed(host, [str(each["path"]) for each in _every(devices) if not each.get("fstype")])
-        found = [_block(each, probed) for each in devices]
+        return [_block(each, probed) for each in devices]
     except (ValueError, KeyError, TypeError):
         raise HostError("lsblk's answer can't be read") from None
-    links = await _links(host)
-    whole = [each for each in found if each.kind in ("disk", "loop") and each.size and "/zram" not in each.path]
-    return tuple(replace(each, link=links.get(each.path, "")) for each in whole)
 
 
 async def _links(host: Host) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from pi_installer_tui.modules.backup.plan import plan
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.backup.state import State
 from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.system.disks import Block
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known, reading_json
 from pi_installer_tui.tasks.plan import Others
 
@@ -153,7 +154,12 @@ def choices(state: State, name: str) -> Sequence[str]:
         case "jobs":
             return tuple(state.applied.jobs or {})
         case "devices":
-            return tuple(each for device in known(state.devices) or () for each in device.names)
+            return tuple(each for device in known(state.devices) or () for each in _names(device))
         case "worthwhile":
             return tuple(each.what for each in state.worthwhile) or ("system", "home", "state")
     return ()
+
+
+def _names(device: Block) -> Sequence[str]:
+    """`UUID=...` and `LABEL=...`, as far as it has them."""
+    return [f"{key}={value}" for key, value in (("UUID", device.uuid), ("LABEL", device.label)) if value]

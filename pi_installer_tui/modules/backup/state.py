@@ -14,6 +14,7 @@ from pi_installer_tui.modules.backup.asking import Asked
 from pi_installer_tui.modules.backup.placing import KNOWN_HOSTS, SECRETS
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.interpreter import python
+from pi_installer_tui.system.disks import Block, file_systems
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, known
 from pi_installer_tui.tasks.runs import Run
@@ -37,23 +38,13 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """A file system on a disk. names: `UUID=...` and `LABEL=...`; mounts: where it is mounted; size: bytes."""
-
-    path: str
-    names: tuple[str, ...]
-    kind: str
-    size: int
-    mounts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """config: what was applied; mode: the file's permission bits. secrets: those that have a value; folder: theirs
     is there. known_hosts: texts by place. units: unit files of ours, by name; timers by name. due: what the collector
-    is told of when backups are due, "" where nothing. restic: its version; ssh: the program is there. repositories:
-    places in folders that hold one. mounts: where file systems are mounted. kits: codes of recovery kits that were
-    read back, by place. worthwhile: what is worth keeping here. asked: what an action asked for beside."""
+    is told of when backups are due, "" where nothing. restic: its version; ssh: the program is there. devices: file
+    systems that can be mounted. repositories: places in folders that hold one. mounts: where file systems are mounted.
+    kits: codes of recovery kits that were read back, by place. worthwhile: what is worth keeping here. asked: what an
+    action asked for beside."""
 
     config: Reading[BackupSettings]
     mode: int
@@ -66,7 +57,7 @@ class State:
     due: str = ""
     restic: Reading[str] = MISSING
     ssh: bool = False
-    devices: Reading[tuple[Device, ...]] = MISSING
+    devices: Reading[tuple[Block, ...]] = MISSING
     mounts: tuple[str, ...] = ()
     repositories: frozenset[str] = frozenset()
     runs: tuple[Run, ...] = ()
@@ -99,11 +90,10 @@ async def read(host: Host) -> State:
     """The state."""
     from pi_installer_tui.modules.backup.proposing import propose
 
-    summed = await read_summary(host)
-    config = summed.config
+    standing = await read_summary(host)
     names, folder = await _secrets(host)
     return replace(
-        summed,
+        standing,
         secrets=names,
         folder=folder,
         known_hosts=await _texts(host, KNOWN_HOSTS),
@@ -113,7 +103,7 @@ async def read(host: Host) -> State:
         ssh=await host.which("ssh") is not None,
         devices=await _devices(host),
         mounts=await _mounts(host),
-        repositories=await _repositories(host, known(config)),
+        repositories=await _repositories(host, known(standing.config)),
         worthwhile=await propose(host) if host.privileged else (),
     )
 
@@ -196,23 +186,11 @@ async def _restic(host: Host) -> Reading[str]:
     return Known(said[1]) if len(said) > 1 else Unknown(_("restic doesn't say its version"))
 
 
-async def _devices(host: Host) -> Reading[tuple[Device, ...]]:
-    """File systems on disks (lsblk(8))."""
-    asks = ["lsblk", "--json", "--bytes", "--list", "--output", "PATH,UUID,LABEL,FSTYPE,SIZE,MOUNTPOINTS"]
+async def _devices(host: Host) -> Reading[tuple[Block, ...]]:
     try:
-        answer = await host.run(asks, check=True)
-        rows = json.loads(answer.stdout)["blockdevices"]
-    except CommandNotFound as error:
+        return Known(await file_systems(host))
+    except HostError as error:
         return Unknown(str(error))
-    except (HostError, ValueError, KeyError, TypeError) as error:
-        return Unknown(str(error))
-    found = []
-    for row in rows:
-        names = [f"{key}={value}" for key in ("UUID", "LABEL") if (value := row.get(key.lower()))]
-        if names and row.get("fstype") not in (None, "swap", "crypto_LUKS"):
-            mounts = tuple(mount for mount in row.get("mountpoints") or () if mount)
-            found.append(Device(row["path"], tuple(names), row["fstype"], int(row.get("size") or 0), mounts))
-    return Known(tuple(found))
 
 
 async def _mounts(host: Host) -> tuple[str, ...]:
