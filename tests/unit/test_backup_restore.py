@@ -13,12 +13,15 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pi_installer_tui.databases import Dump
+from pi_installer_tui.restic.answers import Entry, Restored
 from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.tasks import words
 from pi_installer_tui.tasks.jobs import follow, launch, resume
@@ -26,7 +29,7 @@ from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.points import CRASH
 from pi_installer_tui.tasks.review import review
 from pi_installer_tui.tasks.steps import RestoreDatabase, RestoreFiles
-from pi_installer_tui.tasks.steps.backup import working
+from pi_installer_tui.tasks.steps.backup import restore_files, working
 from pi_installer_tui.tasks.undo import plan_undo
 
 from .backups import HERE, Backups, Done, change_tree, difference, make_tree, state
@@ -166,6 +169,74 @@ async def test_what_is_not_there_or_does_not_fit_is_not_begun(backups: Backups, 
         finally:
             subprocess.run(["umount", "-l", str(target)], check=True)
     assert not list(tmp_path.glob(".pi-installer*"))
+
+
+async def test_it_does_not_fit_is_said_also_where_the_disk_was_full_before_that_was_known(
+    backups: Backups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic restores while what was chosen is still looked up, which may take long; half of the room stays free."""
+    big = tmp_path / "big"
+    big.write_bytes(random.Random(3).randbytes(30_000_000))
+    snapshot = (await backups.run(backups.job(big))).well().reported["snapshot"]
+    target = tmp_path / "disk"
+    target.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "none", str(target)], check=False).returncode:
+        pytest.skip("needs to mount")
+    tree, restore_ = Restic.tree, Restic.restore
+    restored = asyncio.Event()
+
+    async def slowly(*args: Any) -> AsyncIterator[Entry]:
+        await restored.wait()
+        async with aclosing(tree(*args)) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def noted(*args: Any, **more: Any) -> Restored:
+        try:
+            return await restore_(*args, **more)
+        finally:
+            restored.set()
+
+    monkeypatch.setattr(Restic, "tree", slowly)
+    monkeypatch.setattr(Restic, "restore", noted)
+    try:
+        for unknown in (0.5, 0.0):  # it is held, or meets the end of the disk
+            monkeypatch.setattr(restore_files, "_UNKNOWN", unknown)
+            restored.clear()
+            done = await backups.step(restore(backups, snapshot, big, target=str(target)))
+            assert done.failed.reason == "no-room" and list(target.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(target)], check=True)
+    assert backups.locks() == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("_UNKNOWN", 2.0), ("_SECOND", 1 << 60)])
+async def test_restoring_comes_after_looking_where_there_is_little_room(
+    backups: Backups, changed: Changed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    """On the disk: what was begun is begun again; in the memory: there is never more than one restic."""
+    tree, snapshot, saved = changed
+    running = most = 0
+    lines = Restic.lines
+
+    async def counted(*args: Any, **more: Any) -> AsyncIterator[str | int]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            async with aclosing(lines(*args, **more)) as found:
+                async for line in found:
+                    yield line
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(restore_files, name, value)
+    monkeypatch.setattr(Restic, "lines", counted)
+    (await backups.step(restore(backups, snapshot, tree, target=str(tmp_path / "back")))).well()
+    assert most == (2 if name == "_UNKNOWN" else 1)
+    back = state(Path(f"{tmp_path}/back{tree}"), sockets=True)
+    assert difference(back, {name: each for name, each in saved.items() if name != b"odd/socket"}) == []
+    assert not list((tmp_path / "back").glob(".pi-installer*")) and backups.locks() == []
 
 
 @pytest.mark.parametrize("point", ["captured", "restore:planned", "restore:in-place"])
