@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.tasks.steps.backup import into_place
-from pi_installer_tui.tasks.steps.backup.into_place import Existing, Move, Places
+from pi_installer_tui.tasks.steps.backup.moves import Existing, Move, Places
+from pi_installer_tui.tasks.steps.backup.taking_back import take_back
 
 from .backups import difference, make_tree, state
 
@@ -63,7 +64,7 @@ def test_what_was_moved_before_a_power_cut_is_given_back(
     with monkeypatch.context() as patch, pytest.raises(_PowerCut):
         cut_after(done, patch)
         into_place.carry_out(where)
-    assert into_place.take_back(where).stays == []
+    assert take_back(where).stays == []
     assert difference(found(tmp_path / "live", existing), before) == []
 
 
@@ -81,5 +82,5 @@ def test_what_was_left_after_a_power_cut_is_gone_on_with(
     now = found(tmp_path / "live")
     links = b"(hard links)"  # those of what was there already are its own
     assert {name: now[name] for name in wanted if name != links} == {n: f for n, f in wanted.items() if n != links}
-    assert into_place.take_back(where).stays == []
+    assert take_back(where).stays == []
     assert difference(found(tmp_path / "live"), before) == []

@@ -20,7 +20,7 @@ from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import known
-from pi_installer_tui.tasks.steps.backup import into_place
+from pi_installer_tui.tasks.steps.backup import into_place, moves, taking_back
 from pi_installer_tui.tasks.steps.backup.restoring import restore
 from pi_installer_tui.tasks.steps.backup.working import (
     REPLACED,
@@ -113,7 +113,7 @@ class RestoreFiles(RepositoryStep):
     async def apply(self, context: StepContext) -> None:
         kept = context.before.get(KEPT)
         scratch, places = self._places(context.host, kept, context.before)
-        if not into_place.planned(places):
+        if not moves.planned(places):
             try:
                 async with repository(self.place, context) as engine:
                     chosen = await self._fetch(context, engine, scratch)
@@ -130,9 +130,9 @@ class RestoreFiles(RepositoryStep):
         told: dict[str, Any] = {name: getattr(tally, name) for name in ("new", "replaced", "renamed", "same", "kept")}
         context.report(told | ({"aside": self._replaced(kept)} if tally.replaced else {}))
 
-    def _places(self, host: Host, kept: Mapping[str, str], before: Before) -> tuple[str, into_place.Places]:
+    def _places(self, host: Host, kept: Mapping[str, str], before: Before) -> tuple[str, moves.Places]:
         scratch = f"{kept['anchor'].rstrip('/')}/{SCRATCH}{kept['word']}"
-        return scratch, into_place.Places(
+        return scratch, moves.Places(
             scratch=real(host, scratch),
             destination=real(host, self.target or "/"),
             replaced=real(host, self._replaced(kept)),
@@ -224,7 +224,7 @@ class RestoreFiles(RepositoryStep):
             lambda: restore(context, engine, chosen.snapshot, scratch, paths, expected=expected),
         )
 
-    async def _plan(self, context: StepContext, places: into_place.Places, chosen: _Chosen, word: str) -> None:
+    async def _plan(self, context: StepContext, places: moves.Places, chosen: _Chosen, word: str) -> None:
         context.progress(None, "plan")
         if self.target:
             await in_thread(lambda stop: os.makedirs(places.destination, mode=0o755, exist_ok=True))  # noqa: PTH103
@@ -241,7 +241,7 @@ class RestoreFiles(RepositoryStep):
         if kept is None:
             return
         _scratch, places = self._places(context.host, kept, before)
-        tally = await _carry(context, places, "back", into_place.take_back)
+        tally = await _carry(context, places, "back", taking_back.take_back)
         await in_thread(lambda stop: remove_tree(places.scratch))
         path = self.target
         while path and path != kept["anchor"]:  # folders that were made for it
@@ -257,26 +257,26 @@ class RestoreFiles(RepositoryStep):
         kept = before.get(KEPT)
         if kept is None:
             return None
-        tally = into_place.amount(self._places(host, kept, before)[1])
+        tally = moves.amount(self._places(host, kept, before)[1])
         text = _("Removes {new} files that came, and gives back {old} that were replaced or renamed.")
         return Preview("note", text.format(new=tally.new, old=tally.replaced + tally.renamed))
 
 
 def _watched(
-    places: into_place.Places,
+    places: moves.Places,
     *,
     said: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool],
-) -> into_place.Places:
+) -> moves.Places:
     return replace(places, said=said, stop=stop)
 
 
 async def _carry(
     context: StepContext,
-    places: into_place.Places,
+    places: moves.Places,
     phase: str,
-    work: Callable[[into_place.Places], into_place.Tally],
-) -> into_place.Tally:
+    work: Callable[[moves.Places], moves.Tally],
+) -> moves.Tally:
     """Moves files, beside the loop, and tells how far it is."""
     loop = asyncio.get_running_loop()
 
