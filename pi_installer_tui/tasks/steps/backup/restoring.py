@@ -17,6 +17,8 @@ from pi_installer_tui.tasks.steps.base import StepContext, StepError
 
 #: bytes that a file must have for holes to be worth while
 _WORTH = 1024 * 1024
+#: bytes that are read at a time, and that are a block of a file system, the smallest hole
+_PIECE, _BLOCK = 1024 * 1024, 4096
 
 
 async def restore(
@@ -76,8 +78,11 @@ async def _settle(context: StepContext, folder: str, full: bool) -> None:
 
 
 def _dig(folder: bytes, stop: Callable[[], bool]) -> None:
-    """Holes for what is empty in large files (fallocate(1)): they read the same, and take less. A file's times stay;
-    one with capabilities is left alone, for the kernel would take them away."""
+    """Holes for what is empty in large files: they read the same, and take less. A file's times stay; one with
+    capabilities is left alone, for the kernel would take them away.
+
+    fallocate(1) is asked only where there is something to dig: it drops what it has read from the page cache
+    (util-linux's sys-utils/fallocate.c, POSIX_FADV_DONTNEED), which is read again just then."""
     for where, _folders, names in os.walk(folder):
         for name in names:
             if stop():
@@ -85,6 +90,16 @@ def _dig(folder: bytes, stop: Callable[[], bool]) -> None:
             path = os.path.join(where, name)  # noqa: PTH118  (bytes)
             found = os.lstat(path)
             full = stat.S_ISREG(found.st_mode) and _WORTH <= found.st_size <= found.st_blocks * 512
-            if full and "security.capability" not in os.listxattr(path, follow_symlinks=False):
+            if full and "security.capability" not in os.listxattr(path, follow_symlinks=False) and _empty(path, stop):
                 subprocess.run([b"fallocate", b"--dig-holes", b"--", path], capture_output=True, check=False)
                 os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _empty(path: bytes, stop: Callable[[], bool]) -> bool:
+    """Whether a block somewhere in a file is empty."""
+    piece, block = bytearray(_PIECE), bytes(_BLOCK)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (bytes)
+        while (size := file.readinto(piece)) and not stop():
+            if piece.find(block, 0, size) >= 0:
+                return True
+    return False
