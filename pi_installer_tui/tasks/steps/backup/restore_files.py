@@ -33,6 +33,7 @@ from pi_installer_tui.tasks.steps.backup.working import (
     real,
     remove_tree,
     repository,
+    take_away_locks,
 )
 from pi_installer_tui.tasks.steps.base import AbsolutePath, Before, Preview, StepContext, StepError
 
@@ -165,6 +166,8 @@ class RestoreFiles(RepositoryStep):
                         restoring.result()
             await looking
             if restoring is None or restoring.cancelled():
+                if restoring is not None:
+                    await take_away_locks(engine)  # restic may have been ended before it could
                 restoring = asyncio.create_task(self._restore(context, engine, chosen, scratch))
             await restoring
         finally:

@@ -87,7 +87,7 @@ async def repository(place: Place, context: StepContext) -> AsyncIterator[Restic
         yield engine
     except BaseException as error:
         if not (isinstance(error, Trouble) and error.reason in ("no-repository", "wrong-password", "not-mounted")):
-            await _take_away_locks(engine)
+            await take_away_locks(engine)
         if isinstance(error, Trouble):
             raise as_step_error(error, place) from None
         raise
@@ -99,7 +99,7 @@ def as_step_error(trouble: Trouble, place: Place) -> StepError:
     return StepError(f"restic-{trouble.reason}", trouble.tail, **{**values, "place": place.name})
 
 
-async def _take_away_locks(engine: Restic) -> None:
+async def take_away_locks(engine: Restic) -> None:
     """Removes locks whose process is gone, as far as that can be done now."""
     with contextlib.suppress(HostError, Trouble, OSError, TimeoutError):
         async with asyncio.timeout(_UNLOCK):
@@ -126,7 +126,7 @@ async def patiently(context: StepContext, engine: Restic, work: Callable[[], Awa
         except Trouble as error:
             if error.reason != "locked" or time.monotonic() > until:
                 raise
-            await _take_away_locks(engine)
+            await take_away_locks(engine)
             if tries == 1:
                 continue  # its process may have been gone
             found = _LOCKED_BY.search("\n".join(error.tail))
