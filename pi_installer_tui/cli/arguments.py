@@ -167,7 +167,10 @@ def parser() -> argparse.ArgumentParser:
         "test", help=_("send a test message"), description=_("sends a test message, and says what the server answered")
     )
     trial.add_argument("channel", metavar="CHANNEL", help=_("a channel's name"))
-    _backup(verb("backup", _("how the jobs stand; run, list, verify, drill, restore, unlock, history")), json)
+    _backup(
+        verb("backup", _("how the jobs stand; run, list, verify, drill, restore, restore-database, unlock, history")),
+        json,
+    )
     job(verb("attach", _("follow a job from its first line; Ctrl-C leaves it, and it goes on")))
     confirm = verb("confirm", _("say that all is well: a change on probation stays"))
     job(confirm)
@@ -196,7 +199,7 @@ def parser() -> argparse.ArgumentParser:
 def _backup(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser], None]) -> None:
     """The verb `backup` and those below it."""
     json(to)
-    listed = "run, list, verify, drill, restore, unlock, history"
+    listed = "run, list, verify, drill, restore, restore-database, unlock, history"
     verbs = to.add_subparsers(dest="backup_verb", metavar=listed, parser_class=_Parser)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
@@ -241,6 +244,13 @@ def _backup(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser
     existing = _("what becomes of a file that is there: it is kept, replaced, or put aside (keep)")
     restore.add_argument("--existing", choices=("keep", "replace", "rename"), default="keep", help=existing)
     asking(restore)
+    database = verb("restore-database", _("bring a database back from its dump: show, ask, run"))
+    name(database, "place", metavar="PLACE", help=place)
+    database.add_argument("snapshot", metavar="SNAPSHOT", help=_("the dump's id, as `backup list` shows it"))
+    database.add_argument(
+        "--into", default="", metavar="NAME", help=_("another database, which is made (the same one, replaced)")
+    )
+    asking(database)
     unlock = verb("unlock", _("remove locks that nobody holds any more"))
     name(unlock, "place", metavar="PLACE", help=place)
     unlock.add_argument("--lock", default="", metavar="ID", help=_("this one, whoever holds it"))

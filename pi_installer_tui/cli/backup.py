@@ -55,6 +55,9 @@ async def backup(args: Namespace, machine: Machine) -> int:
                 "existing": args.existing,
             }
             return await _once(args, machine, "restore", told_once)
+        case "restore-database":
+            told_once = {"place": args.place, "snapshot": args.snapshot, "into": args.into}
+            return await _once(args, machine, "restore-database", told_once)
         case "unlock":
             return await _once(args, machine, "unlock", {"place": args.place, "lock": args.lock})
         case "list":

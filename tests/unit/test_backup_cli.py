@@ -33,6 +33,10 @@ from pi_installer_tui.system.local import LocalHost
             "restore usb latest /a /b --to /x --existing rename",
             {"paths": ["/a", "/b"], "to": "/x", "existing": "rename"},
         ),
+        (
+            "restore-database usb 0123abcd --into copy --yes",
+            {"place": "usb", "snapshot": "0123abcd", "into": "copy", "yes": True},
+        ),
         ("unlock usb", {"place": "usb", "lock": ""}),
         ("list", {"job": None, "place": None, "json": False}),
         ("history --json", {"json": True}),
@@ -107,6 +111,8 @@ def test_on_a_machine_without_backups_it_says_so(
     status, out, _err = run("backup", "list", "--json")
     assert status == 0 and json.loads(out)["places"] == {}
     assert run("backup", "list", "home")[0] == Exit.INPUT
+    status, _out, err = run("backup", "restore-database", "usb", "latest", "--yes")
+    assert status == Exit.INPUT and "there is no such place" in err
     assert json.loads(run("backup", "--json")[1])["modules"]["backup"]["jobs"] == {}
 
 

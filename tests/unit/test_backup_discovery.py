@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.databases import ACCOUNTS, Dump, Found
+from pi_installer_tui.modules.backup import MODULE
 from pi_installer_tui.modules.backup.discovery import Contents, Measured, Worthwhile, discover, measure, resolve
 from pi_installer_tui.modules.backup.discovery.containers import Boxes, look, worthwhile
 from pi_installer_tui.modules.backup.discovery.found import literally
@@ -55,6 +56,8 @@ async def test_what_a_machine_has_is_found_where_it_says_it_is(demo: DemoHost) -
     put(demo, "/etc/apache2/sites-enabled/blog.conf", 'DocumentRoot "/srv/blog/public/"\n  DocumentRoot /srv/gone\n')
     put(demo, "/var/lib/mosquitto/mosquitto.db")
     put(demo, "/var/lib/homeassistant/configuration.yaml")
+    put(demo, "/lib/systemd/system/mosquitto.service")
+    put(demo, "/etc/systemd/system/home-assistant@.service")
     found = by_word(await discover(demo))
     assert "/etc" in found["system"].paths and "/var/lib/dpkg/status" in found["system"].paths
     assert found["home"].paths[0] == "/home" and "/home/*/.cache" in found["home"].excludes
@@ -64,6 +67,12 @@ async def test_what_a_machine_has_is_found_where_it_says_it_is(demo: DemoHost) -
     assert found["wireguard"].within == "system"
     assert found["mosquitto"].paths[0] == "/var/lib/mosquitto"
     assert found["home-assistant"].paths == ("/var/lib/homeassistant",)
+    assert found["mosquitto"].writers == ("unit:mosquitto.service",)
+    assert found["home-assistant"].writers == ("unit:home-assistant@homeassistant.service",)
+    assert found["mail"].writers == (), "no mail server is installed"
+    assert MODULE.choices(await MODULE.read(demo), "stoppable") == (
+        *("unit:home-assistant@homeassistant.service", "unit:mosquitto.service"),
+    )
     for each in found.values():
         assert each.title and all(path.startswith("/") for path in each.paths), each
         JobSettings(what=(each.what,))  # each word may stand in a job

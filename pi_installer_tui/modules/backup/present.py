@@ -157,6 +157,9 @@ def choices(state: State, name: str) -> Sequence[str]:
             return tuple(each for device in known(state.devices) or () for each in _names(device))
         case "worthwhile":
             return tuple(each.what for each in state.worthwhile) or ("system", "home", "state")
+        case "stoppable":
+            found = (name for each in state.worthwhile for name in (*each.stops, *each.writers))
+            return tuple(sorted(dict.fromkeys(found)))
     return ()
 
 

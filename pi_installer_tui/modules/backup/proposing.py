@@ -27,7 +27,10 @@ async def propose(host: Host) -> tuple[Worthwhile, ...]:
 
 async def _servers(host: Host) -> list[Worthwhile]:
     there = [(what, title) for what, title, path in _SERVERS if path in await machine.there(host, (path,))]
-    return [Worthwhile(what, title, _("all of its databases")) for what, title in there]
+    return [
+        Worthwhile(what, title, _("all of its databases"), writers=await machine.units(host, what))
+        for what, title in there
+    ]
 
 
 async def _containers(host: Host) -> list[Worthwhile]:

@@ -110,7 +110,7 @@ class JobSettings(Frozen):
             "What is known to be worth keeping: system, home, state, web, mail, wireguard, postgresql, mariadb, "
             "sqlite:/srv/app.db, volume:grafana, compose:/srv/stack."
         ),
-        json_schema_extra={"choices": "worthwhile"},
+        json_schema_extra={"choices": "worthwhile", "widget": "several"},
     )
     paths: Paths | None = Field(
         default=None, title=N_("Files and folders"), description=N_("What else: whole paths, such as /srv/photos.")
@@ -137,14 +137,14 @@ class JobSettings(Frozen):
         default=None,
         title=N_("Stop meanwhile"),
         description=N_("unit:grafana-server.service, container:wiki: stopped before, started again whatever happens."),
-        json_schema_extra={"choices": "stoppable"},
+        json_schema_extra={"choices": "stoppable", "widget": "several"},
     )
     tags: Tags | None = Field(default=None, title=N_("Tags"), description=N_("Words that its snapshots carry."))
     places: Annotated[tuple[Name, ...], Field(max_length=20), AfterValidator(no_doubles)] | None = Field(
         default=None,
         title=N_("Places"),
         description=N_("Where to, one after the other; one that fails stops none of the others."),
-        json_schema_extra={"choices": "places"},
+        json_schema_extra={"choices": "places", "widget": "several"},
     )
     schedule: Schedule | None = Field(default=None, title=N_("Schedule"), description=N_("When it runs by itself."))
     keep: Keep | None = Field(default=None, title=N_("Retention"), description=N_("Which of its snapshots stay."))

@@ -48,6 +48,7 @@ class Field:
     choices_from:  the name of choices that come from the machine (`timezones`); of a table: of its keys.
     item:          a list's item, for its kind and choices.
     shape:         a section's fields, or those of a table's item.
+    several:       of a list: its choices from the machine are put in or out, one by one.
     made:          of a secret: an empty one is made by the job, and shown once.
     """
 
@@ -60,6 +61,7 @@ class Field:
     choices: tuple[Any, ...] = ()
     choices_from: str = ""
     item: Field | None = None
+    several: bool = False
     shape: Shape | None = None
     made: bool = False
 
@@ -98,6 +100,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         "required": info.is_required(),
         "unit": _(str(extra.get("unit") or "")),
         "choices_from": str(extra.get("choices") or ""),
+        "several": extra.get("widget") == "several",
         "made": bool(extra.get("made")),
     }
     return Field(**common, **_kind(name, annotation, extra, discriminator))

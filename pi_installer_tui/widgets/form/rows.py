@@ -405,6 +405,26 @@ class ChoiceRow(TextRow):
             self.post_message(self.Left(self))
 
 
+class SeveralRow(TextRow):
+    """A list of what the machine has; where that isn't known it is typed."""
+
+    def action_open(self) -> None:
+        options = tuple(self.choices(self.line.field.choices_from))
+        if not options:
+            super().action_open()
+            return
+        from pi_installer_tui.widgets.form.several import SeveralScreen
+
+        present = self.content.value
+
+        def edited(chosen: list[str] | None) -> None:
+            if chosen is not None:
+                self.post_message(self.Set(self, chosen))
+
+        screen = SeveralScreen(self.line.title, options, present if isinstance(present, list) else [])
+        self.app.push_screen(screen, edited)
+
+
 class LinesRow(Row):
     """A list of whole lines, which has an editor of its own."""
 
@@ -532,6 +552,8 @@ ROWS: Mapping[str, type[Row]] = {
 def row_for(line: Line, choices: Choices) -> Row:
     """The widget of a line."""
     kind = line.kind
+    if kind == "list" and line.field.several:
+        return SeveralRow(line, choices)
     if kind == "text" and (line.field.choices or line.field.choices_from):
         kind = "choice"
     return ROWS[kind](line, choices)

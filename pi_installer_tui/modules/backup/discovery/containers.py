@@ -159,7 +159,8 @@ def worthwhile(found: Boxes, databases: Sequence[Found]) -> list[Worthwhile]:
         about = _("of the container {name}").format(name=", ".join(box.name for box in users)) if users else ""
         project = next((f"compose:{folder}" for folder, boxes in projects.items() if set(users) & set(boxes)), "")
         stops = _stops(users, [source], by_box)
-        kept.append(Worthwhile(f"volume:{name}", title, about, (source,), stops=stops, within=project))
+        writers = tuple(f"container:{box.name}" for box in users)
+        kept.append(Worthwhile(f"volume:{name}", title, about, (source,), stops=stops, writers=writers, within=project))
     return kept
 
 
@@ -186,6 +187,7 @@ def _project(folder: str, boxes: Sequence[Box], by_box: Mapping[str, Sequence[Fo
         excludes,
         tuple(one.dump for one in databases),
         _stops(boxes, paths, by_box),
+        tuple(f"container:{box.name}" for box in boxes),
     )
 
 

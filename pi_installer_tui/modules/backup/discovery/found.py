@@ -18,6 +18,7 @@ class Worthwhile:
     paths, excludes: as restic takes them
     dumps:    databases that are dumped beside the paths
     stops:    what has to stand still meanwhile: `unit:NAME`, `container:NAME`
+    writers:  what else writes into it, and could stand still
     size:     bytes; None: it has to be measured
     why:      why it can't be kept as it is now; ""
     within:   the word of what it is a part of, which a proposal names instead; ""
@@ -30,6 +31,7 @@ class Worthwhile:
     excludes: tuple[str, ...] = ()
     dumps: tuple[Dump, ...] = ()
     stops: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
     size: int | None = None
     why: str = ""
     within: str = ""

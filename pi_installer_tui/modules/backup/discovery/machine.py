@@ -52,6 +52,8 @@ _HOME_ASSISTANT = (
     "/home/homeassistant/.homeassistant",
     "/var/lib/homeassistant",
 )
+#: of packages, and of the administrator
+_UNITS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
 _ASSISTANT_LEFT_OUT = ("home-assistant.log*", "**/tts", "**/deps", "**/__pycache__")
 
 
@@ -90,7 +92,8 @@ async def mail(host: Host) -> list[Worthwhile]:
         found = await host.stat(path)
         if found and found.kind == "directory" and await _names(host, path):
             paths.append(path)
-    return [Worthwhile("mail", _("Mail"), _("mailboxes"), tuple(paths))] if paths else []
+    writers = await units(host, "dovecot", "exim4", "postfix") if paths else ()
+    return [Worthwhile("mail", _("Mail"), _("mailboxes"), tuple(paths), writers=writers)] if paths else []
 
 
 async def wireguard(host: Host) -> list[Worthwhile]:
@@ -104,13 +107,26 @@ async def home_assistant(host: Host) -> list[Worthwhile]:
     paths = await there(host, _HOME_ASSISTANT)
     excludes = tuple(f"{path}/{name}" for path in paths for name in _ASSISTANT_LEFT_OUT)
     title, about = _("Home Assistant"), _("its configuration, without logs")
-    return [Worthwhile("home-assistant", title, about, paths, excludes)] if paths else []
+    names = ("home-assistant", "homeassistant", "hassio-supervisor", "home-assistant@homeassistant")
+    writers = await units(host, *names) if paths else ()
+    return [Worthwhile("home-assistant", title, about, paths, excludes, writers=writers)] if paths else []
 
 
 async def mosquitto(host: Host) -> list[Worthwhile]:
     paths = await there(host, ("/var/lib/mosquitto", "/etc/mosquitto"))
     title, about = _("Mosquitto"), _("retained messages, users and settings")
-    return [Worthwhile("mosquitto", title, about, paths)] if "/var/lib/mosquitto" in paths else []
+    writers = await units(host, "mosquitto")
+    return [Worthwhile("mosquitto", title, about, paths, writers=writers)] if "/var/lib/mosquitto" in paths else []
+
+
+async def units(host: Host, *services: str) -> tuple[str, ...]:
+    """Those of the services that have a unit file, as `unit:NAME`. Where they are: systemd.unit(5)."""
+    found = []
+    for name in services:
+        file = f"{name.partition('@')[0]}@.service" if "@" in name else f"{name}.service"
+        if await there(host, [f"{folder}/{file}" for folder in _UNITS]):
+            found.append(f"unit:{name}.service")
+    return tuple(found)
 
 
 async def there(host: Host, paths: Sequence[str]) -> tuple[str, ...]:

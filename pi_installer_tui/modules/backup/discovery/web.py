@@ -7,7 +7,7 @@ import re
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.backup.discovery.found import Worthwhile, below, once
-from pi_installer_tui.modules.backup.discovery.machine import there
+from pi_installer_tui.modules.backup.discovery.machine import there, units
 from pi_installer_tui.system.host import Host
 
 #: folders with files of one server, and how a root is said in them
@@ -42,5 +42,8 @@ async def web(host: Host) -> list[Worthwhile]:
     for path in await there(host, ["/var/www", *wanted]):
         if not below(path, paths):
             paths.append(path)
-    about = _("what the web server serves")
-    return [Worthwhile("web", _("Web sites"), about, once(paths))] if paths else []
+    if not paths:
+        return []
+    # PHP's versions in Debian 12 and 13
+    writers = await units(host, "apache2", "php8.2-fpm", "php8.4-fpm")
+    return [Worthwhile("web", _("Web sites"), _("what the web server serves"), once(paths), writers=writers)]
