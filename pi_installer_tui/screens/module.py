@@ -78,6 +78,7 @@ class ModuleScreen(ShellScreen):
         self._beside.text.can_focus = False
         self._facts: Sequence[Fact] = ()
         self._form: Form[Any] | None = None
+        self._secrets: Mapping[str, str] = {}
         self._reading: Worker[None] | None = None
         self._planning = Planning(
             self,
@@ -157,7 +158,7 @@ class ModuleScreen(ShellScreen):
             form.reject({})
             self._say(Cell(_("Not planned: mend what is marked with ! first."), "bad"))
             return
-        self._planning.start(self._plan, lambda: form.secrets)
+        self._planning.start(self._plan, lambda: self._secrets)
 
     def _nothing_to_plan(self, form: Form[Any]) -> str:
         """Why there is nothing to plan, "" where there is."""
@@ -169,7 +170,12 @@ class ModuleScreen(ShellScreen):
 
         assert self._form is not None
         setup = planning.of({self._module: settings})
-        return await planning.plan(self.shell.host, setup, secrets=self._form.secrets)
+        return await planning.plan(self.shell.host, setup, secrets=self._secrets)
+
+    async def _given(self, settings: Any) -> Mapping[str, str]:
+        """The secrets that the plan is run with, by name. Raises SetupError."""
+        assert self._form is not None
+        return self._form.secrets
 
     async def _plan(self) -> Planned:
         from pi_installer_tui.widgets.form import Invalid
@@ -177,6 +183,7 @@ class ModuleScreen(ShellScreen):
         assert self._form is not None
         settings = self._form.settings()
         assert not isinstance(settings, Invalid)
+        self._secrets = await self._given(settings)
         return await self._made(settings)
 
     def _planned(self) -> None:

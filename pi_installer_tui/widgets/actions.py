@@ -223,6 +223,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("backup_places.change", "e", "change", N_("change"), N_("change the place, in the form")),
     Action("backup_places.refresh", "i", "refresh", N_("read again"), N_("read the machine again"), "palette"),
     Action("backup_new.try", "t", "try", N_("try"), N_("try each permission that the place needs; nothing is kept")),
+    Action(
+        "backup_new.key", "m", "key", N_("make key"), N_("make an SSH key for this place, and show its public half")
+    ),
     Action("backup_new.back", "q,escape", "back", N_("back"), N_("go back; what was typed is forgotten")),
     Action("backup_trial.again", "r", "again", N_("try again"), N_("try it again from the start")),
     Action("backup_trial.accept", "a", "accept", N_("accept key"), N_("it is the server's own key: I compared it")),

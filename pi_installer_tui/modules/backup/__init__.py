@@ -2,6 +2,7 @@
 
 settings.py   what can be wanted: jobs; places.py where to; values.py the narrow forms of single values
 applied.py    what was applied, and with settings on top; usual.py what a job leaves out; validating.py what is wrong
+keys.py       keys that lie in files, and new ones
 placing.py    a place as restic is told it                    timers.py   when jobs run by themselves
 state.py      what is; asking.py what only an action asks     plan.py     the way from one to the other; checks.py
 actions.py    what is done beside settings                    offer.py    for the wizard
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pi_installer_tui.modules.base import Fact, Module, Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pi_installer_tui.modules.backup.settings import BackupSettings
     from pi_installer_tui.modules.backup.state import State
@@ -83,6 +84,13 @@ class Backup(Module["State", "BackupSettings"]):
         from pi_installer_tui.modules.backup.validating import validate
 
         return validate(state, settings)
+
+    async def judge(
+        self, host: Host, state: State, settings: BackupSettings, secrets: Mapping[str, str]
+    ) -> Sequence[Mistake]:
+        from pi_installer_tui.modules.backup.keys import complete
+
+        return (await complete(host, settings.places or {}, secrets))[1]
 
     def plan(self, state: State, settings: BackupSettings, others: Others) -> Plan:
         from pi_installer_tui.modules.backup.plan import plan

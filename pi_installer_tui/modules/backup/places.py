@@ -97,8 +97,10 @@ class SftpPlace(_Place):
     key: SecretName | None = Field(
         default=None,
         title=N_("Key"),
-        description=N_("The name of a secret: an SSH private key that the server lets in."),
-        json_schema_extra={"widget": "secret"},
+        description=N_(
+            "An SSH private key that the server lets in: in a form its file's path, in a setup file a secret's name."
+        ),
+        json_schema_extra={"widget": "secret", "file": True},
     )
     host_key: Annotated[Text, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$", max_length=2000)] | None = Field(
         default=None,
@@ -173,8 +175,10 @@ class GcsPlace(_Place):
     secret: SecretName | None = Field(
         default=None,
         title=N_("Service account"),
-        description=N_("The name of a secret: the content of the account's JSON file."),
-        json_schema_extra={"widget": "secret"},
+        description=N_(
+            "The account's JSON file: in a form its path, in a setup file the name of a secret that has its content."
+        ),
+        json_schema_extra={"widget": "secret", "file": True},
     )
     password: SecretName | None = _PASSWORD
     upload: Rate | None = _UPLOAD

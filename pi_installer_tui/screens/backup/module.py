@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 
@@ -31,6 +32,15 @@ class BackupForm(ModuleScreen, inherit_bindings=False):
         if action == "next_runs":
             return self._form is not None
         return super().check_action(action, parameters)
+
+    async def _given(self, settings: Any) -> Mapping[str, str]:
+        from pi_installer_tui.modules.backup.keys import complete
+        from pi_installer_tui.setup_file import SetupError
+
+        secrets, wrong = await complete(self.shell.host, settings.places or {}, await super()._given(settings))
+        if wrong:
+            raise SetupError(*wrong)
+        return secrets
 
     def action_next_runs(self) -> None:
         from pi_installer_tui.modules.backup.applied import merged

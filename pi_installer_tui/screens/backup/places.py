@@ -27,6 +27,7 @@ from pi_installer_tui.widgets.text import TextPane, printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.console import Glyphs
+    from pi_installer_tui.modules.backup.keys import Pair
     from pi_installer_tui.modules.backup.places import PlaceSettings
     from pi_installer_tui.screens.backup.seen import PlaceSeen, Seen
     from pi_installer_tui.widgets.form.form import Form
@@ -205,7 +206,9 @@ class NewPlaceScreen(ShellScreen):
     about = N_(
         "What a place of this kind needs. `try` then tries each permission on its own and shows what was answered; "
         "nothing is kept there. Applying comes after that, with a plan to be reviewed.\n"
-        "Secrets are typed unseen, and kept in files that only root reads. Where no password is given one is made."
+        "Secrets are typed unseen, and kept in files that only root reads. Where no password is given one is made.\n"
+        "An SSH key, or a service account's JSON, is read from a file of this machine: type its path. For an SSH "
+        "server `make key` makes one for this place alone, and shows what belongs into ~/.ssh/authorized_keys there."
     )
     CSS = """
     NewPlaceScreen #new { height: 1fr; }
@@ -218,6 +221,7 @@ class NewPlaceScreen(ShellScreen):
         self._called = name
         self._kind = kind
         self._form: Form[Any] | None = None
+        self._pair: Pair | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
@@ -256,16 +260,18 @@ class NewPlaceScreen(ShellScreen):
             self.query_one("#said", Panel).set_lines([cells])
 
     def _say_kind(self) -> None:
-        self._say(Cell(_(KINDS[self._kind])), Cell("  " + _("`t` tries it."), "quiet"))
+        hint = _("`t` tries it.") if self._pair is None else _("`m` shows the key's public half again, `t` tries it.")
+        self._say(Cell(_(KINDS[self._kind])), Cell(f"  {hint}", "quiet"))
 
     def on_fields_changed(self) -> None:
         self._say_kind()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "key":
+            return self._form is not None and self._kind == "sftp"
         return action != "try" or self._form is not None
 
     def action_try(self) -> None:
-        from pi_installer_tui.screens.backup.trial import TrialScreen
         from pi_installer_tui.widgets.form import Invalid
 
         form = self._form
@@ -276,8 +282,44 @@ class NewPlaceScreen(ShellScreen):
             self._say(Cell(_("Not tried: fill in what it needs, and mend what is marked with !."), "bad"))
             return
         typed = settings.model_dump(mode="json", exclude_none=True)
-        place = _model(self._kind).model_validate({"kind": self._kind, **typed})
-        self.app.push_screen(TrialScreen(self._called, place, form.secrets))
+        self._begin(_model(self._kind).model_validate({"kind": self._kind, **typed}), form.secrets)
+
+    @work(exclusive=True, group="begin")
+    async def _begin(self, place: PlaceSettings, typed: Mapping[str, str]) -> None:
+        """Reads the keys that lie in files, and goes on to the trial."""
+        from pi_installer_tui.modules.backup.keys import complete
+        from pi_installer_tui.screens.backup.trial import TrialScreen
+
+        secrets, wrong = await complete(self.shell.host, {self._called: place}, typed)
+        if self.closing or self._form is None:
+            return
+        if wrong:
+            self._form.reject({mistake.place: mistake.message for mistake in wrong})
+            self._say(Cell(_("Not tried: see what is marked with !."), "bad"))
+            return
+        self.app.push_screen(TrialScreen(self._called, place, secrets))
+
+    @work(exclusive=True, group="key")
+    async def action_key(self) -> None:
+        """Makes a key for this place alone, once, and shows its public half, for the server."""
+        from pi_installer_tui.modules.backup import keys
+        from pi_installer_tui.screens.code import CodeScreen
+        from pi_installer_tui.system.host import HostError
+        from pi_installer_tui.widgets.form.rows import SecretFileRow
+
+        form = self._form
+        if form is None:
+            return
+        if self._pair is None:
+            try:
+                self._pair = await keys.make(self.shell.host, f"backup-{self._called}")
+            except (HostError, OSError) as error:
+                self._say(Cell(_("No key was made: {error}").format(error=printable(str(error))), "bad"))
+                return
+        row = next(row for row in form.rows if isinstance(row, SecretFileRow))
+        row.give(self._pair.private)
+        title = _("For authorized_keys on the server")
+        self.app.push_screen(CodeScreen(title, self._pair.public, f"backup-{self._called}.pub"))
 
     async def action_back(self) -> None:
         from pi_installer_tui.screens.ask import Ask

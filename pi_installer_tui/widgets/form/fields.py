@@ -50,6 +50,7 @@ class Field:
     shape:         a section's fields, or those of a table's item.
     several:       of a list: its choices from the machine are put in or out, one by one.
     made:          of a secret: an empty one is made by the job, and shown once.
+    file:          of a secret: it has several lines, and what is typed is the path of a file that it is in.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Field:
     several: bool = False
     shape: Shape | None = None
     made: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         "choices_from": str(extra.get("choices") or ""),
         "several": extra.get("widget") == "several",
         "made": bool(extra.get("made")),
+        "file": bool(extra.get("file")),
     }
     return Field(**common, **_kind(name, annotation, extra, discriminator))
 

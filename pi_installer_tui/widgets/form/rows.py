@@ -345,6 +345,40 @@ class SecretRow(TextRow):
             self._made = not text
 
 
+class SecretFileRow(SecretRow):
+    """A secret that is read from a file of the machine by whoever uses the form: its path is typed, and shown."""
+
+    def __init__(self, line: Line, choices: Choices) -> None:
+        super().__init__(line, choices)
+        self._path = ""
+
+    def text(self, value: Any) -> str:
+        if self.content.touched and self._path:
+            return _("(the content of {path})").format(path=self._path)
+        return super().text(value)
+
+    def action_open(self) -> None:
+        self.edit(self._path)
+        if self._input is not None:
+            self._input.placeholder = _("the path of a file")
+
+    def first(self) -> str:
+        return self._path
+
+    def typed(self, text: str) -> None:
+        self._path = text.strip()
+        self.post_message(self.Typed(self, self._path))
+
+    def accept(self, text: str) -> None:
+        if text.strip():
+            self.typed(text)
+
+    def give(self, secret: str) -> None:
+        """Takes a value that comes from elsewhere."""
+        self._path = ""
+        self.post_message(self.Typed(self, secret))
+
+
 class ChoiceRow(TextRow):
     """One of several; a long list is found by typing. Where the machine's choices aren't known it is typed."""
 
@@ -552,6 +586,8 @@ ROWS: Mapping[str, type[Row]] = {
 def row_for(line: Line, choices: Choices) -> Row:
     """The widget of a line."""
     kind = line.kind
+    if kind == "secret" and line.field.file:
+        return SecretFileRow(line, choices)
     if kind == "list" and line.field.several:
         return SeveralRow(line, choices)
     if kind == "text" and (line.field.choices or line.field.choices_from):

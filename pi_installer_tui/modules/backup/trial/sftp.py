@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.backup.keys import ssh_mistake
 from pi_installer_tui.modules.backup.places import SftpPlace
 from pi_installer_tui.modules.backup.placing import known_hosts_line
 from pi_installer_tui.modules.backup.trial import repository
@@ -60,6 +61,9 @@ async def tries(host: Host, settings: SftpPlace, have: Mapping[str, str], scrub:
         return
     if settings.key is not None and "key" not in have:
         yield Tried("settings", False, _("the key that the server lets in has to be given"))
+        return
+    if "key" in have and (why := ssh_mistake(have["key"])):
+        yield Tried("settings", False, why)
         return
     try:
         shown, said = await server_keys(host, settings.host, settings.port)
