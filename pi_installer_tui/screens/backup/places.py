@@ -19,6 +19,7 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.backup import run_words as words
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.panel import Panel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.console import Glyphs
     from pi_installer_tui.modules.backup.keys import Pair
     from pi_installer_tui.modules.backup.places import PlaceSettings
+    from pi_installer_tui.modules.backup.trial.kept import Kept
     from pi_installer_tui.screens.backup.seen import PlaceSeen, Seen
     from pi_installer_tui.widgets.form.form import Form
 
@@ -66,6 +68,7 @@ class PlacesScreen(ShellScreen):
     def __init__(self) -> None:
         super().__init__()
         self._seen: Seen | None = None
+        self._trials: dict[str, Kept] = {}
 
     def body(self) -> Iterable[Widget]:
         names = (_("place"), _("kind"), _("last run"), _("recovery kit"), _("where"))
@@ -89,6 +92,7 @@ class PlacesScreen(ShellScreen):
 
         try:
             self._seen = await look(self.shell.host)
+            self._trials = await self._tried(self._seen)
         except Exception as error:
             # what can't be read is in what was seen; this is a fault, and must not take the screens with it
             if not self.closing:
@@ -107,6 +111,12 @@ class PlacesScreen(ShellScreen):
         self._tell()
         self.refresh_bindings()
 
+    async def _tried(self, seen: Seen) -> dict[str, Kept]:
+        from pi_installer_tui.modules.backup.trial import kept
+
+        found = {one.name: await kept.read(self.shell.host, one.name, one.settings) for one in seen.places.values()}
+        return {name: trial for name, trial in found.items() if trial is not None}
+
     @property
     def _one(self) -> PlaceSeen | None:
         row = self.query_one(Rows).row if self._seen is not None and not self.closing else None
@@ -114,7 +124,10 @@ class PlacesScreen(ShellScreen):
 
     def _tell(self) -> None:
         one, pane = self._one, self.query_one("#detail", TextPane)
-        pane.set(printable(one.name), _details(one, time.time())) if one is not None else pane.set("", [])
+        if one is None:
+            pane.set("", [])
+        else:
+            pane.set(printable(one.name), _details(one, self._trials.get(one.name), time.time()))
 
     def on_rows_moved(self) -> None:
         self._tell()
@@ -129,6 +142,8 @@ class PlacesScreen(ShellScreen):
         one = self._one if self.is_mounted else None
         if action in ("try", "change", "locks"):
             return one is not None
+        if action == "tried":
+            return one is not None and one.name in self._trials
         if action in ("kit", "verify"):
             return one is not None and not self.shell.read_only
         return action != "new" or self._seen is not None
@@ -157,6 +172,13 @@ class PlacesScreen(ShellScreen):
 
         if (one := self._one) is not None:
             self.app.push_screen(TrialScreen(one.name, one.settings, {}, known=True))
+
+    def action_tried(self) -> None:
+        from pi_installer_tui.screens.backup.trial import TrialScreen
+
+        if (one := self._one) is not None:
+            trial = self._trials.get(one.name)
+            self.app.push_screen(TrialScreen(one.name, one.settings, {}, known=True, kept=trial))
 
     def action_kit(self) -> None:
         from pi_installer_tui.screens.ask import Ask
@@ -389,13 +411,25 @@ def _row(place: PlaceSeen, now: float, signs: Glyphs) -> Row:
     return Row(place.name, cells)
 
 
-def _details(place: PlaceSeen, now: float) -> list[Cell]:
+def _details(place: PlaceSeen, trial: Kept | None, now: float) -> list[Cell]:
     lines: list[Cell] = [Prose(address(place.settings))]
     if place.password is False:
         lines.append(Prose(_("Its password isn't on this machine: nothing can be kept there or had back."), "bad"))
     if not place.kit:
         said = _("Its recovery kit was not read back: without the password nothing comes back. `c` shows it.")
         lines.append(Prose(said, "warn"))
+    if trial is not None:
+        lines.append(_tried(trial))
     if place.last is not None:
         lines += [Cell(words.action(place.last.action), "quiet"), *words.details(place.last, now)]
     return lines
+
+
+def _tried(trial: Kept) -> Cell:
+    from pi_installer_tui.modules.backup.trial import TITLES
+
+    if not trial.wrong:
+        return Prose(_("Tried {time}: all of it worked.").format(time=moment(trial.at)), "good")
+    names = ", ".join(_(TITLES.get(each.what, each.what)) for each in trial.wrong)
+    text = _("Tried {time}: this didn't work: {names}. `w` shows what was answered.")
+    return Prose(text.format(time=moment(trial.at), names=names), "bad")

@@ -3,6 +3,8 @@ the plan; a server's key is compared and accepted here, a bucket made."""
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -17,6 +19,7 @@ from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.backup.told import Told
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.planning import Planning
+from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, Tone
 from pi_installer_tui.widgets.panel import Panel
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.console import Glyphs
     from pi_installer_tui.modules.backup.places import PlaceSettings
     from pi_installer_tui.modules.backup.trial import Tried
+    from pi_installer_tui.modules.backup.trial.kept import Kept
     from pi_installer_tui.planning import Planned
     from pi_installer_tui.tasks.plan import Mistake
 
@@ -36,7 +40,8 @@ WIDTHS = (9, 24, 0)
 
 class TrialScreen(ShellScreen):
     """The trial of a place. secrets: those that were typed, by name; others are read where they lie. known: the place
-    is applied already, so that there is only something to plan when a key was accepted."""
+    is applied already, so that there is only something to plan when a key was accepted. kept: the last trial is shown
+    instead of a new one."""
 
     place = "backup_trial"
     where = N_("Backup: a place on trial")
@@ -47,6 +52,7 @@ class TrialScreen(ShellScreen):
         "An SSH server's key is shown before anything else: compare its fingerprint with the one that the server "
         "itself says (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there), and accept it only when they are the "
         "same.\n"
+        "What came of it is kept, and shown in the list of places.\n"
         "Plan then shows exactly what would be done; nothing is kept before you have agreed to that."
     )
     CSS = """
@@ -55,8 +61,17 @@ class TrialScreen(ShellScreen):
     AUTO_FOCUS = "#tried"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("backup_trial")]
 
-    def __init__(self, name: str, settings: PlaceSettings, secrets: Mapping[str, str], *, known: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: PlaceSettings,
+        secrets: Mapping[str, str],
+        *,
+        known: bool = False,
+        kept: Kept | None = None,
+    ) -> None:
         super().__init__()
+        self._kept = kept
         self._called = name
         self._settings = settings
         self._secrets = secrets
@@ -82,7 +97,13 @@ class TrialScreen(ShellScreen):
 
     def on_mount(self) -> None:
         self.say_where(_("Trial of {name}").format(name=self._called))
-        self._start()
+        if self._kept is None:
+            self._start()
+            return
+        self._tried, self._over = list(self._kept.tried), True
+        self._draw()
+        self._sum_up()
+        self._show_what_counts()
 
     def on_unmount(self) -> None:
         self._secrets = {}
@@ -90,7 +111,7 @@ class TrialScreen(ShellScreen):
     # trying -------------------------------------------------------------------------------------------------------
 
     def _start(self, *, create: bool = False) -> None:
-        self._tried, self._over = [], False
+        self._kept, self._tried, self._over = None, [], False
         self._draw()
         self._trying = self.run_worker(partial(self._try, create), group="try", exclusive=True)
 
@@ -111,6 +132,15 @@ class TrialScreen(ShellScreen):
         self._draw()
         self._sum_up()
         self._show_what_counts()
+        await self._keep()
+
+    async def _keep(self) -> None:
+        """Keeps what came of it, for the list of places. Without the right to it is only shown."""
+        from pi_installer_tui.modules.backup.trial import kept
+
+        if not self.shell.read_only and self._tried:
+            with contextlib.suppress(OSError):
+                await kept.keep(self.shell.host, self._called, self._settings, self._tried, time.time())
 
     @property
     def _good(self) -> bool:
@@ -122,7 +152,10 @@ class TrialScreen(ShellScreen):
     def _sum_up(self) -> None:
         """How it went as a whole, and what comes next."""
         wrong = [tried for tried in self._tried if tried.ok is False]
-        if not self._over:
+        if self._kept is not None:
+            text = _("As it was answered {time}; `r` tries it again.")
+            self._say(Cell(text.format(time=moment(self._kept.at)), "quiet"))
+        elif not self._over:
             self._say(Cell(_("Trying ... Esc stops it."), "quiet"))
         elif self._key_waits:
             self._say(Cell(_("Compare the server's key; `a` accepts it, and the trial goes on."), "warn"))
