@@ -295,7 +295,11 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     async def _show_job(self, job: str) -> None:
         from pi_installer_tui.screens.job import JobScreen
 
+        leading = [screen for screen in self.screen_stack if isinstance(screen, ShellScreen)]
+        below = next((found for screen in reversed(leading) if (found := screen.leads_on()) is not None), None)
         await self._home()
+        if below is not None:
+            await self.push_screen(below)
         await self.push_screen(JobScreen(job))
 
     @work(group="show", exclusive=True)

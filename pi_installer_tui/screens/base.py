@@ -155,6 +155,10 @@ class ShellScreen(Screen[None], inherit_bindings=False):
         """What stands between the title and the keys."""
         return ()
 
+    def leads_on(self) -> ShellScreen | None:
+        """The screen that a job which began from here leads back to, instead of Home."""
+        return None
+
     def say_doing(self, doing: str) -> None:
         """A quiet remark beside the title."""
         self.query_one(TitleBar).doing = doing

@@ -218,6 +218,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("backup_places.new", "n", "new", N_("new"), N_("a new place: its kind, what it needs, a trial")),
     Action("backup_places.try", "t", "try", N_("try"), N_("try each permission that it needs, and show the answers")),
     Action("backup_places.tried", "w", "tried", N_("last trial"), N_("what was answered when it was last tried")),
+    Action("backup_places.onward", "o", "onward", N_("go on"), N_("what comes next until backups there are proven")),
     Action("backup_places.kit", "c", "kit", N_("recovery kit"), N_("what gives all back on a bare machine")),
     Action("backup_places.locks", "l", "locks", N_("locks"), N_("who works on it, or left a lock there")),
     Action("backup_places.verify", "v", "verify", N_("verify"), N_("plan that it is looked through")),

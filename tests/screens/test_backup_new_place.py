@@ -9,7 +9,7 @@ import pytest
 
 from pi_installer_tui.app import Opened
 from pi_installer_tui.modules.backup import keys
-from pi_installer_tui.screens.backup.places import NewPlaceScreen
+from pi_installer_tui.screens.backup.new_place import NewPlaceScreen
 from pi_installer_tui.screens.backup.trial import TrialScreen
 from pi_installer_tui.screens.code import CodeScreen
 from pi_installer_tui.system.demo.players import PACE

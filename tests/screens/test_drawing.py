@@ -17,7 +17,7 @@ from pi_installer_tui.modules.backup.places import FolderPlace
 from pi_installer_tui.modules.backup.settings import JobSettings
 from pi_installer_tui.screens.backup.keeping import KeepingScreen
 from pi_installer_tui.screens.backup.kit import KitScreen
-from pi_installer_tui.screens.backup.places import NewPlaceScreen
+from pi_installer_tui.screens.backup.new_place import NewPlaceScreen
 from pi_installer_tui.screens.backup.search import Searching
 from pi_installer_tui.screens.backup.seen import JobSeen, PlaceSeen
 from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen

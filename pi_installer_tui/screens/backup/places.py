@@ -1,22 +1,20 @@
-"""Places: where repositories lie, what is known of each, and the guided way to a new one: its kind, a form of what that
-kind needs, a trial of each permission, the plan, the recovery kit."""
+"""Places: where repositories lie, what is known of each, what comes next until backups there are proven. The way to a
+new one begins here (new_place.py)."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.widget import Widget
 
-from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens.backup import onward
 from pi_installer_tui.screens.backup import run_words as words
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.signs import moment
@@ -28,22 +26,12 @@ from pi_installer_tui.widgets.text import TextPane, printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.console import Glyphs
-    from pi_installer_tui.modules.backup.keys import Pair
     from pi_installer_tui.modules.backup.places import PlaceSettings
     from pi_installer_tui.modules.backup.trial.kept import Kept
     from pi_installer_tui.screens.backup.seen import PlaceSeen, Seen
-    from pi_installer_tui.widgets.form.form import Form
 
 #: the columns, in cells: name, kind, last run, recovery kit, where
 WIDTHS = (12, 7, 18, 14, 0)
-#: what each kind is
-KINDS: Mapping[str, str] = {
-    "folder": N_("a folder, on a USB disk best"),
-    "sftp": N_("a server with SSH (SFTP)"),
-    "rest": N_("restic's REST server"),
-    "s3": N_("Amazon S3, or what speaks it"),
-    "gcs": N_("Google Cloud Storage"),
-}
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
@@ -56,7 +44,9 @@ class PlacesScreen(ShellScreen):
     about = N_(
         "Where backups are kept. A new place is set up step by step: its kind, what it needs, a trial of each "
         "permission with what the provider answered, the plan.\n"
-        "Then its recovery kit: all that it takes to have everything back on a bare machine, without this program. It "
+        "What comes next until backups there are proven stands below the list, and `go on` leads to it: its recovery "
+        "kit, a job, the first run, a drill.\n"
+        "The kit: all that it takes to have everything back on a bare machine, without this program. It "
         "has to be read back once, since a password that nobody has noted makes every backup worthless."
     )
     CSS = """
@@ -65,10 +55,12 @@ class PlacesScreen(ShellScreen):
     AUTO_FOCUS = "#places"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("backup_places")]
 
-    def __init__(self) -> None:
+    def __init__(self, at: str = "") -> None:
+        """at: the place under the cursor at first."""
         super().__init__()
         self._seen: Seen | None = None
         self._trials: dict[str, Kept] = {}
+        self._new = at
 
     def body(self) -> Iterable[Widget]:
         names = (_("place"), _("kind"), _("last run"), _("recovery kit"), _("where"))
@@ -103,11 +95,15 @@ class PlacesScreen(ShellScreen):
             return
         now, signs = time.time(), glyphs(self)
         rows = [_row(place, now, signs) for place in self._seen.places.values()]
+        new = self._new if self._new in self._seen.places else ""
         if self._seen.trouble:
             rows.append(remark(Cell(printable(self._seen.trouble), "warn")))
         elif not rows:
             rows = [remark(Cell(_("There is no place yet. `n` sets one up, step by step."), "quiet"))]
         self.query_one(Rows).set_rows(rows)
+        if new:
+            self._new = ""
+            self.query_one(Rows).select(new)
         self._tell()
         self.refresh_bindings()
 
@@ -116,6 +112,10 @@ class PlacesScreen(ShellScreen):
 
         found = {one.name: await kept.read(self.shell.host, one.name, one.settings) for one in seen.places.values()}
         return {name: trial for name, trial in found.items() if trial is not None}
+
+    def leads_on(self) -> ShellScreen:
+        one = self._one
+        return PlacesScreen(self._new or (one.name if one is not None else ""))
 
     @property
     def _one(self) -> PlaceSeen | None:
@@ -144,6 +144,8 @@ class PlacesScreen(ShellScreen):
             return one is not None
         if action == "tried":
             return one is not None and one.name in self._trials
+        if action == "onward":
+            return one is not None and bool(one.following) and not self.shell.read_only
         if action in ("kit", "verify"):
             return one is not None and not self.shell.read_only
         return action != "new" or self._seen is not None
@@ -162,9 +164,12 @@ class PlacesScreen(ShellScreen):
         name = await self.app.push_screen_wait(AskLine(_("What is the new place called?"), free, wrong, example="usb"))
         if name is None:
             return
+        from pi_installer_tui.screens.backup.new_place import KINDS, NewPlaceScreen
+
         titles = {_(title): kind for kind, title in KINDS.items()}
         chosen = await self.app.push_screen_wait(ChooseScreen(_("What is it?"), tuple(titles), None, None, leave=False))
         if chosen is not None:
+            self._new = name
             self.app.push_screen(NewPlaceScreen(name, titles[chosen[1]]))
 
     def action_try(self) -> None:
@@ -201,6 +206,23 @@ class PlacesScreen(ShellScreen):
         ]
         self.app.push_screen(Ask(_("Show the recovery kit of {place}?").format(place=one.name), consequences), show)
 
+    def action_onward(self) -> None:
+        one = self._one
+        if one is None or self._seen is None:
+            return
+        match one.following:
+            case "kit":
+                self.action_kit()
+            case "job":
+                self._to_job(one.name)
+            case "run" | "drill":
+                self.shell.act("backup", one.following, {"job": one.following_job, "place": one.name})
+
+    @work(exclusive=True, group="job")
+    async def _to_job(self, place: str) -> None:
+        assert self._seen is not None
+        await onward.job_form(self, place, self._seen)
+
     def action_locks(self) -> None:
         from pi_installer_tui.screens.backup.locks import LocksScreen
 
@@ -217,170 +239,6 @@ class PlacesScreen(ShellScreen):
 
         if (one := self._one) is not None:
             self.app.push_screen(BackupForm("backup", Start(path=("places", one.name))))
-
-
-class NewPlaceScreen(ShellScreen):
-    """What a new place of a kind needs, in a form; nothing is kept before it was tried and planned."""
-
-    place = "backup_new"
-    where = N_("Backup: a new place")
-    PARTS = ("said", "new")
-    about = N_(
-        "What a place of this kind needs. `try` then tries each permission on its own and shows what was answered; "
-        "nothing is kept there. Applying comes after that, with a plan to be reviewed.\n"
-        "Secrets are typed unseen, and kept in files that only root reads. Where no password is given one is made.\n"
-        "An SSH key, or a service account's JSON, is read from a file of this machine: type its path. For an SSH "
-        "server `make key` makes one for this place alone, and shows what belongs into ~/.ssh/authorized_keys there."
-    )
-    CSS = """
-    NewPlaceScreen #new { height: 1fr; }
-    """
-    AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("backup_new")]
-
-    def __init__(self, name: str, kind: str) -> None:
-        super().__init__()
-        self._called = name
-        self._kind = kind
-        self._form: Form[Any] | None = None
-        self._pair: Pair | None = None
-
-    def body(self) -> Iterable[Widget]:
-        yield Panel([[Cell(_("Reading the machine ..."), "quiet")]], id="said")
-        yield Container(id="new")
-
-    def on_mount(self) -> None:
-        self.say_where(_("New place {name}").format(name=self._called))
-        self._open()
-
-    @work(exclusive=True, group="open")
-    async def _open(self) -> None:
-        from pi_installer_tui.widgets.form import Form
-
-        module = await asyncio.to_thread(modules.load, "backup")
-        try:
-            state = await module.read(self.shell.host)
-        except Exception as error:
-            # a fault; without the machine's choices the form still works
-            self._say(Cell(_("This can't be read: {error}").format(error=printable(str(error))), "bad"))
-            return
-
-        def choices(name: str) -> Sequence[str]:
-            return module.choices(state, name)
-
-        if self.closing:
-            return
-        model = _fields(self._kind)
-        self._say_kind()
-        self._form = Form(model, model(), choices, f"backup.places.{self._called}", id="form")
-        await self.query_one("#new", Container).mount(self._form)
-        self._form.focus_first()
-        self.refresh_bindings()
-
-    def _say(self, *cells: Cell) -> None:
-        if not self.closing:
-            self.query_one("#said", Panel).set_lines([cells])
-
-    def _say_kind(self) -> None:
-        hint = _("`t` tries it.") if self._pair is None else _("`m` shows the key's public half again, `t` tries it.")
-        self._say(Cell(_(KINDS[self._kind])), Cell(f"  {hint}", "quiet"))
-
-    def on_fields_changed(self) -> None:
-        self._say_kind()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "key":
-            return self._form is not None and self._kind == "sftp"
-        return action != "try" or self._form is not None
-
-    def action_try(self) -> None:
-        from pi_installer_tui.widgets.form import Invalid
-
-        form = self._form
-        assert form is not None
-        settings = form.settings()
-        if not form.changed or isinstance(settings, Invalid):
-            form.reject({})
-            self._say(Cell(_("Not tried: fill in what it needs, and mend what is marked with !."), "bad"))
-            return
-        typed = settings.model_dump(mode="json", exclude_none=True)
-        self._begin(_model(self._kind).model_validate({"kind": self._kind, **typed}), form.secrets)
-
-    @work(exclusive=True, group="begin")
-    async def _begin(self, place: PlaceSettings, typed: Mapping[str, str]) -> None:
-        """Reads the keys that lie in files, and goes on to the trial."""
-        from pi_installer_tui.modules.backup.keys import complete
-        from pi_installer_tui.screens.backup.trial import TrialScreen
-
-        secrets, wrong = await complete(self.shell.host, {self._called: place}, typed)
-        if self.closing or self._form is None:
-            return
-        if wrong:
-            self._form.reject({mistake.place: mistake.message for mistake in wrong})
-            self._say(Cell(_("Not tried: see what is marked with !."), "bad"))
-            return
-        self.app.push_screen(TrialScreen(self._called, place, secrets))
-
-    @work(exclusive=True, group="key")
-    async def action_key(self) -> None:
-        """Makes a key for this place alone, once, and shows its public half, for the server."""
-        from pi_installer_tui.modules.backup import keys
-        from pi_installer_tui.screens.code import CodeScreen
-        from pi_installer_tui.system.host import HostError
-        from pi_installer_tui.widgets.form.rows import SecretFileRow
-
-        form = self._form
-        if form is None:
-            return
-        if self._pair is None:
-            try:
-                self._pair = await keys.make(self.shell.host, f"backup-{self._called}")
-            except (HostError, OSError) as error:
-                self._say(Cell(_("No key was made: {error}").format(error=printable(str(error))), "bad"))
-                return
-        row = next(row for row in form.rows if isinstance(row, SecretFileRow))
-        row.give(self._pair.private)
-        title = _("For authorized_keys on the server")
-        self.app.push_screen(CodeScreen(title, self._pair.public, f"backup-{self._called}.pub"))
-
-    async def action_back(self) -> None:
-        from pi_installer_tui.screens.ask import Ask
-
-        if self._form is None or not self._form.changed:
-            await self.app.pop_screen()
-            return
-
-        def leave(sure: bool | None) -> None:
-            if sure:
-                self.app.pop_screen()
-
-        question = _("Leave, and forget what you typed here?")
-        self.app.push_screen(Ask(question, [_("Nothing was changed on the machine.")]), leave)
-
-
-def _model(kind: str) -> type[Any]:
-    """The settings of a kind of place."""
-    from pi_installer_tui.modules.backup import places
-
-    found: Mapping[str, type[Any]] = {
-        "folder": places.FolderPlace,
-        "sftp": places.SftpPlace,
-        "rest": places.RestPlace,
-        "s3": places.S3Place,
-        "gcs": places.GcsPlace,
-    }
-    return found[kind]
-
-
-def _fields(kind: str) -> type[Any]:
-    """What a form asks of a place whose kind is settled."""
-    from pydantic import create_model
-
-    from pi_installer_tui.tasks.frozen import Frozen
-
-    fields = {name: (info.annotation, info) for name, info in _model(kind).model_fields.items()}
-    asked: dict[str, Any] = {name: field for name, field in fields.items() if name not in ("kind", "state")}
-    return create_model("NewPlace", __base__=Frozen, **asked)
 
 
 def address(settings: PlaceSettings) -> str:
@@ -415,9 +273,8 @@ def _details(place: PlaceSeen, trial: Kept | None, now: float) -> list[Cell]:
     lines: list[Cell] = [Prose(address(place.settings))]
     if place.password is False:
         lines.append(Prose(_("Its password isn't on this machine: nothing can be kept there or had back."), "bad"))
-    if not place.kit:
-        said = _("Its recovery kit was not read back: without the password nothing comes back. `c` shows it.")
-        lines.append(Prose(said, "warn"))
+    if text := onward.said(place):
+        lines.append(Prose(printable(text), "warn" if place.following != "drill" else "plain"))
     if trial is not None:
         lines.append(_tried(trial))
     if place.last is not None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.screens.backup import run_words as words
+from pi_installer_tui.screens.backup.onward import Next
+from pi_installer_tui.screens.backup.onward import following as following_of
 
 if TYPE_CHECKING:
     from pi_installer_tui.modules.backup.places import PlaceSettings
@@ -39,13 +41,16 @@ class JobSeen:
 @dataclass(frozen=True, slots=True)
 class PlaceSeen:
     """A place. password: the repository's password is on this machine (None: not known); kit: its recovery kit was
-    read back; last: the newest run that had to do with it."""
+    read back; last: the newest run that had to do with it; following: what comes next until backups there are proven
+    (onward.py), of the job following_job."""
 
     name: str
     settings: PlaceSettings
     password: bool | None = None
     kit: bool = False
     last: Run | None = None
+    following: Next = ""
+    following_job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ def seen(state: State, now: float) -> Seen:
             None if secrets is None else (place.password or password_name(name)) in secrets,
             name in state.kits,
             next((run for run in state.runs if words.place_of(run) == name), None),
+            *following_of(name, name in state.kits, found),
         )
         for name, place in (config.places or {}).items()
     }
