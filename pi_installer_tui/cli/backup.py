@@ -13,28 +13,46 @@ from pi_installer_tui import planning
 from pi_installer_tui.cli import documents, pages
 from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
-from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.modules.backup import MODULE
 from pi_installer_tui.modules.backup.placing import place_of
 from pi_installer_tui.modules.backup.usual import job_of
 from pi_installer_tui.restic.answers import Snapshot, Trouble
 from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.setup_file import SetupError
+from pi_installer_tui.system.caller import caller
 from pi_installer_tui.system.host import CommandNotFound, Host
 from pi_installer_tui.system.machine import power
 from pi_installer_tui.system.reading import Unknown, known
 from pi_installer_tui.tasks import jobs as running
 from pi_installer_tui.tasks import runs, words
 from pi_installer_tui.tasks.plan import Mistake
+from pi_installer_tui.tasks.store import new_id
 
 if TYPE_CHECKING:
     from pi_installer_tui.cli.machine import Machine
     from pi_installer_tui.modules.backup.state import State
+    from pi_installer_tui.tasks.review import Reviewed
 
 #: seconds that a scheduled run waits at the most while something else must not be disturbed, and between two looks
 PATIENCE, LOOK = 2 * 3600, 15
 #: whoever changes packages holds one of these (apt-get(8), dpkg(1))
 _APT = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock")
+
+
+#: what a scheduled run waits for
+_HINDRANCES = {
+    "power": N_("the power supply is too weak (under-voltage)"),
+    "packages": N_("packages are being installed or updated"),
+}
+
+
+class GaveUp(Stop):
+    """A scheduled run waited in vain. reason: as the history has it; hours: how long."""
+
+    def __init__(self, reason: str, hours: str) -> None:
+        super().__init__(Exit.FAILED, words.failure(reason, {"hours": hours}))
+        self.reason, self.hours = reason, hours
 
 
 async def backup(args: Namespace, machine: Machine) -> int:
@@ -90,8 +108,14 @@ async def _work(args: Namespace, machine: Machine, action: str, told: Sequence[M
     found: list[Mapping[str, Any]] = []
     worst = int(Exit.DONE)
     args.yes = args.yes or args.scheduled
+    began = time.time()
     if args.scheduled:
-        await _quiet(machine.host)
+        try:
+            await _quiet(machine.host)
+        except GaveUp as error:
+            why = {"hours": error.hours}
+            await _note(machine, began, error.reason, why, [(action, each) for each in told])
+            raise
     for each in told:
         status = await _one(args, machine, action, each, found)
         worst = worst or status
@@ -108,13 +132,19 @@ async def _one(
 ) -> int:
     from pi_installer_tui.cli.verbs import agree_and_run
 
+    began = time.time()
     try:
         arguments = planning.arguments("backup", action, told)
         planned = await planning.plan_action(machine.host, "backup", action, arguments)
         if planned.reviewed is None:
             raise SetupError(*planned.mistakes)
+        if args.scheduled and (why := _not_begun(planned.reviewed)) is not None:
+            await _note(machine, began, *why, [(action, told)])
         return await agree_and_run(args, machine, planned.reviewed, cancels=False, emit=found.append)
     except SetupError as error:
+        if args.scheduled:
+            said = {"why": "; ".join(map(str, error.mistakes))}
+            await _note(machine, began, "not-begun", said, [(action, told)])
         if not found:
             raise
         _said(error.mistakes)
@@ -127,6 +157,42 @@ async def _one(
     except running.JobError as error:
         _said((str(error),))
         return Exit.FAILED
+
+
+def _not_begun(reviewed: Reviewed) -> tuple[str, Mapping[str, str]] | None:
+    """Why a plan starts no job, as a reason and its values; None where it does, or there is nothing to do."""
+    if reviewed.refused:
+        return reviewed.refused[0].reason, reviewed.refused[0].values
+    if reviewed.plan.empty and reviewed.plan.blocked:
+        return "not-begun", {"why": "; ".join(each.why for each in reviewed.plan.blocked)}
+    return None
+
+
+async def _note(
+    machine: Machine,
+    began: float,
+    reason: str,
+    values: Mapping[str, str],
+    told: Sequence[tuple[str, Mapping[str, Any]]],
+) -> None:
+    """Puts runs that ended before a job began into the history, where the screens and the alerts see them."""
+    now = time.time()
+    found = [
+        runs.Run(
+            job=new_id(now),
+            module="backup",
+            action=action,
+            arguments={name: value for name, value in each.items() if value != ""},
+            who=caller(),
+            started=began,
+            ended=now,
+            outcome="failed",
+            reason=reason,
+            values=dict(values),
+        )
+        for action, each in told
+    ]
+    await runs.add(machine.store, machine.host, *found)
 
 
 def _said(lines: Sequence[object]) -> None:
@@ -148,24 +214,23 @@ async def _once(args: Namespace, machine: Machine, action: str, told: Mapping[st
 
 
 async def _quiet(host: Host) -> None:
-    """Waits while packages are changed, or the firmware says under-voltage. Raises Stop where that doesn't end."""
+    """Waits while packages are changed, or the firmware says under-voltage. Raises GaveUp where that doesn't end."""
     until, told = time.monotonic() + PATIENCE, ""
     while why := await hindrance(host):
         if time.monotonic() > until:
-            text = _("it waited for {hours} h, and nothing was done: {why}")
-            raise Stop(Exit.FAILED, text.format(hours=f"{PATIENCE / 3600:g}", why=why))
+            raise GaveUp(f"{why}-too-long", f"{PATIENCE / 3600:g}")
         if why != told:
-            print(_("It waits: {why}.").format(why=why), flush=True)
+            print(_("It waits: {why}.").format(why=_(_HINDRANCES[why])), flush=True)
             told = why
         await asyncio.sleep(LOOK)
 
 
 async def hindrance(host: Host) -> str:
-    """Why no backup should begin now, in words; "" where nothing is in its way."""
+    """Why no backup should begin now, a word of _HINDRANCES; "" where nothing is in its way."""
     if (found := known(await power(host))) is not None and "under-voltage" in found.now:
-        return _("the power supply is too weak (under-voltage)")
+        return "power"
     if await _packages_change(host):
-        return _("packages are being installed or updated")
+        return "packages"
     return ""
 
 
@@ -299,7 +364,7 @@ def _told(run: runs.Run) -> list[str]:
     if "proven" in known_:
         said.append(_("proven restorable") if known_["proven"] else _("not proven"))
     if run.outcome == "failed" and run.reason:
-        said.append(run.reason)
+        said.append(words.failure(run.reason, run.values))
     return said
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,12 +69,8 @@ async def read_below(host: Host, state: Path) -> tuple[Run, ...]:
 
 async def note(store: Store, host: Host) -> None:
     """Adds the runs that ended since. Raises OSError."""
-    path = _path(host, store.root)
-    lock = Lock(store.root / "lock.runs")
-    while not lock.take(""):  # noqa: ASYNC110  (its holder is another process)
-        await asyncio.sleep(_LOOK)
-    with lock:
-        known = _read(await host.text(path) or "")
+
+    def ended(known: tuple[Run, ...]) -> list[Run]:
         noted = {each.job for each in known}
         new = []
         for each in store.jobs():
@@ -82,6 +78,26 @@ async def note(store: Store, host: Host) -> None:
                 with contextlib.suppress(KeyError, Unreadable):
                     if (run := _run(store, each)) is not None:
                         new.append(run)
+        return new
+
+    await _add(store, host, ended)
+
+
+async def add(store: Store, host: Host, *found: Run) -> None:
+    """Adds runs that had no job: they ended before one began. Raises OSError."""
+    await _add(store, host, lambda _known: found)
+
+
+async def _add(store: Store, host: Host, new_of: Callable[[tuple[Run, ...]], Sequence[Run]]) -> None:
+    """new_of: says which are new, the newest first, of those that are known."""
+    path = _path(host, store.root)
+    store.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = Lock(store.root / "lock.runs")
+    while not lock.take(""):  # noqa: ASYNC110  (its holder is another process)
+        await asyncio.sleep(_LOOK)
+    with lock:
+        known = _read(await host.text(path) or "")
+        new = new_of(known)
         if not new:
             return
         lines = [json.dumps(asdict(each)) for each in reversed((*new, *known)[:KEEP])]

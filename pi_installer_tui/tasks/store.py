@@ -224,9 +224,9 @@ class Store:
         for folder in (self.root, self._jobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         created = time.time()
-        job = _new_id(created)
+        job = new_id(created)
         while self.folder(job).exists():
-            job = _new_id(created)
+            job = new_id(created)
         about = JobFile(
             id=job,
             number=max((each.number for each in self.jobs()), default=0) + 1,
@@ -537,7 +537,7 @@ def _undone_by(newest_first: Sequence[JobSummary]) -> dict[str, str]:
     return undone
 
 
-def _new_id(created: float) -> str:
+def new_id(created: float) -> str:
     """YYYYMMDD-HHMMSS-xxxx, in UTC."""
     tail = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4))
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{tail}"

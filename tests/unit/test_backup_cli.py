@@ -13,8 +13,9 @@ import pytest
 from pi_installer_tui import cli
 from pi_installer_tui import given as secrets
 from pi_installer_tui.cli import arguments, backup
-from pi_installer_tui.cli.status import Exit, Stop
-from pi_installer_tui.modules.backup import applied
+from pi_installer_tui.cli.status import Exit
+from pi_installer_tui.metrics.backups import Backups
+from pi_installer_tui.modules.backup import applied, due
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.backup.usual import jobs_of
 from pi_installer_tui.restic.answers import Snapshot, Trouble
@@ -83,6 +84,45 @@ def test_a_key_of_several_lines_can_be_given_for_a_backup_and_for_nothing_else()
             secrets.parse(wrong, "secrets.yaml")
 
 
+def test_a_scheduled_run_that_does_not_begin_is_in_the_history_and_counts_as_failed(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {
+        "usb": {"kind": "folder", "path": "/mnt/usb/restic", "device": "UUID=12-34", "mount": "/mnt/usb"},
+        "nas": {"kind": "folder", "path": "/mnt/nas"},
+    }
+    job = {"paths": ["/srv/gone"], "places": ["usb", "nas"], "schedule": {"times": ["03:00"], "enabled": True}}
+    now = applied.merged(BackupSettings(), BackupSettings.model_validate({"places": places, "jobs": {"home": job}}))
+    root = tmp_path / "demo/root"
+    for path, text in (("etc/pi-installer-tui/backup.yaml", applied.dump(now)), (due.PATH[1:], due.text(now))):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+    async def updating(_host: object) -> str:
+        return "packages"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "hindrance", updating)
+        patch.setattr(backup, "PATIENCE", -1)
+        status, _out, err = run("backup", "run", "home", "--scheduled")
+        assert status == Exit.FAILED and "packages were being installed" in err
+    runs = json.loads(run("backup", "history", "--json")[1])["runs"]
+    assert [(each["action"], each["arguments"]["place"], each["outcome"], each["reason"]) for each in runs] == [
+        ("run", place, "failed", "packages-too-long") for place in ("usb", "nas")
+    ]
+    assert "packages were being installed" in run("backup", "history")[1]
+    assert run("backup", "run", "home", "--scheduled")[0] == Exit.FAILED
+    runs = json.loads(run("backup", "history", "--json")[1])["runs"]
+    assert {(each["arguments"]["place"], each["reason"]) for each in runs[:2]} == {
+        ("usb", "not-begun"),
+        ("nas", "not-begun"),
+    }
+    assert Backups(str(root)).read()["home"].failed, "the alert fires"
+    # who sits at the terminal sees it, and needs no line in the history
+    assert run("backup", "run", "home", "--place", "nas", "--yes")[0] == Exit.FAILED
+    assert len(json.loads(run("backup", "history", "--json")[1])["runs"]) == 4
+
+
 async def test_it_waits_while_somebody_holds_a_lock_of_apt_or_dpkg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,7 +136,7 @@ async def test_it_waits_while_somebody_holds_a_lock_of_apt_or_dpkg(
         assert "packages" in await backup.hindrance(host)
         monkeypatch.setattr(backup, "PATIENCE", 2)
         monkeypatch.setattr(backup, "LOOK", 0.1)
-        with pytest.raises(Stop, match="packages"):
+        with pytest.raises(backup.GaveUp, match="packages"):
             await backup._quiet(host)
         assert capsys.readouterr().out.count("It waits") == 1
     await backup._quiet(host)
