@@ -358,7 +358,7 @@ except OSError as error:
 
 
 class RepositoryAnswers(CheckBase):
-    """A backup's repository is there, and its password opens it."""
+    """A backup's repository is there, and its password opens it. Of a place that can't be reached nothing is known."""
 
     kind: Literal["repository-answers"] = "repository-answers"
     place: Place
@@ -373,7 +373,8 @@ class RepositoryAnswers(CheckBase):
         try:
             there = await Restic(host, self.place).initialised()
         except Trouble as error:
-            return Result("failed", "\n".join((asked, *(error.tail or (str(error),)))))
+            what: Literal["failed", "unknown"] = "unknown" if error.reason == "unreachable" else "failed"
+            return Result(what, "\n".join((asked, *(error.tail or (str(error),)))))
         return Result("ok" if there else "failed", f"{asked}\n{_('it opens') if there else _('there is none')}")
 
 

@@ -19,9 +19,11 @@ import pytest
 
 from pi_installer_tui.databases import Dump
 from pi_installer_tui.restic.engine import Restic
+from pi_installer_tui.restic.place import Place
 from pi_installer_tui.tasks import words
+from pi_installer_tui.tasks.checks import RepositoryAnswers
 from pi_installer_tui.tasks.events import StepProgress, Waiting
-from pi_installer_tui.tasks.steps import KeepSnapshots, RestoreDrill, UnlockRepository, VerifyRepository
+from pi_installer_tui.tasks.steps import KeepSnapshots, OpenRepository, RestoreDrill, UnlockRepository, VerifyRepository
 from pi_installer_tui.tasks.steps.backup import working
 
 from .backups import HERE, Backups, make_tree
@@ -242,3 +244,22 @@ async def test_a_lock_that_was_left_is_removed_and_one_at_work_is_not(backups: B
         process.wait()
     done = (await backups.run(backups.plan(unlock, action="unlock"))).well()
     assert done.reported == {"removed": 1} and backups.locks() == []
+
+
+async def test_a_place_that_does_not_answer_fails_nothing_else(
+    backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "Restic", partial(Restic, cache=str(backups.folder / "cache"), patience=3))
+    away = Place("nas", "rest", backups.place.password, url="http://127.0.0.1:9")
+    usb = OpenRepository(id="backup.open.usb", place=backups.place)
+    done = await backups.step(OpenRepository(id="backup.open.nas", place=away, later=True), usb)
+    assert done.well().reported["unreachable"] is True and (backups.repository / "config").exists()
+    result = await RepositoryAnswers(id="backup.answers.nas", place=away).look(HERE)
+    assert result.status == "unknown"
+    failed = await backups.step(OpenRepository(id="backup.open.nas", place=away))
+    assert failed.ended.outcome == "failed" and failed.failed.reason == "restic-unreachable"
+    wrong = backups.folder / "wrong"
+    wrong.write_text("another\n")
+    closed = replace(backups.place, password=str(wrong))
+    refused = await backups.step(OpenRepository(id="backup.open.usb", place=closed, later=True))
+    assert refused.failed.reason == "restic-wrong-password", "what can't get better by itself isn't put off"

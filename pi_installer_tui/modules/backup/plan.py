@@ -153,7 +153,12 @@ class _Planning:
             return
         needs = (*(each for each in self.part.ids() if each == _PACKAGES), *needs)
         at = place_of(name, place)
-        self.part.steps.append(OpenRepository(id=step_id("open", name), setting=setting, needs=needs, place=at))
+        far = place.kind != "folder"
+        if far:
+            text = _("{place}: if it doesn't answer now, it is set up all the same, and its first run opens it")
+            self.part.notice(text.format(place=name))
+        step = OpenRepository(id=step_id("open", name), setting=setting, needs=needs, place=at, later=far)
+        self.part.steps.append(step)
         self.part.checks.append(checks.answers(at, setting))
 
     # jobs -------------------------------------------------------------------------------------------------------------
