@@ -288,6 +288,10 @@ def test_a_repository_that_was_there_is_not_made_again() -> None:
     assert kinds(run) == ["back-up", "keep-snapshots"]
     failed, elsewhere = replace(run, outcome="failed"), replace(run, arguments={"job": "home", "place": "nas"})
     assert kinds(failed, elsewhere, replace(run, action="verify"))[0] == "open-repository"
+    restored = replace(run, action="restore", reported={"aside": "/srv/.pi-installer-tui-replaced-x"})
+    assert kinds(run, restored) == ["back-up", "clear-aside", "keep-snapshots"], "what it put aside has its time"
+    assert kinds(run, replace(run, action="restore")) == ["back-up", "keep-snapshots"], "it replaced nothing"
+    assert kinds(run, replace(run, action="restore-database")) == ["back-up", "clear-aside", "keep-snapshots"]
 
 
 def test_a_run_of_nothing_is_blocked() -> None:

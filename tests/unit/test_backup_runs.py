@@ -10,6 +10,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from pi_installer_tui.tasks.checks import RepositoryAnswers
 from pi_installer_tui.tasks.events import StepProgress, Waiting
 from pi_installer_tui.tasks.steps import KeepSnapshots, OpenRepository, RestoreDrill, UnlockRepository, VerifyRepository
 from pi_installer_tui.tasks.steps.backup import working
+from pi_installer_tui.tasks.steps.backup.clear_aside import Aside, ClearAside
 
 from .backups import HERE, Backups, make_tree
 from .jobs import Run
@@ -263,3 +265,24 @@ async def test_a_place_that_does_not_answer_fails_nothing_else(
     closed = replace(backups.place, password=str(wrong))
     refused = await backups.step(OpenRepository(id="backup.open.usb", place=closed, later=True))
     assert refused.failed.reason == "restic-wrong-password", "what can't get better by itself isn't put off"
+
+
+async def test_what_restorations_put_aside_goes_after_its_time_and_nothing_else(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    file = str(tree / "odd/setgid")
+    for when, tag in (("2020-01-01 00:00:00", "aside=old"), ("2020-01-01 00:00:00", "job=other"), (None, "aside=new")):
+        await backups.engine.run("backup", *(("--time", when) if when else ()), "--tag", tag, file)
+    old, young, foreign = (tree / f".pi-installer-tui-replaced-{word}" for word in ("old", "young", "foreign"))
+    mine = tree / "mine"
+    for folder in (old, young, foreign, mine):
+        folder.mkdir()
+        (folder / "kept").write_text("x")
+    os.chown(foreign, 1234, 1234)
+    (old / "out").symlink_to(mine)
+    long_ago = [Aside(path=str(each), since=1.0) for each in (old, foreign, mine, tree / "gone")]
+    folders = (*long_ago, Aside(path=str(young), since=time.time() - 29 * 86400))
+    done = await backups.run(backups.plan(ClearAside(id="backup.run.clear", place=backups.place, replaced=folders)))
+    assert done.well().reported["aside_cleared"] == 2, "a dump and a folder"
+    assert not old.exists() and all((each / "kept").exists() for each in (young, foreign, mine))
+    tags = sorted(tag for each in await backups.engine.snapshots() for tag in each.tags if not tag.startswith("run="))
+    assert tags == ["aside=new", "job=daily", "job=other"]

@@ -25,6 +25,7 @@ from pi_installer_tui.system.reading import MISSING, Unknown
 from pi_installer_tui.tasks.plan import Asked, Blocked, Mistake, Notice, Plan
 from pi_installer_tui.tasks.steps import (
     BackUp,
+    ClearAside,
     KeepSnapshots,
     OpenRepository,
     RestoreDatabase,
@@ -35,6 +36,7 @@ from pi_installer_tui.tasks.steps import (
     VerifyRepository,
     WriteFile,
 )
+from pi_installer_tui.tasks.steps.backup.clear_aside import Aside
 
 NAME = "backup"
 
@@ -309,7 +311,22 @@ def _of_job(state: State, action: str, told: OfJob) -> Plan:
         tags=job.settings.tags or (),
     )
     keep = _keep(job, place, setting, (saved.id,))
-    return _work(place, action, told, *opened, saved, *keep, notices=contents.missing)
+    clear = _clear(state, place, setting, saved.id)
+    return _work(place, action, told, *opened, saved, *clear, *keep, notices=contents.missing)
+
+
+def _clear(state: State, place: Place, setting: str, needs: str) -> tuple[ClearAside, ...]:
+    """A step where restorations from that place are in the history, however long ago: the step knows the clock."""
+    mine = [run for run in state.runs if run.arguments.get("place") == place.name]
+    folders = [
+        Aside(path=str(run.reported["aside"]), since=run.ended)
+        for run in mine
+        if run.action == "restore" and str(run.reported.get("aside", "")).startswith("/")
+    ]
+    if not folders and not any(run.action == "restore-database" for run in mine):
+        return ()
+    step = ClearAside(id=f"{setting}.clear", setting=setting, needs=(needs,), place=place, replaced=tuple(folders))
+    return (step,)
 
 
 def _was_there(state: State, place: Place) -> bool:

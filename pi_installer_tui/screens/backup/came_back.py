@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_installer_tui.i18n import _, ngettext
+from pi_installer_tui.tasks.steps.backup.clear_aside import DAYS
 from pi_installer_tui.tasks.words import size
 from pi_installer_tui.widgets.lines import Cell, Prose
 
@@ -23,10 +24,12 @@ def lines(found: Mapping[str, Any]) -> list[Cell]:
         told.append(Prose(said, "bad" if differ else "good"))
         told.append(Prose(_numbers(found)))
         if found.get("aside"):
-            said = _("What was replaced lies in {folder}: undo gives it back, and it may be deleted when all is well.")
-            told.append(Prose(said.format(folder=found["aside"]), "quiet"))
+            said = _("What was replaced lies in {folder}: undo gives it back. A backup after {days} days removes it.")
+            told.append(Prose(said.format(folder=found["aside"], days=DAYS), "quiet"))
     elif "database" in found:
         told.append(Prose(_("The database {name} was loaded.").format(name=found["database"]), "good"))
+        said = _("What it held before is kept at the place for {days} days: undo loads it again.")
+        told.append(Prose(said.format(days=DAYS), "quiet"))
     if found.get("stays"):
         n = int(found["stays"])
         said = ngettext(

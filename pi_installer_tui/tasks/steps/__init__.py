@@ -9,6 +9,7 @@ from pydantic import Field
 from pi_installer_tui.tasks.steps.accounts import Account
 from pi_installer_tui.tasks.steps.backup import (
     BackUp,
+    ClearAside,
     KeepSnapshots,
     OpenRepository,
     RestoreDatabase,
@@ -59,6 +60,7 @@ Step: TypeAlias = Annotated[
     | Restore
     | OpenRepository
     | BackUp
+    | ClearAside
     | KeepSnapshots
     | VerifyRepository
     | RestoreDrill
@@ -72,6 +74,7 @@ __all__ = [
     "Account",
     "BackUp",
     "Before",
+    "ClearAside",
     "CloneDisk",
     "Directory",
     "Edit",

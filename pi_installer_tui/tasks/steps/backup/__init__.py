@@ -2,6 +2,7 @@
 working.py is what they share."""
 
 from pi_installer_tui.tasks.steps.backup.back_up import BackUp
+from pi_installer_tui.tasks.steps.backup.clear_aside import Aside, ClearAside
 from pi_installer_tui.tasks.steps.backup.keep_snapshots import KeepSnapshots
 from pi_installer_tui.tasks.steps.backup.open_repository import OpenRepository
 from pi_installer_tui.tasks.steps.backup.restore_database import RestoreDatabase
@@ -11,7 +12,9 @@ from pi_installer_tui.tasks.steps.backup.unlock_repository import UnlockReposito
 from pi_installer_tui.tasks.steps.backup.verify_repository import VerifyRepository
 
 __all__ = [
+    "Aside",
     "BackUp",
+    "ClearAside",
     "KeepSnapshots",
     "OpenRepository",
     "RestoreDatabase",
