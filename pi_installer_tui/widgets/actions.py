@@ -66,6 +66,7 @@ PLACES: dict[str, str] = {
     "backup_trial": N_("Backup: a place on trial"),
     "backup_kit": N_("Backup: a recovery kit"),
     "backup_locks": N_("Backup: locks"),
+    "backup_clone": N_("Backup: copy the card"),
     "act": N_("An action"),
     "bans": N_("Who is banned"),
     "review": N_("Review"),
@@ -199,6 +200,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("backup.settings", "e", "settings", N_("settings"), N_("all settings of backups: jobs, places, schedules")),
     Action("backup.verify", "v", "verify", N_("verify"), N_("plan that a repository is looked through"), "palette"),
     Action("backup.locks", "l", "locks", N_("locks"), N_("who works on a repository, or left a lock there"), "palette"),
+    Action("backup.clone", "o", "clone", N_("copy the card"), N_("the running disk to another one"), "palette"),
     Action("backup.refresh", "i", "refresh", N_("read again"), N_("read the machine again"), "palette"),
     Action(
         "backup_form.next_runs", "n", "next_runs", N_("next runs"), N_("when the jobs would run, as the form has it")
@@ -234,6 +236,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("backup_trial.bucket", "m", "bucket", N_("make bucket"), N_("let the provider make the bucket")),
     Action("backup_trial.plan", "p", "plan", N_("plan"), N_("plan that backups can go there from now on")),
     Action("backup_trial.back", "q,escape", "back", N_("back"), N_("go back to the form; while it tries: stop that")),
+    Action("backup_clone.copy", "c", "copy", N_("copy"), N_("plan the copy to this disk; its name has to be typed")),
+    Action("backup_clone.refresh", "i", "refresh", N_("read again"), N_("look for disks again")),
     Action("backup_kit.next", "n,right", "page(1)", N_("next page"), N_("the next page")),
     Action("backup_kit.before", "p,left", "page(-1)", N_("page before"), N_("the page before"), "help"),
     Action("backup_kit.file", "f", "file", N_("file"), N_("write it to a file that nobody else can read")),

@@ -68,6 +68,23 @@ def hindered(disks: Sequence[Block], target: Block) -> str:
     return ""
 
 
+def why_not(disks: Sequence[Block], used: int, target: Block) -> str:
+    """Why a disk can't become the copy, its room looked at too; "" where it can. used: bytes that / holds now."""
+    if why := hindered(disks, target):
+        return why
+    source = running(disks)
+    if source is None:
+        return _("the disk that this machine runs from isn't known")
+    return _unlike_a_pi(source) or _too_small(source, used, target)
+
+
+def _too_small(source: Block, used: int, target: Block) -> str:
+    before_last = sum(each.size for each in source.holds[:-1])
+    if target.size - before_last >= used * _SPARE:
+        return ""
+    return _("{disk} is too small: {used} are used here").format(disk=target.path, used=size(used))
+
+
 def validate(disks: Sequence[Block] | None, told: Clone) -> Sequence[Mistake]:
     """Mistakes that only the disks show."""
     return tuple(_wrong(disks, told)) if disks is not None else ()
@@ -91,13 +108,8 @@ def plan(disks: Sequence[Block] | None, used: int, told: Clone) -> Plan:
     source, target = running(found), next((each for each in found if told.target in (each.path, each.link)), None)
     if source is None or target is None:
         return _blocked(_("the disks can't be read"))
-    if why := _unlike_a_pi(source):
+    if why := _unlike_a_pi(source) or _too_small(source, used, target):
         return _blocked(why)
-    before_last = sum(each.size for each in source.holds[:-1])
-    room = target.size - before_last
-    if room < used * _SPARE:
-        text = _("{disk} is too small: {used} are used here").format(disk=target.path, used=size(used))
-        return _blocked(text)
     packages = InstallPackages(id=f"{SETTING}.packages", setting=SETTING, risks=("download",), packages=PACKAGES)
     copy = CloneDisk(
         id=SETTING,

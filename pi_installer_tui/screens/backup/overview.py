@@ -55,7 +55,7 @@ class BackupScreen(ShellScreen):
         "newest snapshot is, and how long ago a drill proved them. Under the list: what runs now, and the job under "
         "the cursor.\n"
         "Enter opens a job's snapshots, from which files and databases are restored. Jobs and places are set in the "
-        "settings. Everything that is done is planned and shown first."
+        "settings. `o` copies the running card to another one. Everything that is done is planned and shown first."
     )
     CSS = """
     BackupScreen #head { margin-bottom: 1; }
@@ -288,6 +288,11 @@ class BackupScreen(ShellScreen):
         from pi_installer_tui.screens.backup.places import PlacesScreen
 
         self.app.push_screen(PlacesScreen())
+
+    def action_clone(self) -> None:
+        from pi_installer_tui.screens.backup.clone import CloneScreen
+
+        self.app.push_screen(CloneScreen())
 
     def action_settings(self) -> None:
         from pi_installer_tui.screens.backup.module import BackupForm
