@@ -145,6 +145,7 @@ Cause = Literal[
     "bucket",
     "read-only",
     "permission",
+    "sftp-failure",
 ]
 
 

@@ -28,6 +28,8 @@ PATIENCE = 60.0
 #: lines of its text that are kept
 _KEPT = 200
 _PIECE = 64 * 1024  # bytes
+#: bytes: what restic writes at once (its design document, pack files)
+_PACK = 16 * 1024 * 1024
 
 Ability = Literal[
     "restore-progress", "restore-overwrite", "restore-sparse", "check-json", "stdin-from-command", "include-file"
@@ -119,15 +121,20 @@ class Program:
     def _ssh(self) -> list[str]:
         """ssh as the sftp backend starts it; restic splits it as a shell would (its documentation, `sftp.command`)."""
         place = self.place
+        argv = ["ssh", *(word for option in self._ssh_options() for word in ("-o", option))]
+        if place.port:
+            argv += ["-p", str(place.port)]
+        return [*argv, *(["-l", place.user] if place.user else []), place.host, "-s", "sftp"]
+
+    def _ssh_options(self) -> list[str]:
+        """ssh_config(5)"""
+        place = self.place
         options = ["BatchMode=yes", "ServerAliveInterval=20", "ServerAliveCountMax=6", "StrictHostKeyChecking=yes"]
         if place.known_hosts:
             options.append(f"UserKnownHostsFile={place.known_hosts}")
         if place.key:
             options += [f"IdentityFile={place.key}", "IdentitiesOnly=yes"]
-        argv = ["ssh", *(word for option in options for word in ("-o", option))]
-        if place.port:
-            argv += ["-p", str(place.port)]
-        return [*argv, *(["-l", place.user] if place.user else []), place.host, "-s", "sftp"]
+        return options
 
     # how it is run ----------------------------------------------------------------------------------------------------
 
@@ -215,8 +222,27 @@ class Program:
         found = trouble(status, scrub(lines, await self._secrets()))
         if self.place.kind == "sftp" and found.values.get("cause") == "cut-off":
             found = trouble(status, [*found.tail, *await self._ssh_says()])
+        if found.values.get("cause") == "sftp-failure" and await self._full():
+            line = found.values.get("line", "")
+            found = Trouble("no-space", found.tail, status=str(status), line=line)
         found.values.setdefault("place", self.place.name)
         return found
+
+    async def _full(self) -> bool:
+        """Whether an SFTP server has no room for another pack, by its `df` (statvfs@openssh.com); False where it
+        doesn't tell."""
+        host = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
+        where = f"{self.place.user}@{host}" if self.place.user else host
+        port = ["-P", str(self.place.port)] if self.place.port else []
+        argv = ["sftp", "-b", "-", *(word for option in self._ssh_options() for word in ("-o", option)), *port, where]
+        with suppress(CommandNotFound, HostError, TimeoutError):
+            async with asyncio.timeout(GRACE):
+                done = await self.host.run(argv, input=f'df "{self.place.path}"\n'.encode())
+            # KiB: size, used, available, for root, and how full
+            rows = [line.split() for line in done.stdout.splitlines() if not line.startswith("sftp>")]
+            numbers = next((row for row in rows if len(row) >= 4 and all(word.isdigit() for word in row[:4])), None)
+            return done.ok and numbers is not None and int(numbers[2]) * 1024 < _PACK
+        return False
 
     async def _ssh_says(self) -> tuple[str, ...]:
         """Why ssh doesn't connect. restic often ends before it has printed that; nothing, where it connects now."""

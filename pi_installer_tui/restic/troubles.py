@@ -75,6 +75,8 @@ _SAID: tuple[tuple[Reason, Cause, tuple[str, ...]], ...] = (
     ),
     ("refused", "read-only", (r"read-only file system",)),
     ("refused", "permission", (r"permission denied|operation not permitted",)),
+    # OpenSSH's sftp-server says it of ENOSPC and EDQUOT too (sftp-server.c, errno_to_portable)
+    ("refused", "sftp-failure", (r"SSH_FX_FAILURE|sftp: \"?Failure\"?",)),
     ("unreachable", "no-answer", (r"[Cc]onnection refused",)),
     ("unreachable", "network", (r"[Nn]o route to host|[Nn]etwork is unreachable|[Hh]ost is down",)),
     (

@@ -81,6 +81,10 @@ _REFUSED: dict[Cause, tuple[str, str]] = {
         N_("{place} may not be used by this program's user there."),
         N_("Look to whom the folder belongs, and whether it may be written."),
     ),
+    "sftp-failure": (
+        N_("The server of {place} could not do it, and SFTP doesn't say why."),
+        N_("Most often its disk, or the user's quota, is full; else look there whether it is sound and writable."),
+    ),
 }
 
 _NOT_MOUNTED = {

@@ -486,6 +486,34 @@ async def what_ssh_refuses_is_told(bench: Bench) -> None:
         await fails("unreachable", there().initialised, "no-answer")
 
 
+@case
+async def a_full_sftp_server_is_told_though_it_only_says_failure(bench: Bench) -> None:
+    for name in ("host", "client"):
+        command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", bench.folder / name)
+    with bench.tmpfs(6) as disk, sshd(bench.folder) as (port, _server):
+        (bench.folder / "known").write_text(f"[127.0.0.1]:{port} {(bench.folder / 'host.pub').read_text()}")
+        at = Place(
+            *("attic", "sftp", bench.password),
+            path=f"{disk}/there",
+            host="127.0.0.1",
+            port=port,
+            user="root",
+            known_hosts=f"{bench.folder}/known",
+            key=f"{bench.folder}/client",
+        )
+        restic = bench.restic(at)
+        await restic.init()
+        large = bench.folder / "large"
+        large.write_bytes(os.urandom(12_000_000))
+        await fails("no-space", lambda: restic.back_up([str(large)]))
+        command("mount", "-o", "remount,size=60m", disk)
+        await restic.unlock_stale()
+        await restic.back_up([str(large)])
+        # one with room that fails all the same: both possibilities are said
+        found = await restic.failure(1, ['Save(<data/1>) failed: sftp: "Failure" (SSH_FX_FAILURE)'])
+        assert (found.reason, found.values["cause"]) == ("refused", "sftp-failure"), found
+
+
 def rest(bench: Bench, address: str) -> Place:
     login = bench.secret("login", "s3cret/s3cret")
     return Place("attic", "rest", bench.password, path="pi", url=address, user="pi", secret=login)

@@ -101,8 +101,8 @@ async def test_a_new_place_leads_on_until_it_is_proven(start: Start, machine: Op
 def test_what_comes_next() -> None:
     done = Run("1", "backup", "run", {}, "root", 1.0, 2.0, "done")
 
-    def at(**known: Run) -> tuple[JobStanding, ...]:
-        return (JobStanding("home", (Standing("home", "usb", **known),), None, 0.0),)
+    def at(good: Run | None = None, drilled: Run | None = None) -> tuple[JobStanding, ...]:
+        return (JobStanding("home", (Standing("home", "usb", good=good, drilled=drilled),), None, 0.0),)
 
     assert following("usb", False, at(good=done, drilled=done)) == ("kit", "")
     assert following("nas", True, at()) == ("job", "")

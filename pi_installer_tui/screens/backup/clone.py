@@ -74,7 +74,7 @@ class CloneScreen(ShellScreen):
         from pi_installer_tui.modules.backup.cloning import Clone
         from pi_installer_tui.modules.backup.settings import BackupSettings
 
-        self._asked = await ask(self.shell.host, BackupSettings(), "clone", Clone.model_construct())
+        self._asked = await ask(self.shell.host, BackupSettings(), "clone", Clone.model_construct(target=""))
         if not self.closing:
             self._draw()
 

@@ -207,7 +207,11 @@ async def _file(server: _Server, at: str, scrub: Scrub) -> AsyncIterator[Tried]:
     try:
         done = await server.batch(f"put {_quoted(local)} {there}")
         if not done.ok:
-            yield Tried("write", False, scrub(_said(done)))
+            said = _said(done)
+            if re.search(r": Failure$", said):  # SSH_FX_FAILURE is all that OpenSSH's server says then
+                text = _("{said}. It doesn't say why: most often its disk, or the user's quota, is full")
+                said = text.format(said=said.removesuffix("."))
+            yield Tried("write", False, scrub(said))
             return
         yield Tried("write", True, _("a file was made in {folder}").format(folder=at))
         done = await server.batch(f"get {there} {_quoted(back)}")
