@@ -15,6 +15,7 @@ from pi_installer_tui.console.glyphs import GLYPHS, SETS, GlyphSet
 from pi_installer_tui.console.profile import Terminal, detect
 from pi_installer_tui.modules.backup.places import FolderPlace
 from pi_installer_tui.modules.backup.settings import JobSettings
+from pi_installer_tui.screens.backup.clone import CloneScreen
 from pi_installer_tui.screens.backup.keeping import KeepingScreen
 from pi_installer_tui.screens.backup.kit import KitScreen
 from pi_installer_tui.screens.backup.new_place import NewPlaceScreen
@@ -37,6 +38,7 @@ from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import review
 from pi_installer_tui.tasks.steps import InstallPackages, Probation, Reboot
 from pi_installer_tui.tasks.steps.probation import Place
+from pi_installer_tui.widgets.form.several import SeveralScreen
 from tests.screens.conftest import Program
 from tests.screens.test_form import go
 from tests.screens.test_keys import ours
@@ -176,6 +178,14 @@ async def every_backup(program: Program) -> AsyncIterator[str]:
     program.app.push_screen(KeepingScreen(JobSeen("home", JobSettings()), PlaceSeen("usb", place)))
     await program.until("14 stay")
     yield "backup: retention"
+    await program.press("q")
+    program.app.push_screen(SeveralScreen("Stop meanwhile", ("container:wiki", "unit:mosquitto.service"), ["unit:x"]))
+    await program.until("container:wiki")
+    yield "several of a list"
+    await program.press("escape")
+    program.app.push_screen(CloneScreen())
+    await program.until("it is in use")
+    yield "backup: copy the card"
     await program.press("q", "q", "q")
     await program.until("Last changes")
 
