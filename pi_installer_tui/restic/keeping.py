@@ -18,7 +18,7 @@ from typing import Literal
 
 from pi_installer_tui.restic.answers import Snapshot
 
-Rule = Literal["last", "daily", "weekly", "monthly", "yearly", "within", "newest"]
+Rule = Literal["last", "daily", "weekly", "monthly", "yearly", "within", "newest", "ahead"]
 
 
 @dataclass(frozen=True, slots=True)

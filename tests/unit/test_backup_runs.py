@@ -27,6 +27,7 @@ from pi_installer_tui.tasks.events import StepProgress, Waiting
 from pi_installer_tui.tasks.steps import KeepSnapshots, OpenRepository, RestoreDrill, UnlockRepository, VerifyRepository
 from pi_installer_tui.tasks.steps.backup import working
 from pi_installer_tui.tasks.steps.backup.clear_aside import Aside, ClearAside
+from pi_installer_tui.tasks.steps.backup.snapshots import made_by
 
 from .backups import HERE, Backups, make_tree
 from .jobs import Run
@@ -185,6 +186,51 @@ async def test_thinning_out_leaves_other_jobs_alone(backups: Backups, tree: Path
     assert done.reported["removed"] == 2
     left = await backups.engine.snapshots()
     assert sorted(each.tagged("job") for each in left) == ["", "daily", "daily", "other"]
+
+
+async def test_thinning_out_leaves_what_other_machines_and_programs_keep_in_the_same_repository(
+    backups: Backups, tree: Path
+) -> None:
+    for _run in range(2):
+        (await backups.run(backups.job(tree))).well()
+    here = (await backups.engine.snapshots())[0].host
+    foreign = {
+        "another Pi with a job of that name": ("--host", "other", "--tag", "job=daily,run=a,machine=0123456789abcdef"),
+        "another Pi of the same name": ("--host", here, "--tag", "job=daily,run=b,machine=0123456789abcdef"),
+        "another Pi, without the tag": ("--host", "other", "--tag", "job=daily,run=c"),
+        "another program here": ("--host", here, "--tag", "job=daily"),
+    }
+    for argv in foreign.values():
+        await backups.engine.run("backup", "--time", "2020-01-01 00:00:00", *argv, str(tree))
+    others = {each.id for each in await backups.engine.snapshots() if each.time < 1_600_000_000}
+    assert len(others) == len(foreign)
+    done = (await backups.run(backups.job(tree, keep={"last": 1}))).well()
+    assert (done.reported["removed"], done.reported["kept"]) == (2, 1)
+    assert others < {each.id for each in await backups.engine.snapshots()}
+
+
+async def test_a_machine_that_was_renamed_thins_out_what_it_made_before(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    made = await made_by(HERE)
+    if not made.id:
+        pytest.skip("this machine has no machine-id")
+    tags = f"job=daily,run=a,machine={made.id}"
+    await backups.engine.run(
+        "backup", "--host", "its-old-name", "--tag", tags, "--time", "2020-01-01 00:00:00", str(tree)
+    )
+    done = (await backups.run(backups.job(tree, keep={"last": 1}))).well()
+    assert done.reported["removed"] == 2 and len(await backups.engine.snapshots()) == 1
+
+
+async def test_a_drill_proves_no_other_machines_snapshots(backups: Backups, tree: Path) -> None:
+    (await backups.run(backups.job(tree))).well()
+    (only,) = await backups.engine.snapshots()
+    tags = ("--host", "other", "--tag", "job=daily,run=a,machine=0123456789abcdef")
+    await backups.engine.run("backup", *tags, str(tree))
+    await backups.engine.forget([only.id])
+    drill = RestoreDrill(id="backup.drill", place=backups.place, job="daily")
+    done = await backups.run(backups.plan(drill, action="drill"))
+    assert done.failed.reason == "no-run" and done.reported["proven"] is False
 
 
 @pytest.fixture

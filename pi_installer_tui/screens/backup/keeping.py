@@ -109,10 +109,12 @@ class KeepingScreen(ShellScreen):
         from pi_installer_tui.restic.engine import Restic
         from pi_installer_tui.restic.keeping import runs
         from pi_installer_tui.restic.words import sentence
+        from pi_installer_tui.tasks.steps.backup.snapshots import made_by, of_job
 
         self._restic = restic = Restic(self.shell.host, place_of(self._place.name, self._place.settings))
         try:
-            self._runs = runs(await restic.snapshots(f"job={self._job.name}"))
+            made = await made_by(self.shell.host)
+            self._runs = runs(of_job(await restic.snapshots(f"job={self._job.name}"), self._job.name, made))
         except Trouble as error:
             self._trouble = sentence(error)
         except Exception as error:
@@ -141,7 +143,7 @@ class KeepingScreen(ShellScreen):
         return now.model_copy(update=found.model_dump(exclude_none=True))
 
     def _draw(self) -> None:
-        from pi_installer_tui.restic.keeping import fates
+        from pi_installer_tui.tasks.steps.backup.snapshots import decided
 
         if self.closing:
             return
@@ -152,7 +154,7 @@ class KeepingScreen(ShellScreen):
             rows.set_rows([remark(Cell(printable(self._trouble), "bad"))])
         elif self._runs is not None and keep is not None:
             wanted = policy(keep)
-            found = fates(self._runs, wanted, now=time.time())
+            found = decided(self._runs, wanted, time.time())
             signs, now = glyphs(self), time.time()
             shown = [_row(each, wanted.empty, now, signs) for each in found]
             rows.set_rows(shown or [remark(Cell(_("There is no snapshot of it yet."), "quiet"))])
@@ -269,6 +271,7 @@ _RULES: Mapping[str, str] = {
     "yearly": N_("its year's"),
     "within": N_("young enough"),
     "newest": N_("the newest one"),
+    "ahead": N_("made while the clock was ahead"),
 }
 
 

@@ -20,6 +20,7 @@ from pi_installer_tui.restic.engine import Restic, literal
 from pi_installer_tui.restic.program import CACHE
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.tasks.steps.backup import stops
+from pi_installer_tui.tasks.steps.backup.snapshots import TAG, made_by
 from pi_installer_tui.tasks.steps.backup.working import (
     REPLACED,
     SCRATCH,
@@ -106,7 +107,7 @@ class BackUp(RepositoryStep):
     async def _dump(self, context: StepContext, engine: Restic, dump: Dump, failed: dict[str, str]) -> Sum | None:
         """A dump's snapshot; None: it failed, and the others go on."""
         context.progress(None, "dump", dump.of)
-        tags = [*self._tags(context), dump.tag, *self.tags]
+        tags = [*await self._tags(context), dump.tag, *self.tags]
         rate = Rate(context, "dump")
         try:
             return await patiently(
@@ -127,14 +128,14 @@ class BackUp(RepositoryStep):
         if not here:
             raise StepError("nothing-to-back-up", paths=", ".join(self.sources))
         ours = [f"{SCRATCH}*", f"{REPLACED}*", CACHE, *([literal(self.place.path)] * (self.place.kind == "folder"))]
-        lines = Bounded(context)
+        lines, tags = Bounded(context), await self._tags(context)
         found = await patiently(
             context,
             engine,
             lambda: engine.back_up(
                 here,
                 exclude=[*self.exclude, *ours],
-                tags=[*self._tags(context), *self.tags],
+                tags=[*tags, *self.tags],
                 one_file_system=self.one_file_system,
                 progress=Rate(context, "files"),
                 said=lines.say,
@@ -145,8 +146,10 @@ class BackUp(RepositoryStep):
         context.report({"unread": len(unread)})
         return found
 
-    def _tags(self, context: StepContext) -> tuple[str, str]:
-        return f"job={self.job}", f"run={context.before.get('run')}"
+    async def _tags(self, context: StepContext) -> tuple[str, ...]:
+        tags = f"job={self.job}", f"run={context.before.get('run')}"
+        machine = (await made_by(context.host)).id
+        return (*tags, f"{TAG}={machine}") if machine else tags
 
     def _told(self, sums: Sequence[Sum], with_files: bool, seconds: float) -> dict[str, Any]:
         """sums: of the dumps, then of the files where there were any."""

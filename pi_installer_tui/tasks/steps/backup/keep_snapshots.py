@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.restic.answers import Snapshot
-from pi_installer_tui.restic.keeping import Policy, Run, fates, runs
-from pi_installer_tui.tasks.steps.backup.snapshots import SLACK, of_job
+from pi_installer_tui.restic.keeping import Policy, runs
+from pi_installer_tui.tasks.steps.backup.snapshots import decided, made_by, of_job
 from pi_installer_tui.tasks.steps.backup.working import Bounded, Name, Rate, RepositoryStep, patiently, repository
 from pi_installer_tui.tasks.steps.base import StepContext
 
@@ -20,7 +18,8 @@ Count = Annotated[int, Field(ge=0, le=10_000)]
 
 class KeepSnapshots(RepositoryStep):
     """Keeps of the job's runs the last ones, one a day, week, month, year, and those within a duration (`1y6m`); the
-    others are forgotten, and with `prune` what only they needed is removed. The newest good run stays in any case."""
+    others are forgotten, and with `prune` what only they needed is removed. The newest good run stays in any case, and
+    so does what another machine or program keeps there."""
 
     kind: Literal["keep-snapshots"] = "keep-snapshots"
     job: Name
@@ -55,8 +54,10 @@ class KeepSnapshots(RepositoryStep):
     async def apply(self, context: StepContext) -> None:
         policy = Policy(self.last, self.daily, self.weekly, self.monthly, self.yearly, self.within)
         async with repository(self.place, context) as engine:
-            snapshots = of_job(await engine.snapshots(f"job={self.job}"), self.job)
-            kept, gone = thinned(snapshots, policy, time.time())
+            here = await made_by(context.host)
+            found = runs(of_job(await engine.snapshots(f"job={self.job}"), self.job, here))
+            told = decided(found, policy, time.time())
+            kept, gone = [each.run for each in told if each.stays], [each.run for each in told if not each.stays]
             context.report({"removed": len(gone), "kept": len(kept)})
             lines = Bounded(context)
             for run in gone:
@@ -71,23 +72,3 @@ class KeepSnapshots(RepositoryStep):
             if self.prune:
                 pruned = await patiently(context, engine, lambda: engine.prune(progress=Rate(context, "prune")))
                 context.report({"freed": pruned.freed} if pruned.freed is not None else {})
-
-
-def thinned(snapshots: Sequence[Snapshot], policy: Policy, now: float) -> tuple[list[Run], list[Run]]:
-    """The runs that stay and those that go. What was made when the clock was ahead of `now` (seconds since 1970) stays,
-    and takes nobody's place: else a run that was just made could go for one that never was."""
-    found = runs(snapshots)
-    ahead = [run for run in found if run.moment.time > now + SLACK]
-    files = any(_has_files(run) for run in found if run not in ahead)
-    told = fates(
-        [run for run in found if run not in ahead],
-        policy,
-        now=now,
-        good=lambda run: _has_files(run) or not files,
-    )
-    return [*ahead, *(each.run for each in told if each.stays)], [each.run for each in told if not each.stays]
-
-
-def _has_files(run: Run) -> bool:
-    """Whether it came as far as the files: dumps are made before them."""
-    return any(not each.tagged("database") for each in run.snapshots)

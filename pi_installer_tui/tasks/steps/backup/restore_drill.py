@@ -20,7 +20,7 @@ from pi_installer_tui.restic.answers import Entry, Snapshot
 from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.system.host import Host, HostError
 from pi_installer_tui.tasks.steps.backup.restoring import restore
-from pi_installer_tui.tasks.steps.backup.snapshots import newest, of_job
+from pi_installer_tui.tasks.steps.backup.snapshots import made_by, newest, of_job
 from pi_installer_tui.tasks.steps.backup.working import (
     Name,
     RepositoryStep,
@@ -84,7 +84,8 @@ class RestoreDrill(RepositoryStep):
         await in_thread(lambda stop: remove_tree(real(context.host, folder)))  # what one left that was killed
         try:
             async with repository(self.place, context) as engine:
-                snapshots = of_job(await engine.snapshots(f"job={self.job}"), self.job)
+                made = await made_by(context.host)
+                snapshots = of_job(await engine.snapshots(f"job={self.job}"), self.job, made)
                 if not snapshots:
                     raise StepError("no-run", job=self.job, place=self.place.name)
                 compared = await self._files(context, engine, snapshots, folder)
