@@ -3,6 +3,7 @@ message either."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import traceback
@@ -12,7 +13,10 @@ from pi_installer_tui.system.paths import STATE
 
 
 def report(error: BaseException) -> str:
-    """Keeps the traceback and returns the sentence to print."""
+    """Keeps the traceback and returns the sentence to print. A full disk is no fault of ours, and has its own."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = _("no space is left for {path}: make room, and try again; what wasn't begun is as it was")
+        return text.format(path=error.filename or STATE)
     lines = _places(error)
     folder = str(STATE) if os.geteuid() == 0 and STATE.is_dir() else None
     try:

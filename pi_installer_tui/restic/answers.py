@@ -143,6 +143,7 @@ Cause = Literal[
     "credentials",
     "forbidden",
     "bucket",
+    "password-file",
     "read-only",
     "permission",
     "sftp-failure",

@@ -118,6 +118,16 @@ class Program:
             options += ["--option", f"sftp.command={shlex.join(self._ssh())}"]
         return ["restic", *options, *command]
 
+    async def held(self, argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """A command of `argv` and its environment, with the folder of the repository as its working directory: where a
+        disk is pulled out or unmounted (umount(2), MNT_DETACH) that still leads to the disk. Its path would lead to the
+        card then, where restic makes the folders that are missing and goes on."""
+        env, path = await self.environment(), self.place.path
+        with suppress(OSError):
+            if self.place.kind == "folder" and self.host.kind == "local" and await self.host.stat(path) is not None:
+                return ["env", f"--chdir={path}", *argv], {**env, "RESTIC_REPOSITORY": "."}
+        return [*argv], env
+
     def _ssh(self) -> list[str]:
         """ssh as the sftp backend starts it; restic splits it as a shell would (its documentation, `sftp.command`)."""
         place = self.place
@@ -225,6 +235,10 @@ class Program:
         if found.values.get("cause") == "sftp-failure" and await self._full():
             line = found.values.get("line", "")
             found = Trouble("no-space", found.tail, status=str(status), line=line)
+        if self.place.kind == "folder" and self.place.device:
+            with suppress(CommandNotFound, HostError, OSError):
+                if not (await mounted.look(self.host, self.place)).readable:
+                    found = Trouble("not-mounted", found.tail, wrong="pulled", **self._disk())
         found.values.setdefault("place", self.place.name)
         return found
 
@@ -243,6 +257,9 @@ class Program:
             numbers = next((row for row in rows if len(row) >= 4 and all(word.isdigit() for word in row[:4])), None)
             return done.ok and numbers is not None and int(numbers[2]) * 1024 < _PACK
         return False
+
+    def _disk(self) -> dict[str, str]:
+        return {"device": self.place.device, "mount": self.place.mount, "path": self.place.path}
 
     async def _ssh_says(self) -> tuple[str, ...]:
         """Why ssh doesn't connect. restic often ends before it has printed that; nothing, where it connects now."""
@@ -271,7 +288,8 @@ class Program:
         loop = asyncio.get_running_loop()
         rest, since, refused = b"", 0.0, 0
         found: Trouble | None = None
-        async with self.host.start(self.argv(*command), env=await self.environment(), grace=GRACE) as process:
+        argv, env = await self.held(self.argv(*command))
+        async with self.host.start(argv, env=env, grace=GRACE) as process:
             try:
                 async for chunk in _chunks(process, patience):
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -284,7 +302,7 @@ class Program:
                             continue
                         since = since or loop.time()
                         found = await self.failure(1, [line])
-                        refused += found.reason in ("refused", "no-space")
+                        refused += found.reason in ("refused", "no-space", "not-mounted")
                         if refused > 1 or (patience is not None and loop.time() - since > patience):
                             raise found
                 if rest.strip():

@@ -92,8 +92,9 @@ async def _run(
 ) -> tuple[dict[str, Any], list[str]]:
     """Both to their end. restic: which of them it is. What this process said of the two, and restic's text."""
     await engine.ready(write=restic == 1)
-    environment = await engine.environment()
-    told = {"from": [*source], "into": [*sink], "restic": restic, "secret": [*environment]}
+    ends = [[*source], [*sink]]
+    ends[restic], environment = await engine.held(ends[restic])
+    told = {"from": ends[0], "into": ends[1], "restic": restic, "secret": [*environment]}
     text: deque[str] = deque(maxlen=_LINES)
     end: dict[str, Any] = {}
 

@@ -73,6 +73,7 @@ _SAID: tuple[tuple[Reason, Cause, tuple[str, ...]], ...] = (
         "forbidden",
         (r"Access Denied|AccessDenied", r"\(403\)|403 Forbidden|Error 403", r"does not have storage\."),
     ),
+    ("refused", "password-file", (r"Resolving password failed",)),
     ("refused", "read-only", (r"read-only file system",)),
     ("refused", "permission", (r"permission denied|operation not permitted",)),
     # OpenSSH's sftp-server says it of ENOSPC and EDQUOT too (sftp-server.c, errno_to_portable)

@@ -77,6 +77,10 @@ _REFUSED: dict[Cause, tuple[str, str]] = {
         N_("{place} can be read, but not written."),
         N_("Look why it is mounted read-only; a disk with faults may have been made so by the system."),
     ),
+    "password-file": (
+        N_("The file with the password of {place} is gone or can't be read."),
+        N_("Put the password of its recovery kit there again: the log of the job names the file."),
+    ),
     "permission": (
         N_("{place} may not be used by this program's user there."),
         N_("Look to whom the folder belongs, and whether it may be written."),
@@ -90,13 +94,14 @@ _REFUSED: dict[Cause, tuple[str, str]] = {
 _NOT_MOUNTED = {
     "nothing": N_("The disk of {place} ({device}) isn't mounted at {mount}."),
     "other": N_("Another disk ({source}) than that of {place} ({device}) is mounted at {mount}."),
+    "pulled": N_("The disk of {place} ({device}) was at {mount}, and isn't any more."),
     "elsewhere": N_("The folder {path} isn't on the disk of {place} ({device})."),
 }
 
 _OTHER: dict[Reason, tuple[str, str]] = {
     "no-repository": (
         N_("No repository is at {place}."),
-        N_("If there was one, look whether the place is the right one; else the next run makes one."),
+        N_("If there was one, look whether the place is the right one; else apply its settings again: that makes one."),
     ),
     "wrong-password": (
         N_("The repository at {place} doesn't open with this password."),
@@ -136,7 +141,7 @@ def sentence(trouble: Trouble) -> str:
             what, then = _REFUSED.get(cause, _REFUSED[""])
         case "not-mounted":
             what = _NOT_MOUNTED.get(trouble.values.get("wrong", ""), _NOT_MOUNTED["nothing"])
-            stayed = N_("Nothing was written.")
+            stayed = _UNCHANGED if trouble.values.get("wrong") == "pulled" else N_("Nothing was written.")
             then = N_("Connect and mount it, and try again.")
         case "failed":
             what, then = N_("restic failed at {place} ({line})."), N_("Its last lines are in the log of the job.")

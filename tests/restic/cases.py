@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pi_installer_tui.restic.answers import Progress, Reason
+from pi_installer_tui.restic.answers import Progress, Reason, Trouble
 from pi_installer_tui.restic.engine import REPLACED, Restic, literal
 from pi_installer_tui.restic.index import Index
 from pi_installer_tui.restic.keeping import Moment, Policy, keep, written
@@ -24,6 +24,7 @@ from pi_installer_tui.restic.locks import holders
 from pi_installer_tui.restic.mounted import look
 from pi_installer_tui.restic.place import Place
 from pi_installer_tui.restic.program import document
+from pi_installer_tui.restic.words import sentence
 
 from .bench import NAMES, Bench, answering, children, command, contents, fails, mounted_at, sshd
 
@@ -410,6 +411,34 @@ async def a_disk_that_is_not_there_is_never_written_past(bench: Bench) -> None:
         await fails("not-mounted", lambda: restic.back_up([str(bench.tree())]))
         await fails("not-mounted", restic.snapshots)
         assert list(mount.iterdir()) == []
+
+
+@case
+async def a_disk_that_is_pulled_during_a_run_is_never_written_past(bench: Bench) -> None:
+    mount = bench.folder / "usb"
+    mount.mkdir()
+    place = bench.place(mount / "repository", device="LABEL=attic", mount=str(mount), upload=4000)
+    restic, source = bench.restic(place), bench.folder / "much"
+    source.write_bytes(os.urandom(30_000_000))
+    with bench.disk("attic") as device:
+        command("mount", device, mount)
+        await restic.init()
+        running = asyncio.ensure_future(restic.back_up([str(source)]))
+        while not [path for path in (mount / "repository" / "data").rglob("*") if path.is_file()]:
+            assert not running.done(), running
+            await asyncio.sleep(0.05)
+        command("umount", "--lazy", mount)
+        with suppress(Trouble):  # what is written goes to the disk as long as that is attached
+            await running
+        assert list(mount.iterdir()) == [], "the folder behind the mount point was filled"
+        trouble = await fails("not-mounted", lambda: restic.back_up([str(source)]))
+        assert "attic" in sentence(trouble)
+        assert (await restic.failure(1, ["Fatal: <data/ab> failed: no such file"])).values["wrong"] == "pulled"
+        command("mount", device, mount)
+        try:
+            assert (await restic.back_up([str(bench.tree())])).snapshot
+        finally:
+            command("umount", mount)
 
 
 @case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,10 @@ def test_a_crash_report_has_places_and_no_values(tmp_path: Path, monkeypatch: py
     assert text.index("ValueError") < text.index("KeyError")
     assert "in _fail" in text
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_no_fault_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said = crash.report(OSError(errno.ENOSPC, "No space left on device", "/var/lib/pi-installer-tui"))
+    assert "no space is left for /var/lib/pi-installer-tui" in said and "fault" not in said
+    assert list(tmp_path.iterdir()) == []

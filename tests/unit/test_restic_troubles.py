@@ -22,6 +22,7 @@ SAID: list[tuple[int, str, Reason, Cause]] = [
     (10, "Fatal: repository does not exist: unable to open config file: Stat: no", "no-repository", ""),
     (1, f"Fatal: unable to open config file: file does not exist\n{_WHERE}", "no-repository", ""),
     (1, "Fatal: wrong password or no key found", "wrong-password", ""),
+    (1, "Fatal: Resolving password failed: Fatal: /srv/secret does not exist", "refused", "password-file"),
     (12, "Fatal: wrong password or no key found", "wrong-password", ""),
     (
         1,
@@ -110,6 +111,7 @@ def test_what_was_mounted_is_named() -> None:
 
     assert "Another disk (/dev/sdb1)" in said("other")
     assert "isn't mounted at /mnt/usb" in said("nothing")
+    assert "isn't any more" in said("pulled") and "Nothing was written" not in said("pulled")
 
 
 def test_a_name_with_braces_is_only_a_name() -> None:
