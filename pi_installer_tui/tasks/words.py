@@ -75,6 +75,10 @@ _FAILURES = {
     "no-run": N_("{place} has no run of {job}"),
     "no-snapshot": N_("there is no snapshot {snapshot}"),
     "not-in-snapshot": N_("snapshot {snapshot} has no {path}"),
+    "link-on-the-way": N_(
+        "{path} is a link that a user could have put there to lead elsewhere, so nothing is written through it; "
+        "restore to another folder, or put a folder there"
+    ),
     "no-room": N_("{path} has no room for it: {needed} are needed, {free} are free"),
     "not-restored": N_("{count} entries could not be restored, {path} among them; nothing was put in its place"),
     "restored-differs": N_(

@@ -320,3 +320,25 @@ async def test_an_undo_has_nothing_to_do_for_a_backup(backups: Backups, tmp_path
     done = (await backups.run(backups.job(tmp_path / "notes"))).well()
     plan = await plan_undo(backups.store, done.job, HERE)
     assert plan.steps == () and plan.notices
+
+
+async def test_a_link_that_a_user_put_where_a_folder_was_is_not_followed(backups: Backups, tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / "docs", elsewhere):
+        folder.mkdir(parents=True)
+    os.chown(home, 1000, 1000)
+    (home / "docs" / "passwd").write_text("mine")
+    snapshot = (await backups.run(backups.job(home))).well().reported["snapshot"]
+    shutil.rmtree(home / "docs")
+    (home / "docs").symlink_to(elsewhere)
+    os.chown(home / "docs", 1000, 1000, follow_symlinks=False)
+    for chosen, target in ((home / "docs" / "passwd", ""), (Path("/docs/passwd"), str(home))):
+        step = restore(backups, snapshot, chosen, target=target, existing="replace")
+        done = await backups.step(step)
+        assert done.failed.reason == "link-on-the-way" and str(home / "docs") in words.failure(
+            done.failed.reason, done.failed.values
+        )
+    assert list(elsewhere.iterdir()) == []
+    os.chown(elsewhere, 1000, 1000)  # a folder of the user's own is as good as the link
+    (await backups.step(restore(backups, snapshot, home / "docs" / "passwd"))).well()
+    assert (elsewhere / "passwd").read_text() == "mine"

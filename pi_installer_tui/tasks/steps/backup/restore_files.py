@@ -21,6 +21,7 @@ from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import known
 from pi_installer_tui.tasks.steps.backup import into_place, moves, taking_back
+from pi_installer_tui.tasks.steps.backup.links import leads_astray
 from pi_installer_tui.tasks.steps.backup.restoring import restore
 from pi_installer_tui.tasks.steps.backup.working import (
     REPLACED,
@@ -97,7 +98,15 @@ class RestoreFiles(RepositoryStep):
             existing=existing,
         )
 
+    def _through_no_link(self, host: Host) -> None:
+        """Raises StepError where a link of somebody's would lead elsewhere."""
+        for above in sorted({f"{self.target}{posixpath.dirname(path)}" for path in self.chosen}):
+            if (link := leads_astray(real(host, "/"), os.fsencode(above))) is not None:
+                path = f"/{os.fsdecode(os.path.relpath(link, real(host, '/')))}"
+                raise StepError("link-on-the-way", path=path)
+
     async def capture(self, context: StepContext) -> None:
+        self._through_no_link(context.host)
         anchor = await self._anchor(context.host)
         context.before.put(KEPT, {"word": secrets.token_hex(4), "anchor": anchor})
 
@@ -115,6 +124,7 @@ class RestoreFiles(RepositoryStep):
         kept = context.before.get(KEPT)
         scratch, places = self._places(context.host, kept, context.before)
         if not moves.planned(places):
+            self._through_no_link(context.host)
             try:
                 async with repository(self.place, context) as engine:
                     chosen = await self._fetch(context, engine, scratch)
@@ -229,6 +239,7 @@ class RestoreFiles(RepositoryStep):
 
     async def _plan(self, context: StepContext, places: moves.Places, chosen: _Chosen, word: str) -> None:
         context.progress(None, "plan")
+        self._through_no_link(context.host)
         if self.target:
             await in_thread(lambda stop: os.makedirs(places.destination, mode=0o755, exist_ok=True))  # noqa: PTH103
         await context.host.run(["sync", "--file-system", context.before.get(KEPT)["anchor"]])
@@ -243,6 +254,7 @@ class RestoreFiles(RepositoryStep):
         kept = before.get(KEPT)
         if kept is None:
             return
+        self._through_no_link(context.host)
         _scratch, places = self._places(context.host, kept, before)
         tally = await _carry(context, places, "back", taking_back.take_back)
         await in_thread(lambda stop: remove_tree(places.scratch))
