@@ -15,6 +15,8 @@ from pi_installer_tui.metrics.look import Backup
 DUE = "/var/lib/pi-installer-tui/backup/due.json"
 RUNS = "/var/lib/pi-installer-tui/runs.jsonl"
 VERSION = 1
+#: seconds that a run may be ahead of the clock and still be believed: beyond that the clock was wrong when it ran
+AHEAD = 3600.0
 
 
 class Backups:
@@ -25,8 +27,8 @@ class Backups:
         self._seen: tuple[object, ...] = ()
         self._jobs: dict[str, Any] = {}
         self._since = 0.0
-        #: by job and place: when the newest good run ended, whether the newest of all failed
-        self._good: dict[tuple[str, str], float] = {}
+        #: by job and place: when its good runs ended, whether the newest of all failed
+        self._good: dict[tuple[str, str], list[float]] = {}
         self._failed: dict[tuple[str, str], bool] = {}
 
     def read(self) -> dict[str, Backup]:
@@ -36,15 +38,16 @@ class Backups:
             self._seen = seen
             self._read()
         now, found = self._now(), {}
+        self._since = min(self._since, now)  # else nothing were late until a clock that was ahead comes true
         for name, job in self._jobs.items():
             keys = [(name, place) for place in job["places"]]
-            late = [now - max(self._good.get(key, 0.0), self._base(key)) - job["every"] - job["grace"] for key in keys]
+            late = [now - self._base(key, now) - job["every"] - job["grace"] for key in keys]
             found[name] = Backup(max([0.0, *late]), any(self._failed.get(key, False) for key in keys))
         return found
 
-    def _base(self, key: tuple[str, str]) -> float:
-        """From when on a first run is waited for: when it was set up."""
-        return 0.0 if key in self._good else self._since
+    def _base(self, key: tuple[str, str], now: float) -> float:
+        """From when on a run is waited for: the newest good one, for a first one when it was set up."""
+        return max((ended for ended in self._good.get(key, ()) if ended <= now + AHEAD), default=self._since)
 
     def _read(self) -> None:
         self._jobs, self._good, self._failed = {}, {}, {}
@@ -73,7 +76,7 @@ class Backups:
         except (ValueError, KeyError, TypeError, AttributeError):
             return
         if outcome == "done":
-            self._good[key] = max(ended, self._good.get(key, 0.0))
+            self._good.setdefault(key, []).append(ended)
         if outcome != "cancelled":
             self._failed[key] = outcome != "done"
 

@@ -174,6 +174,14 @@ def a_command_line_on_a_demo_machine(
     return run
 
 
+def test_a_run_that_failed_says_why_in_words() -> None:
+    from pi_installer_tui.tasks.runs import Run
+
+    told = {"job": "home", "place": "usb"}
+    failed = Run("x", "backup", "run", told, "root", 0.0, 60.0, "failed", "restic-interrupted", {"place": "usb"})
+    assert "restic was stopped before it was done" in "; ".join(backup._told(failed))
+
+
 def test_snapshots_are_listed_place_by_place(capsys: pytest.CaptureFixture[str]) -> None:
     from pi_installer_tui.cli.printing import Printer
 

@@ -250,6 +250,14 @@ def test_a_drill_proves_only_where_the_recovery_kit_was_read_back() -> None:
     assert standings(ran("drill", 60, "failed", proven=True), kits=("usb",))["home"].proven is None
 
 
+def test_what_ran_while_the_clock_was_ahead_proves_nothing_and_hides_no_run_that_is_missed() -> None:
+    late, ahead = ran("run", 3 * 24 * HOUR), ran("run", -400 * 24 * HOUR)
+    drills = ran("drill", HOUR, proven=True), ran("drill", -400 * 24 * HOUR, proven=True)
+    found = standings(late, ahead, *drills, kits=("usb",))["home"]
+    assert found.good == late and found.overdue > 0
+    assert found.proven == NOW - HOUR
+
+
 def test_all_is_proven_since_the_oldest_of_its_jobs() -> None:
     drills = [ran("drill", HOUR, proven=True), ran("drill", 2 * HOUR, proven=True, job="all"),
               ran("drill", 3 * HOUR, proven=True, job="all", place="nas")]  # fmt: skip

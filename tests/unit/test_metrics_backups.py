@@ -69,6 +69,19 @@ def test_a_good_run_to_each_of_its_places_is_what_counts(watched: Watched) -> No
     assert watched.home(SET_UP + 2 * DAY + LATE + 60).overdue == 60
 
 
+def test_a_clock_that_was_ahead_hides_no_run_that_is_missed(watched: Watched) -> None:
+    for place in ("usb", "nas"):
+        watched.ran(SET_UP + DAY, place=place)
+        watched.ran(SET_UP + 400 * DAY, place=place)
+    assert watched.home(SET_UP + 400 * DAY + HOUR).overdue == 0
+    assert watched.home(SET_UP + 2 * DAY + LATE + 60).overdue == 60, "the clock is right again"
+
+
+def test_a_job_set_up_while_the_clock_was_ahead_is_waited_for_from_when_that_is_seen(watched: Watched) -> None:
+    watched.home(SET_UP - 10 * DAY)
+    assert watched.home(SET_UP - 9 * DAY + LATE + 60).overdue == 60
+
+
 def test_a_run_that_failed_is_told_until_one_is_good_again(watched: Watched) -> None:
     watched.ran(SET_UP + HOUR)
     watched.ran(SET_UP + 2 * HOUR, "failed")

@@ -12,6 +12,9 @@ from pi_installer_tui.modules.backup.timers import longest, timer
 from pi_installer_tui.modules.backup.usual import Job, jobs_of
 from pi_installer_tui.tasks.runs import Run
 
+#: seconds that a run may be ahead of the clock and still be believed
+AHEAD = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -95,8 +98,9 @@ def standings(
     following: Mapping[str, float | None],
     now: float,
 ) -> tuple[JobStanding, ...]:
-    """All jobs. following: by timer when it goes off next; now: seconds since 1970."""
-    found = []
+    """All jobs. following: by timer when it goes off next; now: seconds since 1970. What ran when the clock was ahead
+    isn't counted: nothing would be overdue until that time comes."""
+    found, runs = [], [run for run in runs if run.ended <= now + AHEAD]
     for job in jobs_of(settings):
         places = tuple(standing(job.name, place, runs, kits) for place in job.places)
         found.append(JobStanding(job.name, places, following.get(timer(job.name)), _overdue(job, places, now)))

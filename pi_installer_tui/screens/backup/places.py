@@ -161,7 +161,8 @@ class PlacesScreen(ShellScreen):
         taken = self._seen.places if self._seen is not None else {}
         wrong = _("small letters, digits, - _ and dots; not one that is taken")
         free = re.compile(rf"(?!(?:{'|'.join(map(re.escape, taken))})$){_NAME.pattern}") if taken else _NAME
-        name = await self.app.push_screen_wait(AskLine(_("What is the new place called?"), free, wrong, example="usb"))
+        value = "" if "usb" in taken else "usb"
+        name = await self.app.push_screen_wait(AskLine(_("What is the new place called?"), free, wrong, value=value))
         if name is None:
             return
         from pi_installer_tui.screens.backup.new_place import KINDS, NewPlaceScreen
