@@ -73,6 +73,9 @@ _FAILURES = {
     "dump-not-loadable": N_("the dump of {database} could not be loaded: {error}"),
     "no-dump": N_("there is no dump of {database}"),
     "no-run": N_("{place} has no run of {job}"),
+    "nothing-to-prove": N_(
+        "the newest run of {job} to {place} has no file that could be restored and compared, so nothing is proven"
+    ),
     "no-snapshot": N_("there is no snapshot {snapshot}"),
     "not-in-snapshot": N_("snapshot {snapshot} has no {path}"),
     "link-on-the-way": N_(

@@ -122,6 +122,27 @@ async def test_a_dump_that_fails_leaves_no_snapshot_and_the_files_are_saved(back
     }  # fmt: skip
 
 
+async def test_a_drill_with_nothing_to_restore_proves_nothing(backups: Backups, tmp_path: Path) -> None:
+    empty, database = tmp_path / "empty", tmp_path / "app.db"
+    (empty / "folder").mkdir(parents=True)
+    with sqlite3.connect(database) as connection:
+        connection.execute("create table visits (at text)")
+    (await backups.run(backups.job(empty))).well()
+    drill = RestoreDrill(id="backup.drill", place=backups.place, job="daily")
+    done = await backups.run(backups.plan(drill, action="drill"))
+    assert done.failed.reason == "nothing-to-prove" and done.reported["proven"] is False
+
+    dump = Dump("sqlite", str(database))
+    only = backups.job(dumps=(dump,))
+    for each in await backups.engine.snapshots():
+        await backups.engine.forget([each.id])
+    (await backups.run(only)).well()
+    done = await backups.run(backups.plan(drill.model_copy(update={"dumps": (dump,)}), action="drill"))
+    assert done.failed.reason == "no-run", "its files aren't there"
+    databases = drill.model_copy(update={"dumps": (dump,), "files": 0})
+    assert (await backups.run(backups.plan(databases, action="drill"))).well().reported["proven"] is True
+
+
 async def test_a_drill_notices_what_differs_though_it_never_changed(backups: Backups, tree: Path) -> None:
     (await backups.run(backups.job(tree))).well()
     drill = RestoreDrill(id="backup.drill", place=backups.place, job="daily", files=1000)

@@ -290,9 +290,8 @@ def _of_job(state: State, action: str, told: OfJob) -> Plan:
     if contents is None:
         return _blocked(setting, _("what the job holds isn't known"))
     if action == "drill":
-        drill = RestoreDrill(
-            id=setting, setting=setting, place=place, job=job.name, files=job.files, dumps=contents.dumps
-        )
+        files = job.files if contents.paths else 0
+        drill = RestoreDrill(id=setting, setting=setting, place=place, job=job.name, files=files, dumps=contents.dumps)
         return _work(place, action, told, drill)
     if not contents.paths and not contents.dumps:
         return _blocked(setting, "; ".join((_("nothing of it is here"), *contents.missing)))

@@ -50,17 +50,20 @@ class Compared:
 
 
 class RestoreDrill(RepositoryStep):
-    """files: how many, picked at random; dumps: databases whose newest dump is loaded into a throw-away one."""
+    """files: how many, picked at random, 0 of a job that has none; dumps: databases whose newest dump is loaded into a
+    throw-away one. What has nothing to be restored proves nothing: StepError `nothing-to-prove`."""
 
     kind: Literal["restore-drill"] = "restore-drill"
     job: Name
-    files: Annotated[int, Field(ge=1, le=10_000)] = 20
+    files: Annotated[int, Field(ge=0, le=10_000)] = 20
     dumps: tuple[Dump, ...] = ()
 
     def title(self) -> str:
         return _("prove that {job} can be restored from {place}").format(job=self.job, place=self.place.name)
 
     def explain(self) -> str:
+        if not self.files:
+            return self._explain_dumps()
         text = ngettext(
             "Restores {count} file of the newest run, picked at random, to a folder that is removed afterwards, and "
             "compares it with the live one where that didn't change since.",
@@ -68,15 +71,11 @@ class RestoreDrill(RepositoryStep):
             "compares them with the live ones where those didn't change since.",
             self.files,
         ).format(count=self.files)
-        if not self.dumps:
-            return text
-        return (
-            text
-            + " "
-            + _("Loads the newest dumps into databases that are dropped afterwards: {names}.").format(
-                names=", ".join(each.of for each in self.dumps)
-            )
-        )
+        return f"{text} {self._explain_dumps()}" if self.dumps else text
+
+    def _explain_dumps(self) -> str:
+        names = ", ".join(each.of for each in self.dumps)
+        return _("Loads the newest dumps into databases that are dropped afterwards: {names}.").format(names=names)
 
     async def apply(self, context: StepContext) -> None:
         context.report({"proven": False})
@@ -105,14 +104,18 @@ class RestoreDrill(RepositoryStep):
         if compared.differ:
             names = tuple(compared.differ[:20])
             raise StepError("restored-differs", names, count=str(len(compared.differ)), path=names[0])
+        if not checked and not self.dumps:
+            raise StepError("nothing-to-prove", job=self.job, place=self.place.name)
         context.report({"proven": True})
 
     async def _files(
         self, context: StepContext, engine: Restic, snapshots: Sequence[Snapshot], folder: str
     ) -> Compared:
+        if not self.files:
+            return Compared()
         run = newest([each for each in snapshots if not each.tagged("database")])
         if run is None:
-            return Compared()
+            raise StepError("no-run", job=self.job, place=self.place.name)
         picked = await self._pick(context, engine, run, folder)
         if not picked:
             return Compared()
