@@ -112,7 +112,8 @@ def _opened(folder: Path, mode: str) -> Iterator[sqlite3.Connection | None]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)) as file:
             file.row_factory = sqlite3.Row
-            yield file
+            made = file.execute("PRAGMA user_version").fetchone()[0]
+            yield file if made else None  # the collector is just making it
     except sqlite3.OperationalError as error:
         raise OSError(None, str(error), str(path)) from None
     except sqlite3.DatabaseError as error:

@@ -20,7 +20,9 @@ _MOST_WAITING = 20_000
 #: seconds that a statement waits for another process; the loop of the collector stands still so long
 PATIENCE = 0.5
 
+#: made in one go: one who reads meanwhile sees all of it or a file without anything
 _SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS alerts (
   id INTEGER PRIMARY KEY, rule TEXT NOT NULL, what TEXT NOT NULL, of TEXT NOT NULL, severity TEXT NOT NULL,
   fired REAL NOT NULL, value REAL, detail TEXT NOT NULL, told REAL NOT NULL,
@@ -37,6 +39,7 @@ CREATE TABLE IF NOT EXISTS streaks (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
+COMMIT;
 """
 
 
