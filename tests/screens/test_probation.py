@@ -336,6 +336,8 @@ async def test_a_job_that_was_interrupted_on_probation_goes_on_and_is_confirmed(
         await program.until("r continue", 30)
         assert "Interrupted: the job's process is gone." in program.text
         await program.press("r")
+        journal = program.store.journal(job)
+        await program.until(lambda: journal.read_text().count('"what":"confirmation"') == 2)  # it asks anew
         await program.until("y confirm")
         await program.until("A change waits: confirm within")
         await program.press("y")
