@@ -15,11 +15,12 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-SAMPLE = 10  # of a long test's cases every tenth runs, which ones is seeded
+#: of a long test's cases every tenth runs, but not more than these; which ones is seeded
+SAMPLE, MOST = 10, 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all", action="store_true", help="run every case of the tests marked long, not a seeded tenth")
+    parser.addoption("--all", action="store_true", help="run every case of the tests marked long, not some")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             cases[item.nodeid.partition("[")[0]].append(item)
     left_out: set[pytest.Item] = set()
     for name, group in cases.items():
-        keep = set(random.Random(name).sample(range(len(group)), -(-len(group) // SAMPLE)))
+        keep = set(random.Random(name).sample(range(len(group)), min(MOST, -(-len(group) // SAMPLE))))
         left_out.update(item for number, item in enumerate(group) if number not in keep)
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]

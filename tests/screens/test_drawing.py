@@ -437,7 +437,7 @@ def screens() -> set[type[Screen[Any]]]:
 @pytest.mark.parametrize(
     ("name", "size", "read_only"),
     [
-        ("hdmi", (80, 24), "that takes root"),
+        pytest.param("hdmi", (80, 24), "that takes root", marks=pytest.mark.long),
         pytest.param("hdmi", (80, 24), "", marks=pytest.mark.long),
         pytest.param("serial", (80, 24), "", marks=pytest.mark.long),
         pytest.param("ssh", (120, 40), "", marks=pytest.mark.long),

@@ -286,7 +286,7 @@ async def test_cancelling_ends_restic_and_leaves_no_lock(backups: Backups, tree:
     )
     run = Run(backups.store, backups.job(tree), HERE)
     running = asyncio.create_task(run.run())
-    while not backups.repository.exists() or not backups.locks():
+    while not (backups.repository / "locks").exists() or not backups.locks():
         await asyncio.sleep(0.05)
         assert not running.done()
     await asyncio.sleep(0.3)
