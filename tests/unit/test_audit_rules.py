@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pi_installer_tui.modules.security.audit import exposure
-from pi_installer_tui.modules.security.audit.netfilter import iptables, nft, ruleset
-from pi_installer_tui.modules.security.audit.netfilter.rules import Table
+from pi_installer_tui.modules.security.audit.netfilter import ruleset
 from pi_installer_tui.modules.security.audit.netfilter.ruleset import Passage, Ruleset
 from pi_installer_tui.system import sockets
+from pi_installer_tui.system.netfilter import iptables, nft
+from pi_installer_tui.system.netfilter.rules import Table
 from pi_installer_tui.system.reading import Unknown
 
 RECORDED = Path(__file__).with_name("recorded") / "audit"

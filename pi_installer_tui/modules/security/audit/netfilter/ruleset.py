@@ -12,8 +12,9 @@ from typing import Literal, TypeAlias
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.security.audit import base
-from pi_installer_tui.modules.security.audit.netfilter import iptables, nft
-from pi_installer_tui.modules.security.audit.netfilter.rules import (
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.netfilter import iptables, nft
+from pi_installer_tui.system.netfilter.rules import (
     Condition,
     Network,
     Outcome,
@@ -22,7 +23,6 @@ from pi_installer_tui.modules.security.audit.netfilter.rules import (
     matches,
     walk,
 )
-from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
 
 #: limited: closed to anyone, open to somebody whose address, interface or source port a rule names

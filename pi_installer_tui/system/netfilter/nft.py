@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pi_installer_tui.modules.security.audit.netfilter.iptables import networks
-from pi_installer_tui.modules.security.audit.netfilter.rules import Chain, Condition, Kind, Rule, Table
+from pi_installer_tui.system.netfilter.iptables import networks
+from pi_installer_tui.system.netfilter.rules import Chain, Condition, Kind, Rule, Table
 
 _UNSURE = Condition("unsure")
 _ALWAYS = Condition("always")

@@ -75,8 +75,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The first packet of a connection from outside. own: this machine's addresses that it may be sent to; forwarded:
-    it goes on to `own`, which is a container's then, and was sent to the port `origport`."""
+    """The first packet of a connection from outside, or an answer in one (established). own: this machine's addresses
+    that it may be sent to; forwarded: it goes on to `own`, which is a container's where it was sent to the port
+    `origport` and led on. source: where it comes from, "" anyone's address."""
 
     version: Literal[4, 6]
     proto: str
@@ -86,6 +87,8 @@ class Packet:
     oif: str = ""
     forwarded: bool = False
     origport: int = 0
+    source: str = ""
+    established: bool = False
 
 
 @dataclass
@@ -184,7 +187,9 @@ def _holds(condition: Condition, packet: Packet) -> Holds:
             port = packet.origport or packet.dport
             return any(isinstance(v, tuple) and v[0] <= port <= v[1] for v in values)
         case "state":
-            return "new" in values or (packet.forwarded and "dnat" in values)
+            return ("established" if packet.established else "new") in values or bool(
+                packet.origport and "dnat" in values
+            )
         case "dst-type":
             return "unicast" in values if packet.forwarded else "local" in values
         case "iif":
@@ -192,7 +197,7 @@ def _holds(condition: Condition, packet: Packet) -> Holds:
         case "oif":
             return any(_named(packet.oif, str(v)) for v in values) if packet.oif else False
         case "saddr":
-            return _everyone(values, packet.version)
+            return _sent_by(values, packet) if packet.source else _everyone(values, packet.version)
         case "daddr":
             return _sent_to(values, packet)
         case "sport":
@@ -214,6 +219,14 @@ def _everyone(values: tuple[object, ...], version: int) -> Holds:
     if len(networks) == len(values) and not here:
         return False
     return True if any(n.prefixlen == 0 for n in here) else "some"
+
+
+def _sent_by(values: tuple[object, ...], packet: Packet) -> Holds:
+    networks = [v for v in values if isinstance(v, ipaddress.IPv4Network | ipaddress.IPv6Network)]
+    source = ipaddress.ip_address(packet.source)
+    if any(network.version == source.version and source in network for network in networks):
+        return True
+    return False if len(networks) == len(values) else "unsure"
 
 
 def _sent_to(values: tuple[object, ...], packet: Packet) -> Holds:

@@ -6,7 +6,7 @@ import ipaddress
 import shlex
 from typing import Literal
 
-from pi_installer_tui.modules.security.audit.netfilter.rules import Chain, Condition, Kind, Network, Rule, Table
+from pi_installer_tui.system.netfilter.rules import Chain, Condition, Kind, Network, Rule, Table
 
 #: built-in chains and their hooks
 _HOOKS = {"PREROUTING": "prerouting", "INPUT": "input", "FORWARD": "forward", "OUTPUT": "output"}
