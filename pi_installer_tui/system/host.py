@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat as _stat
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -92,6 +92,23 @@ class DiskUsage:
     free: int
 
 
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A datagram that came, and where from."""
+
+    data: bytes
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a web server answered."""
+
+    status: int
+    body: bytes
+
+
 class Process(ABC):
     """A command that runs in a process group of its own."""
 
@@ -156,6 +173,39 @@ class Host(ABC):
     @abstractmethod
     async def which(self, program: str) -> str | None:
         """The absolute path of a program, None where it isn't installed."""
+
+    # the network --------------------------------------------------------------------------------------------------
+
+    async def datagram(
+        self,
+        address: str,
+        port: int,
+        data: bytes,
+        *,
+        waits: Sequence[float],
+        wanted: Callable[[Datagram], bool],
+        source: str = "",
+    ) -> Datagram | None:
+        """Asks by UDP: sends `data`, again after each of the seconds in `waits`, and returns the first answer that is
+        `wanted`; None where none came. address: one machine's, whose answers alone are taken, or a group's
+        (multicast), asked from `source`, an address of ours, which anyone may answer. Raises OSError:
+        ConnectionRefusedError where nobody listens, or that it can't be reached."""
+        raise HostError("this machine can't be asked for its network")
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        seconds: float = 5.0,
+        most: int = 256 * 1024,
+        version: int = 0,
+    ) -> Fetched:
+        """Asks by HTTP or HTTPS, and follows no redirection. seconds: for all of it; most: bytes of the answer;
+        version: of IP, 0 for either. Raises HostError."""
+        raise HostError("this machine can't be asked for its network")
 
     # reading files ------------------------------------------------------------------------------------------------
 

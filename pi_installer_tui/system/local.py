@@ -20,7 +20,9 @@ from pi_installer_tui.system.host import (
     CommandFailed,
     CommandNotFound,
     Completed,
+    Datagram,
     DiskUsage,
+    Fetched,
     HostError,
     Process,
 )
@@ -145,6 +147,39 @@ class LocalHost(HostWithFiles):
         if input is not None:
             process.feed(input)
         return process
+
+    # the network --------------------------------------------------------------------------------------------------
+
+    async def datagram(
+        self,
+        address: str,
+        port: int,
+        data: bytes,
+        *,
+        waits: Sequence[float],
+        wanted: Callable[[Datagram], bool],
+        source: str = "",
+    ) -> Datagram | None:
+        from pi_installer_tui.system import exchange
+
+        return await exchange.datagram(address, port, data, waits=waits, wanted=wanted, source=source)
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        seconds: float = 5.0,
+        most: int = 256 * 1024,
+        version: int = 0,
+    ) -> Fetched:
+        from pi_installer_tui.system import exchange  # http.client brings ssl
+
+        return await exchange.fetch(
+            url, method=method, headers=headers, body=body, seconds=seconds, most=most, version=version
+        )
 
     # facts --------------------------------------------------------------------------------------------------------
 

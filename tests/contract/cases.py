@@ -19,6 +19,7 @@ from pi_installer_tui.system.entries import Wanted
 from pi_installer_tui.system.host import CommandFailed, CommandNotFound, Completed, Host
 from pi_installer_tui.system.journal import Journal
 from pi_installer_tui.system.reading import Known, known
+from pi_installer_tui.system.router import uplink
 
 Case = Callable[[Host], Awaitable[None]]
 CASES: dict[str, Case] = {}
@@ -583,3 +584,14 @@ async def the_machine_is_read_at_a_glance(host: Host) -> None:
     assert await host.systemd()
     usage = await host.disk("/")
     assert 0 < usage.used <= usage.total and usage.free < usage.total
+
+
+@case
+async def a_port_where_nobody_listens_refuses(host: Host) -> None:
+    there = await uplink.way(host, 4)
+    assert there.source and there.gateway and there.mtu
+    try:
+        await host.datagram(there.source, 5351, b"\0\0", waits=(5.0,), wanted=lambda _came: True)
+    except ConnectionRefusedError:
+        return
+    raise AssertionError("somebody listens")
