@@ -182,6 +182,21 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPort:
+    """What a module needs of the firewall, whose owner grants it while it filters. name: the rule's, no other module's;
+    setting: what it is for. protocol and port: what comes in there; interface: what comes over it, to this machine or,
+    with `passed_on`, through it to others. on: False: it isn't needed any more."""
+
+    name: str
+    setting: str
+    protocol: str = ""
+    port: int = 0
+    interface: str = ""
+    passed_on: bool = False
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Others:
     """What the modules of the same run offer and need, as typed data, what the run will create included. A need gets a
     field here when the first module has it."""
@@ -191,3 +206,5 @@ class Others:
     secrets: frozenset[str] = frozenset()
     #: those of them that are empty: the job is to make them
     to_make: frozenset[str] = frozenset()
+    #: what the modules need of the firewall
+    open_ports: tuple[OpenPort, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -128,7 +128,7 @@ def _random(length: int) -> str:
 
 def names(plan: Plan) -> tuple[str, ...]:
     """The secrets that a plan's steps use or make."""
-    return tuple(dict.fromkeys(name for step in plan.flat if (name := step.secret) is not None))
+    return tuple(dict.fromkeys(name for step in plan.flat for name in step.secrets))
 
 
 def give(state: Path, plan: Plan, values: Mapping[str, str]) -> None:
@@ -149,8 +149,14 @@ def unseen(state: Path, plan: Plan) -> tuple[str, ...]:
     return tuple(name for name in names(plan) if Secrets(state).made(name) is not None)
 
 
-def take(state: Path, plan: Plan) -> tuple[tuple[str, str], ...]:
-    """The secrets that a plan's steps have made and nobody has seen, each with its name, for the only time. Raises
-    OSError."""
-    found = ((name, Secrets(state).show(name)) for name in names(plan))
+def handed_over(plan: Plan) -> tuple[str, ...]:
+    """The secrets that a plan's steps make and that are of no use alone: a peer's key, which it is given with the rest
+    of its configuration."""
+    return tuple(dict.fromkeys(name for step in plan.flat for name in step.handed_over))
+
+
+def take(state: Path, plan: Plan, but: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
+    """The secrets that a plan's steps have made and nobody has seen, each with its name, for the only time. but: those
+    that are left. Raises OSError."""
+    found = ((name, Secrets(state).show(name)) for name in names(plan) if name not in but)
     return tuple((name, value) for name, value in found if value is not None)

@@ -41,6 +41,7 @@ _FAILURES = {
     "not-a-file": N_("{path} is not a file"),
     "not-a-directory": N_("{path} is not a folder"),
     "directory-not-empty": N_("the folder {path} is not empty"),
+    "peer-missing": N_("{path} has no peer {name} any more"),
     "job-missing": N_("job {job} isn't kept any more"),
     "internal-error": N_("the program made a mistake ({type} at {where})"),
     "not-editable": N_("{path} can't be changed: {error}"),

@@ -31,6 +31,7 @@ from pi_installer_tui.tasks.steps.base import (
 )
 from pi_installer_tui.tasks.steps.clone import CloneDisk
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
+from pi_installer_tui.tasks.steps.encrypted import EncryptedKey
 from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.keys import NewKey
 from pi_installer_tui.tasks.steps.packages import InstallPackages, RemovePackages
@@ -38,6 +39,7 @@ from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
 from pi_installer_tui.tasks.steps.reboot import Reboot
 from pi_installer_tui.tasks.steps.restore import Restore
 from pi_installer_tui.tasks.steps.secrets import SecretFile
+from pi_installer_tui.tasks.steps.wireguard import ImportTunnel, SyncTunnel, Tunnel
 
 Step: TypeAlias = Annotated[
     WriteFile
@@ -66,7 +68,11 @@ Step: TypeAlias = Annotated[
     | RestoreDrill
     | RestoreFiles
     | RestoreDatabase
-    | UnlockRepository,
+    | UnlockRepository
+    | Tunnel
+    | ImportTunnel
+    | SyncTunnel
+    | EncryptedKey,
     Field(discriminator="kind"),
 ]
 
@@ -79,6 +85,8 @@ __all__ = [
     "Directory",
     "Edit",
     "EditFile",
+    "EncryptedKey",
+    "ImportTunnel",
     "InstallPackages",
     "KeepAddress",
     "KeepSnapshots",
@@ -106,6 +114,8 @@ __all__ = [
     "StepError",
     "StepId",
     "SudoersFile",
+    "SyncTunnel",
+    "Tunnel",
     "Unit",
     "UnlockRepository",
     "VerifyRepository",

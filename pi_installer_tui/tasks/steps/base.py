@@ -178,6 +178,16 @@ class StepBase(Frozen):
         """The name of the secret that it uses or makes."""
         return None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of all secrets that it uses or makes."""
+        return () if self.secret is None else (self.secret,)
+
+    @property
+    def handed_over(self) -> tuple[str, ...]:
+        """Those of the secrets that are given to somebody with more around them, and not shown by themselves."""
+        return ()
+
     def activation(self) -> StepBase | None:
         """What an undo runs again after everything was put back: the step itself where it `activates`, the restart
         alone of a step that changes more, None where nothing has to take effect."""

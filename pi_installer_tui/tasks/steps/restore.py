@@ -38,7 +38,19 @@ JobId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$")]
 
 #: steps that change their paths and nothing else
 FILE_STEPS = frozenset(
-    ("write-file", "edit-file", "sudoers-file", "remove-file", "link", "directory", "new-key", "secret-file")
+    {
+        "directory",
+        "edit-file",
+        "encrypted-key",
+        "link",
+        "new-key",
+        "remove-file",
+        "secret-file",
+        "sudoers-file",
+        "wireguard-import",
+        "wireguard-tunnel",
+        "write-file",
+    }
 )
 
 
