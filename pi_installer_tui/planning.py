@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.json_schema import models_json_schema
@@ -23,11 +23,13 @@ from pi_installer_tui.modules.goals import GOALS
 from pi_installer_tui.setup_file import SetupError
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Unknown
-from pi_installer_tui.tasks.plan import Asked, Mistake, Others, Plan, merge
+from pi_installer_tui.tasks.plan import Asked, Mistake, OpenPort, Others, Plan, merge
 from pi_installer_tui.tasks.review import Reviewed, review
 from pi_installer_tui.tasks.steps.probation import Confirmation
 
 VERSION = 1
+#: the module that owns the firewall, and grants what others need of it
+_FIREWALL = "security"
 
 __all__ = [
     "Planned",
@@ -43,6 +45,7 @@ __all__ = [
     "plan_action",
     "read",
     "schema",
+    "typed",
     "validated",
 ]
 
@@ -182,15 +185,40 @@ async def plan(
     if wrong:
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
     given = secrets or {}
+    needs = await _needs(host, whole, states)
     others = Others(
         modules=tuple(setup.settings),
         secrets=frozenset(given),
         to_make=frozenset(name for name, value in given.items() if not value),
+        open_ports=needs,
     )
     parts = [loaded[name].plan(states[name], s, others) for name, s in whole.items()]
+    if needs and _FIREWALL not in whole:
+        parts = [*await _granted(host, others), *parts]
     claims = [c for name, s in whole.items() for c in loaded[name].claims(states[name], s)]
     merged = merge(parts, setup.document, (claim.what for claim in claims if claim.kind == "port"))
     return Planned(await review(merged if how is None else merged.to_be_confirmed(how), host), (), states)
+
+
+async def _needs(host: Host, settings: Mapping[str, Settings], states: Mapping[str, Any]) -> tuple[OpenPort, ...]:
+    """What the firewall has to grant: to the modules of this run and, where the firewall itself is in it, to the others
+    as they are."""
+    found: list[OpenPort] = []
+    for listed in (each for each in modules.MODULES if each.needs):
+        module, name = modules.load(listed.name), listed.name
+        if name in settings:
+            found += module.needs(states[name], settings[name])
+        elif _FIREWALL in settings:
+            state = await module.read(host)
+            found += module.needs(state, module.present(state))
+    return tuple(found)
+
+
+async def _granted(host: Host, others: Others) -> list[Plan]:
+    """What the firewall's owner does for needs alone, in a run that is about other modules."""
+    owner = modules.load(_FIREWALL)
+    made: Plan = owner.plan(await owner.read(host), owner.settings(), others)
+    return [made] if made.steps or made.blocked else []
 
 
 # actions ---------------------------------------------------------------------------------------------------------
@@ -203,19 +231,21 @@ def arguments(module: str, action: str, data: Mapping[str, object]) -> Arguments
     known = [*model.model_fields]
     if wrong := [name for name in data if name not in known]:
         raise SetupError(*(Mistake(place(n), unknown(n, known, _("there is no such argument"))) for n in wrong))
-    typed = {name: _typed(model.model_fields[name].annotation, value) for name, value in data.items()}
+    told = {name: typed(model.model_fields[name].annotation, value) for name, value in data.items()}
     try:
-        return model.model_validate(typed)
+        return model.model_validate(told)
     except ValidationError as error:
-        raise SetupError(*mistakes(error, model, typed, "")) from None
+        raise SetupError(*mistakes(error, model, told, "")) from None
 
 
-def _typed(annotation: Any, value: object) -> object:
-    """A text as the plain value that a field of this kind takes; numbers are left to the model."""
+def typed(annotation: Any, value: object) -> object:
+    """A text that somebody typed as the plain value that a field of this kind takes; numbers are left to the model."""
     if not isinstance(value, str):
         return value
     if get_origin(annotation) in (Union, UnionType):
         annotation = next((a for a in get_args(annotation) if a is not NoneType), annotation)
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if get_origin(annotation) is tuple:
         return [part.strip() for part in value.split(",")]
     if annotation is bool:
@@ -237,6 +267,12 @@ async def plan_action(
     made = loaded.plan_action(state, action, told)
     if made.asked is None:  # a module may know more exactly what was asked for
         made = made.model_copy(update={"asked": asked})
+    if made.steps and (needs := tuple(loaded.action_needs(state, action, told))):
+        for first in await _granted(host, Others(open_ports=needs)):
+            before = {
+                key: (*getattr(first, key), *getattr(made, key)) for key in ("modules", "steps", "checks", "blocked")
+            }
+            made = made.model_copy(update=before)
     return Planned(await review(made if how is None else made.to_be_confirmed(how), host), (), {module: state})
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import Value
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.plan import Mistake, Others, Plan
+from pi_installer_tui.tasks.plan import Mistake, OpenPort, Others, Plan
 
 
 class Settings(Frozen):
@@ -151,6 +151,10 @@ class Module(ABC, Generic[S, C]):
         """What the machine will have of what only one can have, by these settings."""
         return ()
 
+    def needs(self, state: S, settings: C) -> Sequence[OpenPort]:
+        """What it needs of the firewall with these settings. The table's line of a module that has needs says so."""
+        return ()
+
     def links(self, state: S) -> Sequence[Link]:
         """Where what it manages can be reached now, for the report."""
         return ()
@@ -180,6 +184,10 @@ class Module(ABC, Generic[S, C]):
 
     def validate_action(self, state: S, action: str, arguments: Arguments) -> Sequence[Mistake]:
         """Mistakes that only this machine's state shows; their place is the argument's name."""
+        return ()
+
+    def action_needs(self, state: S, action: str, arguments: Arguments) -> Sequence[OpenPort]:
+        """What an action needs of the firewall."""
         return ()
 
     def plan_action(self, state: S, action: str, arguments: Arguments) -> Plan:

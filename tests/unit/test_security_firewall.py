@@ -19,7 +19,7 @@ from pi_installer_tui.modules.security.state import State
 from pi_installer_tui.modules.security.ufw import Rule, Ufw
 from pi_installer_tui.system.reading import Known, Unknown, Value, known
 from pi_installer_tui.system.seat import Seat
-from pi_installer_tui.tasks.plan import Others, Plan
+from pi_installer_tui.tasks.plan import OpenPort, Others, Plan
 from pi_installer_tui.tasks.steps import InstallPackages, Probation, RunCommand
 
 from .test_security_ssh import state as without_firewall
@@ -349,3 +349,55 @@ def test_a_profile_is_settings_and_single_ones_outrank_it(name: str) -> None:
     assert own.ssh is not None and whole.ssh is not None
     assert own.ssh.root_login == "yes" and own.ssh.algorithms == whole.ssh.algorithms
     assert own.firewall == whole.firewall
+
+
+NEEDS = (
+    OpenPort("vpn-wg0", "vpn.tunnels.wg0", protocol="udp", port=51820),
+    OpenPort("vpn-wg0-out", "vpn.tunnels.wg0", interface="wg0", passed_on=True),
+)
+GRANTED = [
+    "ufw allow in proto udp from any to any port 51820 comment vpn-wg0",
+    "ufw route allow in on wg0 from any to any comment vpn-wg0-out",
+]
+PORT = Rule("allow", protocol="udp", port="51820", comment="vpn-wg0")
+OUT = Rule("allow", direction="route", interface="wg0", comment="vpn-wg0-out")
+
+
+def granted(found: State, *needs: OpenPort, **security: Any) -> Plan:
+    settings = SecuritySettings.model_validate(security)
+    return MODULE.plan(found, settings, Others(open_ports=needs))
+
+
+def test_what_another_module_needs_is_granted_while_the_firewall_filters() -> None:
+    made = granted(state(SSH, on=True), *NEEDS)
+    assert commands(made) == [*GRANTED, RELOAD]
+    assert {step.setting for step in made.steps} == {"vpn.tunnels.wg0"}
+    assert not made.trials, "it keeps nobody out"
+    assert commands(granted(state(SSH), *NEEDS)) == []
+    assert commands(granted(state(SSH, PORT, OUT, on=True), *NEEDS)) == []
+    assert not granted(state(SSH, PORT, OUT, on=True), *NEEDS).blocked
+
+
+def test_what_is_not_needed_any_more_goes_and_what_a_person_made_stays() -> None:
+    gone = [replace(need, on=False) for need in NEEDS]
+    assert commands(granted(state(SSH, PORT, OUT, on=True), *gone)) == [
+        "ufw --force delete allow in proto udp from any to any port 51820",
+        "ufw --force route delete allow in on wg0 from any to any",
+        RELOAD,
+    ]
+    theirs = replace(PORT, comment="mine")
+    assert commands(granted(state(SSH, theirs, on=True), *NEEDS)) == [GRANTED[1], RELOAD]
+    assert commands(granted(state(SSH, theirs, on=True), *gone)) == []
+
+
+def test_needs_are_among_the_rules_of_a_firewall_that_comes() -> None:
+    made = granted(state(SSH), *NEEDS, firewall={"enabled": True})
+    assert commands(made) == [*GRANTED, ON, RELOAD] and made.trials
+    exclusive = {"enabled": True, "rules": {}, "exclusive": True}
+    assert commands(granted(state(SSH, PORT, OUT, on=True), *NEEDS, firewall=exclusive)) == []
+    other = replace(NEEDS[0], port=51821)
+    assert commands(granted(state(SSH, PORT, on=True), other)) == [
+        "ufw --force delete allow in proto udp from any to any port 51820",
+        "ufw allow in proto udp from any to any port 51821 comment vpn-wg0",
+        RELOAD,
+    ]

@@ -13,6 +13,7 @@ from pi_installer_tui.modules.security.plans import (
     auditd,
     dumps,
     fail2ban,
+    granting,
     issue,
     modprobe,
     port,
@@ -32,10 +33,11 @@ from pi_installer_tui.tasks.steps.probation import NewLogin, Wrapped
 NAME = "security"
 
 
-def plan(state: State, settings: SecuritySettings, _others: Others) -> Plan:
+def plan(state: State, settings: SecuritySettings, others: Others) -> Plan:
     """The whole plan."""
     wanted = resolved(settings)
-    parts = list(parts_of(state, wanted))
+    wanted, grants = granting.with_grants(state, wanted, others.open_ports)
+    parts = [*parts_of(state, wanted), *grants]
     steps = [s for p in parts for s in p.steps]
     blocked = any(part.blocked for part in parts if part.setting in (port.SETTING, sshd.SETTING))
     ports = port.change(state.sshd, wanted.ssh) if not blocked else None
