@@ -20,7 +20,7 @@ usable() { python3 -I -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.ver
 
 required= optional=
 usable || required="ca-certificates python3 python3-venv"
-for pair in git:git minicom:minicom picocom:picocom restic:restic sftp:openssh-client strace:strace tmux:tmux zbarimg:zbar-tools; do
+for pair in git:git minicom:minicom picocom:picocom restic:restic sftp:openssh-client strace:strace tmux:tmux wg:wireguard-tools zbarimg:zbar-tools; do
   command -v "${pair%%:*}" >/dev/null || optional="$optional ${pair##*:}"
 done
 if [ -n "$required$optional" ]; then
@@ -66,7 +66,7 @@ without=
 say 'Whether test machines can boot here'
 if why=$(python -m tests.machines 2>&1) || [ "${CI:-}" = true ]; then
   # one by one in the order of tests/machines/conftest.py: the longest first
-  check 'tests/machines' pytest -n 6 --dist loadgroup --no-loadscope-reorder -rs $all tests/machines
+  check 'tests/machines' pytest -n 6 --dist loadscope --no-loadscope-reorder -rs $all tests/machines
 else
   printf '%s\n' "$why"
   without=' The machine tests did not run (the reason is above).'

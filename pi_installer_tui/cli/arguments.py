@@ -167,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
         "test", help=_("send a test message"), description=_("sends a test message, and says what the server answered")
     )
     trial.add_argument("channel", metavar="CHANNEL", help=_("a channel's name"))
+    _vpn(verb("vpn", _("who connects; add, pause, resume, revoke, rotate, rename, show, expire")), json)
     _backup(
         verb("backup", _("how the jobs stand; run, list, verify, drill, restore, restore-database, unlock, history")),
         json,
@@ -258,6 +259,62 @@ def _backup(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser
     verb("history", _("every run, verification, drill and restoration"))
 
 
+def _vpn(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser], None]) -> None:
+    """The verb `vpn` and those below it."""
+    json(to)
+    listed = "list, add, pause, resume, revoke, rotate, rename, show, link, expire, verdict, doctor, map"
+    verbs = to.add_subparsers(dest="vpn_verb", metavar=listed, parser_class=_Parser)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+        return added
+
+    def of_peer(name: str, text: str) -> argparse.ArgumentParser:
+        added = verb(name, text)
+        added.add_argument("peer", type=peer_name, metavar="NAME", help=_("a peer's name"))
+        added.add_argument("--tunnel", default="", metavar="TUNNEL", help=_("needn't be named where there is one only"))
+        return added
+
+    verb("list", _("the tunnels, and who connects"))
+    add = of_peer("add", _("add a peer: show, ask, run, check"))
+    add.add_argument("told", nargs="*", default=[], type=told, metavar="KEY=VALUE", help=_("its settings: reach=lan"))
+    changing = [add, of_peer("pause", _("it can't connect until it is resumed"))]
+    changing += [of_peer("resume", _("it can connect again")), of_peer("revoke", _("its keys and addresses go"))]
+    changing.append(of_peer("rotate", _("it gets new keys; its old ones don't count any more")))
+    rename = of_peer("rename", _("it gets another name, and keeps the rest"))
+    rename.add_argument("to", type=peer_name, metavar="NEW", help=_("the new name"))
+    for each in (*changing, rename):
+        each.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    show = of_peer("show", _("the configuration that a peer is given; where its key isn't kept, for the only time"))
+    show.add_argument("--qr", action="store_true", help=_("as a QR code"))
+    of_peer("link", _("hand the configuration out by a link on the local network that works once"))
+    verb("expire", _("pause the peers that have expired (a timer does)"))
+    _reach(verb)
+
+
+def _reach(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """The verbs about the way from outside."""
+    tunnel = _("needn't be named where there is one only")
+    ask = _("a public service that answers with the address it sees; without, only the router is asked")
+    seeing = verb("verdict", _("whether this machine can be reached from outside, and what to do"))
+    seeing.add_argument("--tunnel", default="", metavar="TUNNEL", help=tunnel)
+    for each in (seeing, verb("doctor", _("what could be in the way of the VPN, and what mends it"))):
+        each.add_argument("--ask", default="", metavar="URL", help=ask)
+    mapping = verb("map", _("ask the router to pass the tunnel's port on"))
+    mapping.add_argument("--tunnel", default="", metavar="TUNNEL", help=tunnel)
+    mapping.add_argument("--how", default="", choices=("", "auto", "pcp", "nat-pmp", "upnp"), help=_("the way to ask"))
+    mapping.add_argument("--renew", action="store_true", help=_("for the tunnels that want it (a timer does)"))
+    mapping.add_argument("--back", action="store_true", help=_("give the port back"))
+
+
+def peer_name(text: str) -> str:
+    """A peer's name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
+        raise argparse.ArgumentTypeError(_("that isn't a peer's name: small letters, digits, _ and -"))
+    return text
+
+
 def backup_name(text: str) -> str:
     """The name of a job or of a place."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", text):
@@ -276,10 +333,16 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments; ends the process with status 3 and a usage line for what isn't one."""
     root = parser()
     args = root.parse_args(argv)
-    verb = "alerts ack" if args.verb == "alerts" and args.alerts_verb == "ack" else args.verb
-    if args.read_only and verb in CHANGING:
+    if args.read_only and (verb := in_full(args)) in CHANGING:
         root.error(_("--read-only and {verb} exclude each other").format(verb=verb))
     return args
+
+
+def in_full(args: argparse.Namespace) -> str:
+    """The verb with the one below it: `vpn add`."""
+    if args.verb == "alerts" and args.alerts_verb == "ack":
+        return "alerts ack"
+    return f"vpn {args.vpn_verb}" if args.verb == "vpn" and args.vpn_verb else str(args.verb)
 
 
 #: the verbs that start or stop something
@@ -295,6 +358,15 @@ CHANGING = (
     "reboot",
     "secret",
     "undo",
+    "vpn add",
+    "vpn expire",
+    "vpn map",
+    "vpn pause",
+    "vpn rename",
+    "vpn resume",
+    "vpn revoke",
+    "vpn rotate",
+    "vpn show",
 )
 
 

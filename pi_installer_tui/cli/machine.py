@@ -45,5 +45,5 @@ def demo(folder: Path) -> Machine:
     """The demo machine of a folder, made there the first time."""
     from pi_installer_tui.system.demo import DemoHost
 
-    host = DemoHost(str(folder)) if (folder / "root").is_dir() else DemoHost.create(str(folder))
+    host = DemoHost(str(folder)) if (folder / "root").is_dir() else DemoHost.furnished(str(folder))
     return Machine(host, Store(host.state))

@@ -17,7 +17,7 @@ from typing import Any
 
 from pi_installer_tui import given, modules, planning, setup_file, setups
 from pi_installer_tui.cli import documents, pages
-from pi_installer_tui.cli.arguments import CHANGING, PROGRAM
+from pi_installer_tui.cli.arguments import CHANGING, PROGRAM, in_full
 from pi_installer_tui.cli.following import Follower, ask
 from pi_installer_tui.cli.machine import Machine, opened
 from pi_installer_tui.cli.printing import Printer, print_json
@@ -33,7 +33,7 @@ from pi_installer_tui.tasks.before import Unreadable
 from pi_installer_tui.tasks.plan import Mistake, Plan
 from pi_installer_tui.tasks.reboot import agree
 from pi_installer_tui.tasks.review import Reviewed
-from pi_installer_tui.tasks.secrets import Secrets, give, take
+from pi_installer_tui.tasks.secrets import Secrets, give, handed_over, take
 from pi_installer_tui.tasks.steps import Reboot
 from pi_installer_tui.tasks.steps.probation import USUAL, Confirmation
 
@@ -52,7 +52,7 @@ def run(args: Namespace) -> int:
             print_json(planning.schema(_names(args)))
             return Exit.DONE
         with opened(args) as machine:
-            if args.verb in CHANGING and not machine.host.privileged:
+            if (args.verb in CHANGING or in_full(args) in CHANGING) and not machine.host.privileged:
                 raise Stop(Exit.ROOT, _("`{verb}` needs root: sudo {program} ...").format(verb=verb, program=PROGRAM))
             return asyncio.run(_VERBS[verb](args, machine))
     except SetupError as error:
@@ -263,6 +263,12 @@ async def _act(args: Namespace, machine: Machine) -> int:
     return await agree_and_run(args, machine, planned.reviewed)
 
 
+async def _vpn(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.vpn import vpn
+
+    return await vpn(args, machine)
+
+
 async def _backup(args: Namespace, machine: Machine) -> int:
     from pi_installer_tui.cli.backup import backup
 
@@ -380,9 +386,13 @@ async def _follow(
         pages.interrupted(printer, job)
     elif summary.status in ("done", "failed", "cancelled"):
         pages.after(printer, summary)
-        for name, value in take(machine.store.root, plan):
+        waiting = handed_over(plan)
+        for name, value in take(machine.store.root, plan, but=waiting):
             parted = "\n" if "\n" in value else " "
             printer.line(_("{name}, shown this once:").format(name=name) + parted + value.rstrip("\n"), "bold")
+        for name in waiting if summary.status == "done" else ():
+            command = f"{PROGRAM} vpn show {name.rpartition('.')[2]} --tunnel {name.split('.')[1]}"
+            printer.sentence(_("To be handed over, once: {command}").format(command=command))
         pages.blocked(printer, plan)
     return Exit.FAILED if status == Exit.DONE and plan.blocked else status
 
@@ -597,6 +607,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "alerts": _alerts,
     "audit": _audit,
     "backup": _backup,
+    "vpn": _vpn,
     "metrics": _metrics,
     "plan": _plan,
     "apply": _apply,

@@ -28,7 +28,7 @@ class Listed:
     """A module's line in the table. name: its key in a setup file. after: modules that are applied before it.
     screen: `package.module:Class` of its own screen, "" for the general one. goals: what it serves in the wizard
     (goals.py) beside those that can't be without it; always: the wizard asks for it whatever the machine is for.
-    actions: what it does beside settings."""
+    actions: what it does beside settings. needs: it needs something of the firewall (Module.needs)."""
 
     name: str
     title: str
@@ -39,6 +39,7 @@ class Listed:
     actions: tuple[ListedAction, ...] = ()
     goals: tuple[str, ...] = ()
     always: bool = False
+    needs: bool = False
 
 
 MODULES: tuple[Listed, ...] = (
@@ -111,6 +112,25 @@ MODULES: tuple[Listed, ...] = (
             ListedAction("clone", N_("copy the card"), N_("the running disk to another one, which boots in its place")),
         ),
         goals=("home-server", "vpn-gateway", "development", "web-server", "mail-server", "smart-home", "ci-runner"),
+    ),
+    Listed(
+        name="vpn",
+        title=N_("VPN"),
+        group=N_("Network"),
+        summary=N_("WireGuard: tunnels, peers, what they may reach"),
+        screen="pi_installer_tui.screens.vpn.module:VpnScreen",
+        after=("system", "users", "security"),
+        actions=(
+            ListedAction("pause", N_("pause a peer"), N_("it keeps its keys and addresses, but can't connect")),
+            ListedAction("resume", N_("resume a peer"), N_("it can connect again")),
+            ListedAction("revoke", N_("revoke a peer"), N_("its keys and addresses are gone")),
+            ListedAction("rotate", N_("give a peer new keys"), N_("its old ones don't count any more")),
+            ListedAction("rename", N_("rename a peer"), N_("its keys and addresses stay, and it stays connected")),
+            ListedAction("forget", N_("forget a peer's private key"), N_("what was kept here of it goes")),
+            ListedAction("adopt", N_("adopt a tunnel"), N_("one made by hand, by PiVPN or wg-easy, with its keys")),
+        ),
+        goals=("vpn-gateway",),
+        needs=True,
     ),
 )
 

@@ -35,13 +35,15 @@ def what_the_modules_read(tmp_path_factory: pytest.TempPathFactory) -> Mapping[s
 
 def test_a_goal_is_coming_as_long_as_a_module_that_it_needs_is_not_there() -> None:
     assert not goals.goal("home-server").coming
-    assert goals.goal("vpn-gateway").coming
+    assert not goals.goal("vpn-gateway").coming
+    assert goals.goal("web-server").coming
 
 
 def test_a_module_that_comes_joins_the_wizard_by_its_line_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    vpn = modules.Listed(name="vpn", title="VPN", group="Network", summary="", after=("security",))
-    monkeypatch.setattr(modules, "MODULES", (*modules.MODULES, vpn))
-    assert not goals.goal("vpn-gateway").coming
+    web = modules.Listed(name="web", title="Web", group="Network", summary="", after=("security",))
+    monkeypatch.setattr(modules, "MODULES", (*modules.MODULES, web))
+    assert not goals.goal("web-server").coming
+    assert goals.serving(("web-server",)) == ("system", "users", "security", "monitoring", "backup", "web")
     assert goals.serving(("vpn-gateway",)) == ("system", "users", "security", "monitoring", "backup", "vpn")
     assert "vpn" not in goals.serving(("home-server",))
 

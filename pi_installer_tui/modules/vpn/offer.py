@@ -1,0 +1,68 @@
+"""What the wizard proposes for the VPN: a tunnel for a machine that is to be a gateway. Who connects is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.base import Claim, Link, Offer
+from pi_installer_tui.modules.vpn.settings import VpnSettings
+from pi_installer_tui.modules.vpn.state import State
+from pi_installer_tui.modules.vpn.wanted import REACH, wanted
+from pi_installer_tui.system.reading import MISSING
+
+#: bytes: wireguard-tools, and wireguard-go where it serves
+MEMORY, DISK = 5_000_000, 6_000_000
+TUNNEL = "wg0"
+#: programs that may have a tunnel's port: the kernel itself, or this one
+_PROGRAMS = frozenset({"", "wireguard-go"})
+
+
+def offer(state: State, goals: frozenset[str]) -> Offer:
+    """A tunnel, unless there is one."""
+    data: dict[str, Any] = {}
+    if "vpn-gateway" in goals and not state.by_name:
+        proposed = wanted(state, VpnSettings.model_validate({"tunnels": {TUNNEL: {}}})).tunnels or {}
+        tunnel = proposed[TUNNEL]
+        data["tunnels"] = {
+            TUNNEL: {"enabled": True, "address": list(tunnel.address or ()), "port": tunnel.port, "reach": REACH}
+        }
+    remark = ""
+    if data:
+        remark = _("Peers find this machine by its endpoint: a name that stays the same, or an address that does.")
+    new = state.wg == MISSING
+    return Offer(data, ("tunnels",), remark, memory=MEMORY if new else 0, disk=DISK if new else 0)
+
+
+def claims(state: State, settings: VpnSettings) -> Sequence[Claim]:
+    """The ports and networks of tunnels."""
+    found: list[Claim] = []
+    try:
+        tunnels = wanted(state, settings).tunnels or {}
+    except ValueError:
+        return ()
+    for name, tunnel in tunnels.items():
+        if name in (settings.tunnels or {}) and tunnel.enabled is not False:
+            title = _("the VPN's tunnel {name}").format(name=name)
+            found.append(Claim("port", f"{tunnel.port}/udp", f"tunnels.{name}.port", title, _PROGRAMS))
+            found += [Claim("subnet", _net(each), f"tunnels.{name}.address", title) for each in tunnel.address or ()]
+    return found
+
+
+def _net(address: str) -> str:
+    from pi_installer_tui.modules.vpn.addresses import net
+
+    return str(net(address))
+
+
+def links(state: State) -> Sequence[Link]:
+    """Where tunnels are reached from outside."""
+    found = []
+    for name, tunnel in (state.settings.tunnels or {}).items():
+        there = state.by_name.get(name)
+        if tunnel.endpoint and there is not None and there.live is not None:
+            host = f"[{tunnel.endpoint}]" if ":" in tunnel.endpoint else tunnel.endpoint
+            address = f"{host}:{tunnel.endpoint_port or tunnel.port}/udp"
+            found.append(Link(address, _("the VPN's tunnel {name}, for its peers").format(name=name)))
+    return found

@@ -1,0 +1,72 @@
+"""`vpn verdict`, `vpn doctor` and `vpn map` in real processes on a demo machine that has a tunnel."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from pi_installer_tui.modules.vpn import applied, mapping
+from pi_installer_tui.modules.vpn.settings import VpnSettings
+
+from .test_cli_verbs import Demo
+
+KEY = base64.b64encode(b"\7" * 32).decode()
+CONF = f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.86.0.1/24\nListenPort = 51820\n"
+WANTED = {"tunnels": {"wg0": {"port": 51820, "address": ["10.86.0.1/24"], "mapping": "auto"}}}
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Demo:
+    made = Demo(tmp_path / "demo")
+    made.run("status")
+    for path, text in (
+        ("etc/wireguard/wg0.conf", CONF),
+        (applied.PATH[1:], applied.dump(VpnSettings.model_validate(WANTED))),
+    ):
+        file = made.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o600)
+    return made
+
+
+def _nonce(text: str) -> str:
+    return str(json.loads(text)["tunnels"]["wg0"]["mapped"]["nonce"])
+
+
+def test_a_port_is_asked_for_again_and_given_back(demo: Demo) -> None:
+    before = demo.json("vpn", "verdict")
+    assert (before["kind"], before["mapping"]) == ("one-nat", "pcp")
+    (row,) = demo.json("vpn", "map")["tunnels"]
+    assert row["done"] and (row["mapped"]["protocol"], row["mapped"]["outer_port"]) == ("pcp", 51820)
+    assert demo.json("vpn", "verdict")["mapping"] == "granted"
+    kept = (demo.root / mapping.PATH[1:]).read_text()
+    (again,) = demo.json("vpn", "map", "--renew")["tunnels"]
+    assert again["done"] and not again["moved"] and _nonce(kept) == _nonce((demo.root / mapping.PATH[1:]).read_text())
+    (back,) = demo.json("vpn", "map", "--back")["tunnels"]
+    assert back["done"] and demo.json("vpn", "verdict")["mapping"] == "pcp"
+    assert demo.run("vpn", "map", "--tunnel", "wg7").returncode == 3
+
+
+def test_what_no_setting_wants_any_more_is_given_back(demo: Demo) -> None:
+    demo.json("vpn", "map")
+    wanted = {"tunnels": {"wg0": {**WANTED["tunnels"]["wg0"], "mapping": "none"}}}
+    (demo.root / applied.PATH[1:]).write_text(applied.dump(VpnSettings.model_validate(wanted)))
+    (row,) = demo.json("vpn", "map", "--renew")["tunnels"]
+    assert row["done"] and demo.json("vpn", "map", "--renew")["tunnels"] == []
+
+
+def test_the_doctor_shows_what_it_asked(demo: Demo) -> None:
+    found = {one["id"]: one for one in demo.json("vpn", "doctor")["findings"]}
+    assert found["wg0.mapping"]["verdict"] == "wrong" and found["wg0.mode"]["verdict"] == "ok"
+    said = demo.run("vpn", "doctor").stdout
+    assert "$ stat" not in said and "vpn map" in said and KEY not in said  # what is well needs no evidence
+    assert all(len(line) <= 80 for line in said.splitlines() if "$" not in line)
+
+
+def test_the_verdict_at_80_columns(demo: Demo) -> None:
+    said = demo.run("vpn", "verdict", "--ask", "https://address.example/").stdout
+    assert "https://address.example/" in said and all(len(line) <= 80 for line in said.splitlines())
