@@ -7,12 +7,14 @@
     basics.py        hostnamectl, timedatectl, localectl, locale-gen, ...
     network.py       nmcli, ip, ping, arping, ...
     listening.py     ss
+    router.py        the FRITZ!Box at the gateway: PCP, NAT-PMP, UPnP, DNS
     numbers.py       /proc and /sys with numbers that move, while the dashboard looks
     units.py         systemctl, ...; collector.py: what the program's own service has written; timers.py: list-timers
     accounts.py      useradd, chpasswd, sudo, ssh-keygen, ...
     packages.py      apt-get, dpkg-query, ...
     security.py      sshd, fail2ban-client, sysctl, auditctl; sshd.txt: what sshd -T says by itself
-    ufw.py           ufw, iptables, nft; ufw.txt: the files of the package, the kernel's rules
+    ufw.py           ufw, iptables; ufw.txt: the files of the package, the kernel's rules; nftables.py: nft
+    wireguard.py     wg, wg-quick; tunnel.py: a tunnel with seven peers; curve.py: keys; gpg.py: gpg
     disks.py         lsblk, findmnt, blkid: the card and a USB disk; mounting.py: mount, umount
     restic/          restic on a folder; home.py: pi's files and three weeks of backups; restic/past.py makes theirs
     servers.py       ssh-keyscan, ssh, sftp: one server that lets nobody in

@@ -253,11 +253,24 @@ async def passwd(call: Call) -> int:
 @player("getent")
 async def getent(call: Call) -> int:
     database, *names = call.options().words
+    if database == "ahosts":
+        return await _addresses(call, names[0])
     path = {"passwd": PASSWD, "group": GROUP}[database]
     found = [line for line in (call.machine.text(path) or "").splitlines() if line.partition(":")[0] in names]
     for line in found:
         await call.out(line)
     return 0 if len(found) == len(names) else 2
+
+
+async def _addresses(call: Call, name: str) -> int:
+    """Every name that isn't the machine's own leads to the router: the demo's owner has dynamic DNS."""
+    from pi_installer_tui.system.demo.router import OUTSIDE
+
+    lines = [line.split() for line in (call.machine.text("/etc/hosts") or "").splitlines()]
+    address = next((words[0] for words in lines if name in words[1:]), OUTSIDE)
+    for kind, end in (("STREAM", f" {name}"), ("DGRAM", "  "), ("RAW", "    ")):
+        await call.out(f"{address:<15} {kind}{end}")
+    return 0
 
 
 @player("id")

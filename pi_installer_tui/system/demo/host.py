@@ -19,10 +19,12 @@ from pi_installer_tui.system.demo import (  # they register the players
     journal,  # noqa: F401
     listening,  # noqa: F401
     network,  # noqa: F401
+    nftables,  # noqa: F401
     packages,
     security,  # noqa: F401
     ufw,  # noqa: F401
     units,  # noqa: F401
+    wireguard,  # noqa: F401
 )
 from pi_installer_tui.system.demo.players import PLAYERS, Call, Player, Refused, played_in
 from pi_installer_tui.system.demo.tree import Machine, create
@@ -31,7 +33,9 @@ from pi_installer_tui.system.host import (
     CommandFailed,
     CommandNotFound,
     Completed,
+    Datagram,
     DiskUsage,
+    Fetched,
     Process,
 )
 from pi_installer_tui.system.local import CHUNK, check_command, environment
@@ -39,6 +43,7 @@ from pi_installer_tui.system.local import CHUNK, check_command, environment
 played_in("disks", "lsblk", "findmnt")
 played_in("disks", "blkid", folder="/usr/sbin")
 played_in("mounting", "mount", "umount")
+played_in("gpg", "gpg", package="gpg")
 played_in("servers", "ssh-keyscan", "ssh", "sftp")
 played_in("restic", "restic", package="restic")
 
@@ -70,6 +75,15 @@ class DemoHost(HostWithFiles):
     def create(cls, folder: str | None = None) -> DemoHost:
         """A fresh Raspberry Pi 4 in a new folder."""
         return cls(create(folder))
+
+    @classmethod
+    def furnished(cls, folder: str | None = None) -> DemoHost:
+        """A Raspberry Pi 4 that serves already: with a VPN and its peers."""
+        from pi_installer_tui.system.demo import tunnel
+
+        host = cls.create(folder)
+        tunnel.make(host.machine)
+        return host
 
     @property
     def state(self) -> Path:
@@ -147,6 +161,37 @@ class DemoHost(HostWithFiles):
         if found is None:
             raise CommandNotFound(argv[0])
         return _DemoProcess(self.machine, found, argv, input or b"", {**environment(), **(env or {})}, pass_fds, joined)
+
+    # the network --------------------------------------------------------------------------------------------------
+
+    async def datagram(
+        self,
+        address: str,
+        port: int,
+        data: bytes,
+        *,
+        waits: Sequence[float],
+        wanted: Callable[[Datagram], bool],
+        source: str = "",
+    ) -> Datagram | None:
+        from pi_installer_tui.system.demo import router
+
+        return await router.datagram(self.machine, address, port, data, waits, wanted)
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        seconds: float = 5.0,
+        most: int = 256 * 1024,
+        version: int = 0,
+    ) -> Fetched:
+        from pi_installer_tui.system.demo import router
+
+        return await router.fetch(self.machine, url, method, headers or {}, body, version)
 
     # files --------------------------------------------------------------------------------------------------------
 

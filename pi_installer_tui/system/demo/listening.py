@@ -24,6 +24,12 @@ def sockets(machine: Machine) -> dict[str, tuple[str, int, tuple[tuple[str, str,
     return {"avahi-daemon.service": ("avahi-daemon", 611, _MDNS), "ssh.service": ("sshd", 702, ssh)}
 
 
+def _of_the_kernel(machine: Machine) -> list[tuple[str, int]]:
+    """The ports of WireGuard's tunnels: sockets of no process."""
+    ports = [found["port"] for found in machine.memory("wireguard").values()]
+    return [(address, port) for port in ports for address in ("0.0.0.0", "[::]")]
+
+
 @player("ss")
 async def ss(call: Call) -> int:
     options = call.options("-H", "-t", "-u", "-l", "-p", "-n", "--no-header")
@@ -40,4 +46,7 @@ async def ss(call: Call) -> int:
                     where, peer = f"{address}:{port}", f"{address}:*"
                     user = f'users:(("{process}",pid={pid},fd={fd}))' if options.has("-p") else ""
                     await call.out(f"{netid}{state} 0      {queue:<6} {where:>12} {peer:>10} {user}")
+        for address, port in _of_the_kernel(call.machine) if proto == "udp" else ():
+            if only is None or port == int(only[1]):
+                await call.out(f"{netid}{state} 0      0      {f'{address}:{port}':>12} {f'{address}:*':>10} ")
     return 0

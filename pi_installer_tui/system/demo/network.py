@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from pi_installer_tui.system.demo import wireguard
 from pi_installer_tui.system.demo.players import Call, Options, Refused, player, table
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -602,7 +603,7 @@ def addresses_of(machine: Machine) -> list[dict[str, Any]]:
                 "addr_info": infos,
             }
         )
-    return found
+    return [*found, *wireguard.links(machine)]
 
 
 def routes_of(machine: Machine, six: bool = False) -> list[dict[str, Any]]:
@@ -622,7 +623,8 @@ def routes_of(machine: Machine, six: bool = False) -> list[dict[str, Any]]:
             source = {"prefsrc": one["addresses"][0].split("/")[0]} if leased else {}
             defaults.append({"dst": "default", "gateway": gateway, "dev": device, "protocol": protocol, **source,
                              "metric": metric, "flags": []})  # fmt: skip
-    return sorted(defaults, key=lambda r: int(r["metric"])) + sorted(links, key=lambda r: int(r["metric"]))
+    ordered = sorted(defaults, key=lambda r: int(r["metric"])) + sorted(links, key=lambda r: int(r["metric"]))
+    return ordered + wireguard.routes(machine, six)
 
 
 @player("ip", folder="/usr/sbin")
@@ -641,6 +643,15 @@ async def ip(call: Call) -> int:
     machine = call.machine
     if kind == "address" and words[1:2] in (["add"], ["del"]):
         return _change_address(machine, words[1:])
+    if (
+        kind == "route"
+        and words[1:2]
+        and words[1] in ("add", "replace", "del")
+        and words[-1] in wireguard.tunnels(machine)
+    ):
+        with machine.locked():
+            wireguard.change_route(machine, words[1], words[2], words[-1])
+        return 0
     if kind == "route" and words[1:2] == ["get"]:
         rows = [_route_to(machine, words[2])]
     elif kind == "route":
@@ -744,10 +755,22 @@ def answers(machine: Machine, target: str) -> str | None:
     return target if default and default["gateway"] in near and not address.is_private else None
 
 
+#: bytes of data in a ping that the router's DSL takes (PPPoE: 1492)
+_DSL = 1464
+
+
 @player("ping")
 async def ping(call: Call) -> int:
-    options = call.options("-c=", "-W=", "-w=", "-i=", "-I=", "-n", "-q", "-4", "-6", "-s=")
+    options = call.options("-c=", "-W=", "-w=", "-i=", "-I=", "-n", "-q", "-4", "-6", "-s=", "-t=", "-M=")
     target = options.words[-1]
+    default = next((route for route in routes_of(call.machine) if route["dst"] == "default"), None)
+    if default and options.value("-M") == "do" and int(options.value("-s", default="56")) > _DSL:
+        size, gateway = options.value("-s"), default["gateway"]
+        await call.out(f"PING {target} ({target}) {size}({int(size) + 28}) bytes of data.")
+        await call.out(f"From {gateway} icmp_seq=1 Frag needed and DF set (mtu = {_DSL + 28})\n")
+        await call.out(f"--- {target} ping statistics ---")
+        await call.out("1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms\n")
+        return 1
     if answers(call.machine, target):
         await call.pause(0.02)
         await call.out(f"PING {target} ({target}) 56(84) bytes of data.")

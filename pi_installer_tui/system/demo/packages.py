@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from pi_installer_tui.system.demo import ufw, units
+from pi_installer_tui.system.demo import tunnel, ufw, units
 from pi_installer_tui.system.demo.players import Call, Options, Refused, player
 from pi_installer_tui.system.demo.tree import Machine
 
@@ -397,6 +397,8 @@ async def _configured(call: Call, name: str) -> None:
                 machine.write(path, text, ufw.FILES.get(path, (0o644, ""))[0])
         if name == "libpam-pwquality":
             _ask_pwquality(machine, True)
+        if name == "wireguard-tools":
+            tunnel.unpacked(machine)
         if name in SERVICES:
             unit, description = SERVICES[name]
             path = f"{units.LIB}/{unit}.service"

@@ -1,4 +1,4 @@
-"""Players of the firewall: ufw, and iptables and nft, which say what ufw has put into the kernel.
+"""Players of the firewall: ufw, and iptables, which says what ufw has put into the kernel.
 
 ufw.txt is from a Debian 13 machine (ufw 0.36.2): the files of the package, and below `%% iptables` and `%% ip6tables`
 what these say with -S once ufw is on, without the rules and without what follows from the default policies.
@@ -7,7 +7,6 @@ what these say with -S once ufw is on, without the rules and without what follow
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -287,20 +286,6 @@ async def iptables(call: Call) -> int:
         raise Refused(f"{call.program}: only -S is played", 2)
     there = call.machine.memory("netfilter").get(call.program)
     await call.out("\n".join(there or [f"-P {chain} ACCEPT" for chain in _BUILT_IN]))
-    return 0
-
-
-@player("nft", package="nftables", folder="/usr/sbin")
-async def nft(call: Call) -> int:
-    """It names the tables that iptables made; their rules are only played for iptables-save."""
-    options = call.options("-j", "--json")
-    if not options.has("-j", "--json") or options.words != ["list", "ruleset"]:
-        raise Refused("nft: only `--json list ruleset` is played", 1)
-    there = call.machine.memory("netfilter")
-    families = [family for family, name in (("ip", "iptables"), ("ip6", "ip6tables")) if there.get(name)]
-    tables = [{"table": {"family": each, "name": "filter", "handle": n}} for n, each in enumerate(families, 1)]
-    about = {"version": "1.1.3", "release_name": "Commodore Bullmoose #4", "json_schema_version": 1}
-    await call.out(json.dumps({"nftables": [{"metainfo": about}, *tables]}))
     return 0
 
 

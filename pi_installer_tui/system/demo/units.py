@@ -82,6 +82,12 @@ def set_active(machine: Machine, name: str, on: bool) -> None:
     name = real_name(machine, full_name(name))
     known = active_units(machine)
     known.pop(name, None)
+    if tunnel := re.fullmatch(r"wg-quick@(.+)\.service", name):
+        from pi_installer_tui.system.demo import wireguard
+
+        if not wireguard.switched(machine, tunnel[1], on):
+            known[name] = Running("failed", "failed", time.time_ns() // 1000)
+            on = False
     if on:
         kind = name.rpartition(".")[2]
         oneshot = settings(machine, name).get("Service", {}).get("Type") == "oneshot"
