@@ -529,7 +529,7 @@ async def _open_demo(folder: str) -> Opened:
     from pi_installer_tui.system.demo import DemoHost
     from pi_installer_tui.tasks.store import Store
 
-    host = DemoHost(folder) if folder else await asyncio.to_thread(DemoHost.create)
+    host = DemoHost(folder) if folder else await asyncio.to_thread(DemoHost.furnished)
     return Opened(host, Store(host.state))
 
 

@@ -44,7 +44,8 @@ class ItemScreen(ShellScreen):
 
     def on_mount(self) -> None:
         self.say_where(f"{self._entry.title}: {self._entry.name}")
-        self._entry.fields.focus_field(self._entry.field)
+        if not self._entry.then or not self._entry.fields.open_at(self._entry.then, self._entry.field):
+            self._entry.fields.focus_field(self._entry.field)
 
     def on_fields_item_opened(self, event: Fields.ItemOpened) -> None:
         self.app.push_screen(ItemScreen(event))

@@ -537,10 +537,15 @@ class JobScreen(Larger):
     @work(exclusive=True, group="secret")
     async def action_secret(self) -> None:
         from pi_installer_tui.screens.secret import SecretScreen
+        from pi_installer_tui.screens.vpn.offered import hand_over
 
         assert self._plan is not None
-        found = await asyncio.to_thread(take, self.shell.store.root, self._plan)
-        self._unseen = ()
+        root = self.shell.store.root
+        found: tuple[tuple[str, str], ...] = ()
+        # a peer's key goes with its configuration
+        if not await hand_over(self.app, self._unseen):
+            found = await asyncio.to_thread(take, root, self._plan)
+        self._unseen = await asyncio.to_thread(unseen, root, self._plan)
         self._draw_summary()
         self.refresh_bindings()
         if found:

@@ -38,6 +38,7 @@ class AskLine(ModalScreen[str | None], inherit_bindings=False):
         value: str = "",
         example: str = "",
         longest: int = 40,
+        hidden: bool = False,
     ) -> None:
         super().__init__()
         self._question = question
@@ -46,11 +47,18 @@ class AskLine(ModalScreen[str | None], inherit_bindings=False):
         self._value = value
         self._example = example
         self._longest = longest
+        self._hidden = hidden
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Panel([[Cell(self._question, "strong")], []])
-            yield Input(self._value, placeholder=self._example, compact=True, max_length=self._longest)
+            yield Input(
+                self._value,
+                placeholder=self._example,
+                compact=True,
+                max_length=self._longest,
+                password=self._hidden,
+            )
             yield Panel(self._keys(""), id="said")
 
     def on_mount(self) -> None:
@@ -66,8 +74,9 @@ class AskLine(ModalScreen[str | None], inherit_bindings=False):
         self.query_one("#said", Panel).set_lines(self._keys(""))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        if self._pattern.fullmatch(message.value.strip()):
-            self.dismiss(message.value.strip())
+        typed = message.value if self._hidden else message.value.strip()
+        if self._pattern.fullmatch(typed):
+            self.dismiss(typed)
         else:
             self.query_one("#said", Panel).set_lines(self._keys(self._wrong))
 

@@ -80,7 +80,8 @@ def draw(code: list[list[bool]], quiet: int, half_blocks: bool) -> Drawn:
 
 
 class QrCode(Widget, can_focus=True):
-    """Shows a text as a QR code. `secret` texts are shown as text only when asked for, and never logged."""
+    """Shows a text as a QR code. said: what is shown when the text is asked for, where that isn't the text itself.
+    instead: what is said besides where the code doesn't fit."""
 
     DEFAULT_CSS = "QrCode { width: 1fr; height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("qr")]
@@ -96,11 +97,30 @@ class QrCode(Widget, can_focus=True):
         def control(self) -> QrCode:
             return self.code
 
-    def __init__(self, text: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        text: str,
+        *,
+        said: str | None = None,
+        instead: str = "",
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(id=id)
         self.text = text
+        self._said = said
+        self._instead = instead
         self.as_text = False
         self._top = 0
+
+    @property
+    def said(self) -> str | None:
+        """What is shown when the text is asked for; None: the text."""
+        return self._said
+
+    @said.setter
+    def said(self, said: str | None) -> None:
+        self._said = said
+        self.refresh()
 
     @cached_property
     def code(self) -> list[list[bool]] | None:
@@ -130,7 +150,7 @@ class QrCode(Widget, can_focus=True):
     def lines(self) -> list[str]:
         """What is shown in words: the text itself, or why there is no code."""
         if self.as_text:
-            return self.text.splitlines()
+            return (self.text if self._said is None else self._said).splitlines()
         here = f"{self.size.width}x{self.size.height}"
         if self.needs is None:
             why = _("this text is too long for a QR code")
@@ -138,7 +158,8 @@ class QrCode(Widget, can_focus=True):
             why = _("the QR code needs {columns}x{rows} cells, here are {here}").format(
                 columns=self.needs[0], rows=self.needs[1], here=here
             )
-        return [why, "", _("t shows the text instead, f writes it to a file")]
+        instead = [self._instead] if self._instead else []
+        return [why, "", *instead, _("t shows the text instead, f writes it to a file")]
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

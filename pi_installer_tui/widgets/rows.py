@@ -68,6 +68,17 @@ class Rows(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = -1
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """The columns' widths."""
+        return self._widths
+
+    @widths.setter
+    def widths(self, widths: Sequence[int]) -> None:
+        if tuple(widths) != self._widths:
+            self._widths = tuple(widths)
+            self.refresh()
+
+    @property
     def rows(self) -> tuple[Row, ...]:
         """All rows."""
         return self._rows

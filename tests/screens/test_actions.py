@@ -6,10 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+import pytest
+
+from pi_installer_tui import modules
 from pi_installer_tui.screens.act import ActionsScreen, ActScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.security.bans import BansScreen
 from pi_installer_tui.tasks.steps import InstallPackages
+from pi_installer_tui.widgets.form.fields import shape_of
 from tests.screens import golden
 from tests.screens.conftest import Program
 
@@ -92,3 +96,9 @@ async def test_the_palette_knows_every_action(start: Start) -> None:
         await program.until("Security: lift a ban")
         await program.press("enter")
         await program.until(lambda: isinstance(program.app.screen, ActScreen))
+
+
+@pytest.mark.parametrize(("module", "action"), [(m.name, a.name) for m in modules.MODULES for a in m.actions])
+def test_every_action_has_a_form(module: str, action: str) -> None:
+    model = modules.load(module).arguments(action)
+    assert len(shape_of(model).fields()) == len(model.model_fields)

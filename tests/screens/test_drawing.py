@@ -32,6 +32,11 @@ from pi_installer_tui.screens.report import ReportScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.secret import SecretScreen
 from pi_installer_tui.screens.signs import sign
+from pi_installer_tui.screens.vpn.doctor import FindingScreen
+from pi_installer_tui.screens.vpn.doing import PeerKeys
+from pi_installer_tui.screens.vpn.handing import HandoverScreen
+from pi_installer_tui.screens.vpn.waiting import WaitingScreen
+from pi_installer_tui.system.demo import DemoHost, tunnel
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.plan import Plan
@@ -132,8 +137,43 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_way_back(program):
         yield where
+    async for where in every_vpn(program):
+        yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_vpn(program: Program) -> AsyncIterator[str]:
+    """Goes through the VPN, from Home and back."""
+    assert isinstance(program.host, DemoHost)
+    tunnel.make(program.host.machine)
+    program.app.open_module("vpn")
+    await program.until("7 peers, 3 connected")
+    yield "vpn"
+    await program.press("enter")
+    await program.until("Public key")
+    yield "vpn: a peer"
+    await program.press("q", "c")
+    await program.until("wrong")
+    yield "vpn: doctor"
+    await program.press("enter")
+    await program.until(lambda: isinstance(program.app.screen, FindingScreen))
+    yield "vpn: a finding"
+    await program.press("q", "v")
+    await program.until("What it rests on")
+    yield "vpn: reachable?"
+    await program.press("q", "q")
+    program.app.push_screen(WaitingScreen("wg0", "doorbell"))
+    await program.until("a packet arrives at the port")
+    yield "vpn: waiting"
+    await program.press("q")
+    program.app.push_screen(HandoverScreen("wg0", "cabin"))
+    await program.until("kept here")
+    yield "vpn: hand over"
+    await program.press("t")
+    yield "vpn: the configuration as text"
+    await program.press("q", "q")
+    await program.until("Last changes")
 
 
 async def every_backup(program: Program) -> AsyncIterator[str]:
@@ -430,7 +470,7 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Finding, Larger, Searching, WatchingScreen, RangedScreen, Screen, ModalScreen}
+    bases = {ShellScreen, Finding, Larger, Searching, WatchingScreen, RangedScreen, PeerKeys, Screen, ModalScreen}
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from textual.app import App, ComposeResult
 
+from pi_installer_tui.app import PiInstallerApp
 from pi_installer_tui.console import Profile, Terminal, detect
 from pi_installer_tui.console.cells import REVERSE, Canvas
 from pi_installer_tui.console.colours import mapper
@@ -60,7 +61,7 @@ class Show(App[None]):
         self.wanted.append(message.code.text)
 
 
-def photograph(app: Show) -> Image.Image:
+def photograph(app: Show | PiInstallerApp) -> Image.Image:
     """The screen as the console shows it: each cell 8 by 16 pixels, light text on a dark screen."""
     width, height = app.size
     profile = app.profile

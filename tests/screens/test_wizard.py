@@ -120,7 +120,7 @@ async def test_what_is_coming_is_shown_and_cannot_be_chosen(start: Start) -> Non
     async with start() as program:
         screen = await opened(program)
         await to(program, "goals")
-        await program.press("down", "space")
+        await program.press("down", "down", "space")
         await program.until("can't be chosen yet")
         assert screen._answers is not None and screen._answers.goals == ()
 

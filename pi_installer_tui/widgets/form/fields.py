@@ -219,6 +219,8 @@ def _hides(member: Any) -> bool:
 
 
 def _bare(member: Any) -> Any:
+    if not _hides(member):
+        return member
     return get_args(member)[0] if get_origin(member) is Annotated else member.__value__
 
 

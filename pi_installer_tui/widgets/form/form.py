@@ -69,10 +69,18 @@ class Fields(Vertical):
         and call `done` when it is left."""
 
         def __init__(
-            self, title: str, name: str, note: Note, fields: Fields, done: Callable[[], None], field: str = ""
+            self,
+            title: str,
+            name: str,
+            note: Note,
+            fields: Fields,
+            done: Callable[[], None],
+            field: str = "",
+            then: Path = (),
         ) -> None:
-            """field: the one that gets the focus; "" the first."""
+            """field: the one that gets the focus; "" the first. then: what is to be opened in it (`Fields.open_at`)."""
             super().__init__()
+            self.then = then
             self.field = field
             self.title = title
             self.name = name
@@ -278,11 +286,19 @@ class Fields(Vertical):
         self.focus_first()
 
     def open_at(self, path: Path, field: str = "") -> bool:
-        """Opens the entry of a table, at one of its fields, or adds one to the table; False where there is no such."""
+        """Opens the entry of a table, at one of its fields, or adds one to the table; False where there is no such. An
+        entry that holds the table is opened first."""
+        if path and len(self._lines()) != len(self.rows):
+            self._sync()
         for row in self.rows:
-            if row.line.path == path and row.line.kind in ("item", "add"):
+            here = row.line.path
+            if here == path and row.line.kind in ("item", "add"):
                 row.focus()
                 self._edit(row.line, field) if row.line.kind == "item" else row.action_open()
+                return True
+            if row.line.kind == "item" and path[: len(here)] == here:
+                row.focus()
+                self._edit(row.line, field, path[len(here) :])
                 return True
         return False
 
@@ -339,7 +355,7 @@ class Fields(Vertical):
                 self._touched(event.row)
         self._edit(line)
 
-    def _edit(self, line: Line, field: str = "") -> None:
+    def _edit(self, line: Line, field: str = "", then: Path = ()) -> None:
         below = self.draft.item(line)
         place = place_of(self.place, line.path)
         inside = place_of("", line.path) + "."
@@ -363,7 +379,7 @@ class Fields(Vertical):
                     row.focus()
 
         note = self._notes.get(place_of("", line.path), NOTHING)
-        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done, field))
+        self.post_message(self.ItemOpened(line.field.title, line.title, note, fields, done, field, then))
 
     def _touched(self, row: Row) -> None:
         place = place_of(self.place, row.line.path)
