@@ -10,9 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from .lab import SUITES, CannotRun, Lab
-from .longest import LONGEST, SHARING
+from .longest import LONGEST, SHARING, scope
 from .machine import CHECKOUT, Image, Machine
 from .program import install_netplan
 
@@ -27,18 +29,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
             item.add_marker(pytest.mark.machine)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(900))
-            if shares(item):
-                item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{suite_of(item)}"))
     yield
     items.sort(key=lambda item: -LONGEST.get(item.path.name if shares(item) else name_of(item), 0))
 
 
+class InOrder(LoadScopeScheduling):  # type: ignore[misc]
+    """One by one in the order of the collection; those that share a machine in one process. (pytest-xdist 3.8's own
+    groups know nothing of pytest 9.2's node ids.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InOrder | None:
+    return InOrder(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 def shares(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and SHARING.get(item.path.name, "") in item.fixturenames
-
-
-def suite_of(item: pytest.Item) -> str:
-    return str(item.callspec.params.get("suite", "")) if isinstance(item, pytest.Function) else ""
 
 
 def name_of(item: pytest.Item) -> str:

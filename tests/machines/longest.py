@@ -3,7 +3,10 @@ that none of them runs alone at the end. A file's name alone stands for those of
 
 from __future__ import annotations
 
-#: those that share a machine, by file: the fixture it comes from. They stay in one process, a suite's together.
+from .lab import SUITES
+
+#: those that share a machine, by file: the fixture it comes from. They stay in one process, a suite's together, and
+#: with them the others of the file that LONGEST doesn't name.
 SHARING = {
     "test_contract.py": "results",
     "test_databases.py": "server",
@@ -20,6 +23,9 @@ LONGEST = {
     "test_databases.py": 60,
     "test_contract.py": 60,
     "test_logs.py": 60,
+    "test_vpn.py::test_a_tunnel_comes_outlives_a_reboot_and_goes_without_a_trace": 90,
+    "test_vpn.py::test_peers_reach_what_they_may_and_changes_leave_the_others_alone": 90,
+    "test_vpn.py::test_it_fits_in": 60,
     "test_databases.py::test_what_containers_hold_is_found_dumped_and_drilled": 101,
     "test_hardening.py::test_each_does_what_it_says_and_goes_without_a_trace": 80,
     "test_install.py::test_uninstalling_leaves_nothing_but_the_state_directory": 74,
@@ -43,3 +49,13 @@ LONGEST = {
     "test_users.py::test_an_account_is_made_used_locked_expired_removed_and_all_of_it_taken_back": 40,
     "test_ssh_port.py::test_bans_follow_the_port": 40,
 }
+
+
+def scope(nodeid: str) -> str:
+    """What stays in one process with this test: tests of one scope."""
+    path, _, rest = nodeid.partition("::")
+    file, name = path.rpartition("/")[2], rest.partition("[")[0]
+    if file not in SHARING or f"{file}::{name}" in LONGEST:
+        return nodeid
+    suite = next((each for each in SUITES if each in rest), "")
+    return f"{path}@{suite}"
