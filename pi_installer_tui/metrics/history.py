@@ -17,12 +17,13 @@ MINUTE, HOUR = 60.0, 3600.0
 
 
 class Point(NamedTuple):
-    """A metric in a stretch of time. at: its middle, seconds since the epoch."""
+    """A metric in a stretch of time. at: its middle, seconds since the epoch. samples: how many it is made of."""
 
     at: float
     least: float
     average: float
     most: float
+    samples: int
 
 
 class _Ring:
@@ -206,7 +207,7 @@ class _Cell:
 
     def point(self) -> Point:
         average = min(self._most, max(self._least, self._sum / self._weight))
-        return Point(self._at / self._weight, self._least, average, self._most)
+        return Point(self._at / self._weight, self._least, average, self._most, self._weight)
 
 
 def _opened(path: Path) -> Database | None:

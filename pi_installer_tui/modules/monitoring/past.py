@@ -67,6 +67,6 @@ def tried(rules: Sequence[Rule], now: float, folder: Path, runtime: Path) -> Pas
             spans: list[tuple[str, Span]] = []
             for name, points in history.series(of, now - DAYS * 86400, now, _POINTS).items():
                 oldest = min([oldest, *(point.at for point in points[:1])])
-                spans += [(name, span) for span in would_have_fired(rule, points)]
+                spans += [(name, span) for span in would_have_fired(rule, [point[:4] for point in points])]
             found.append(Tried(rule, of, tuple(sorted(spans, key=lambda each: each[1].since))))
     return Past(oldest, tuple(found))

@@ -73,8 +73,9 @@ class Past(Protocol):
 
     def series(
         self, names: Sequence[str], since: float, until: float, points: int
-    ) -> Mapping[str, Sequence[tuple[float, float, float, float]]]:
-        """For each metric at most so many points, oldest first: when (epoch), minimum, mean, maximum."""
+    ) -> Mapping[str, Sequence[tuple[float, float, float, float, int]]]:
+        """For each metric at most so many points, oldest first: when (epoch), minimum, mean, maximum, of how many
+        samples."""
 
     def names(self) -> Iterable[str]:
         """The metrics that were kept."""
@@ -187,11 +188,12 @@ def recall(past: Past, chosen: Range, until: float | None = None) -> View:
         if not rows:
             continue
         cells: list[Point | None] = [None] * chosen.points
-        for at, low, average, high in rows:
+        for at, low, average, high, _samples in rows:
             cells[max(0, min(chosen.points - 1, int((at - since) / step)))] = Point(low, average, high)
         points[name] = cells
-        values[name] = sum(average for _at, _low, average, _high in rows) / len(rows)
-        highest[name] = max(high for _at, _low, _average, high in rows)
+        # a stretch that only began to be kept counts for what it has
+        values[name] = sum(row[2] * row[4] for row in rows) / sum(row[4] for row in rows)
+        highest[name] = max(row[3] for row in rows)
     return View(chosen, values, highest, points, since, until)
 
 

@@ -262,11 +262,11 @@ class Past:
 
     def series(
         self, names: Iterable[str], since: float, until: float, points: int
-    ) -> dict[str, Sequence[tuple[float, float, float, float]]]:
-        """For each metric: when a point begins (epoch), minimum, average and maximum within it."""
+    ) -> dict[str, Sequence[tuple[float, float, float, float, int]]]:
+        """For each metric: when a point begins (epoch), minimum, average and maximum within it, and its weight."""
         step = (until - since) / points
         begins = [since + number * step for number in range(points)]
-        found: dict[str, Sequence[tuple[float, float, float, float]]] = {}
+        found: dict[str, Sequence[tuple[float, float, float, float, int]]] = {}
         for name in names:
             wave = _KEPT.get(name)
             if wave is None:
@@ -274,6 +274,6 @@ class Past:
             rows = []
             for begin in begins:
                 seen = [max(0.0, wave.at(begin + step * part / _LOOKS - self._started)) for part in range(_LOOKS)]
-                rows.append((begin, min(seen), sum(seen) / _LOOKS, max(seen)))
+                rows.append((begin, min(seen), sum(seen) / _LOOKS, max(seen), 1))
             found[name] = rows
         return found
