@@ -72,7 +72,12 @@ class Restic(Upkeep):
         is. Raises Trouble."""
         if all(len(each) == _ID for each in ids):
             return [*ids]
-        there = (await self.run("list", "snapshots", "--no-lock")).stdout.split()
+        there: Sequence[str] = ()
+        if self.place.kind == "folder":  # a file each, named by its id (restic's design document, Repository Layout)
+            with suppress(OSError):
+                there = await self.host.listdir(f"{self.place.path}/snapshots")
+        if not there:
+            there = (await self.run("list", "snapshots", "--no-lock")).stdout.split()
         found = [[one for one in there if len(one) == _ID and one.startswith(each)] for each in ids]
         return [those[0] if len(those) == 1 else each for each, those in zip(ids, found, strict=True)]
 
