@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pi_installer_tui.modules.base import Settings
 from pi_installer_tui.tasks.checks import Check
-from pi_installer_tui.tasks.plan import Blocked, Notice
+from pi_installer_tui.tasks.plan import Blocked, Notice, Plan
 from pi_installer_tui.tasks.steps import Step
 
 
@@ -32,6 +33,17 @@ class Part:
     def ids(self) -> tuple[str, ...]:
         """All steps so far, for one that needs them."""
         return tuple(s.id for s in self.steps)
+
+    def plan(self, settings: Settings) -> Plan:
+        """The whole plan of a module, whose name is the setting."""
+        return Plan(
+            modules=(self.setting,),
+            settings={self.setting: settings.model_dump(mode="json", exclude_none=True)},
+            steps=tuple(self.steps),
+            checks=tuple(self.checks) if self.steps else (),
+            blocked=tuple(self.blocked),
+            notices=tuple(self.notices) if self.steps else (),
+        )
 
     @property
     def settled(self) -> bool:

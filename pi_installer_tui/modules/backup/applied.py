@@ -6,40 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.applied import Applied
 from pi_installer_tui.modules.backup.placing import password_name, secret_names
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.system.paths import ETC
 
-PATH = f"{ETC}/backup.yaml"
-VERSION = 1
-_HEAD = "# Made by pi-installer-tui: the backup's places and jobs. Secrets lie in files of their own.\n"
+_FILE = Applied(
+    f"{ETC}/backup.yaml",
+    BackupSettings,
+    "# Made by pi-installer-tui: the backup's places and jobs. Secrets lie in files of their own.\n",
+)
+PATH, load, dump, read = _FILE.path, _FILE.load, _FILE.dump, _FILE.read
 #: sections of a job that are merged key by key
 _SECTIONS = ("schedule", "keep", "proof")
-
-
-def load(text: str) -> BackupSettings:
-    """The settings in the file. Raises ValueError, without what stands in it."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ValueError(_("isn't YAML")) from None
-    if not isinstance(data, dict) or data.pop("version", None) != VERSION:
-        raise ValueError(_("isn't a file of this version"))
-    try:
-        return BackupSettings.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def dump(settings: BackupSettings) -> str:
-    """The file's text."""
-    data = {"version": VERSION, **settings.model_dump(mode="json", exclude_none=True)}
-    return _HEAD + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
 
 
 def merged(now: BackupSettings, settings: BackupSettings) -> BackupSettings:

@@ -31,15 +31,7 @@ _CONFIG, _DUE, _FOLDER, _PACKAGES = f"{NAME}.config", f"{NAME}.due", f"{NAME}.se
 
 def plan(state: State, settings: BackupSettings, others: Others) -> Plan:
     """The whole plan."""
-    part = _Planning(state, settings, others).part
-    return Plan(
-        modules=(NAME,),
-        settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
-        steps=tuple(part.steps),
-        checks=tuple(part.checks) if part.steps else (),
-        blocked=tuple(part.blocked),
-        notices=tuple(part.notices) if part.steps else (),
-    )
+    return _Planning(state, settings, others).part.plan(settings)
 
 
 def step_id(what: str, name: str) -> str:

@@ -16,7 +16,7 @@ from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.interpreter import python
 from pi_installer_tui.system.disks import Block, file_systems
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, known
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, known
 from pi_installer_tui.tasks.runs import Run
 from pi_installer_tui.tasks.runs import read as read_runs
 
@@ -74,7 +74,7 @@ class State:
 async def read_summary(host: Host) -> State:
     """Of the state what tells how the jobs stand: what was applied, the timers, the runs, the kits. No other program is
     asked than systemctl."""
-    config, mode = await _config(host)
+    config, mode = await applied.read(host)
     names = [name for name in await _unit_names(host) if name.endswith(".timer")]
     return State(
         config=config,
@@ -106,21 +106,6 @@ async def read(host: Host) -> State:
         repositories=await _repositories(host, known(standing.config)),
         worthwhile=await propose(host) if host.privileged else (),
     )
-
-
-async def _config(host: Host) -> tuple[Reading[BackupSettings], int]:
-    """What the file says, and its mode."""
-    path = applied.PATH
-    try:
-        found, text = await host.stat(path), await host.text(path)
-    except PermissionError:
-        return Unknown(_("no permission for {path}").format(path=path)), 0
-    if found is None or text is None:
-        return MISSING, 0
-    try:
-        return Known(applied.load(text), Source(path)), found.mode
-    except ValueError as error:
-        return Unknown(f"{path}: {error}"), found.mode
 
 
 async def _secrets(host: Host) -> tuple[Reading[frozenset[str]], bool]:

@@ -46,15 +46,7 @@ def step_id(what: str, secret: str) -> str:
 
 def plan(state: State, settings: MonitoringSettings, others: Others) -> Plan:
     """The whole plan: what the collector is told, then the service."""
-    part = _part(state, settings, others)
-    return Plan(
-        modules=(NAME,),
-        settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
-        steps=tuple(part.steps),
-        checks=tuple(part.checks) if part.steps else (),
-        blocked=tuple(part.blocked),
-        notices=tuple(part.notices) if part.steps else (),
-    )
+    return _part(state, settings, others).plan(settings)
 
 
 def _part(state: State, settings: MonitoringSettings, others: Others) -> Part:

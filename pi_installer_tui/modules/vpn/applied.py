@@ -6,43 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from pi_installer_tui.i18n import _
+from pi_installer_tui.modules.applied import Applied
 from pi_installer_tui.modules.vpn.settings import TunnelSettings, VpnSettings
 from pi_installer_tui.system.paths import ETC
 
-PATH = f"{ETC}/vpn.yaml"
-VERSION = 1
-_HEAD = "# Made by pi-installer-tui: the tunnels and who connects. Keys lie in files of their own.\n"
-
-
-def load(text: str) -> VpnSettings:
-    """The settings in the file. Raises ValueError, without what stands in it."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ValueError(_("isn't YAML")) from None
-    if not isinstance(data, dict) or data.pop("version", None) != VERSION:
-        raise ValueError(_("isn't a file of this version"))
-    try:
-        return VpnSettings.model_validate_json(_json(data))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def _json(data: Any) -> str:
-    import json
-
-    return json.dumps(data, default=str)
-
-
-def dump(settings: VpnSettings) -> str:
-    """The file's text."""
-    data = {"version": VERSION, **settings.model_dump(mode="json", exclude_none=True)}
-    return _HEAD + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+_FILE = Applied(
+    f"{ETC}/vpn.yaml",
+    VpnSettings,
+    "# Made by pi-installer-tui: the tunnels and who connects. Keys lie in files of their own.\n",
+)
+PATH, load, dump, read = _FILE.path, _FILE.load, _FILE.dump, _FILE.read
 
 
 def merged(now: VpnSettings, settings: VpnSettings) -> VpnSettings:

@@ -42,15 +42,7 @@ def plan(
     state: State, settings: VpnSettings, others: Others, *, rotate: Collection[tuple[str, str]] = frozenset()
 ) -> Plan:
     """The whole plan. rotate: tunnels and peers that get new keys."""
-    part = _Planning(state, settings, others, rotate).part
-    return Plan(
-        modules=(NAME,),
-        settings={NAME: settings.model_dump(mode="json", exclude_none=True)},
-        steps=tuple(part.steps),
-        checks=tuple(part.checks) if part.steps else (),
-        blocked=tuple(part.blocked),
-        notices=tuple(part.notices) if part.steps else (),
-    )
+    return _Planning(state, settings, others, rotate).part.plan(settings)
 
 
 class _Planning:

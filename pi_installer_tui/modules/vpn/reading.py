@@ -17,7 +17,7 @@ from pi_installer_tui.modules.vpn.surroundings import FORWARD, FORWARD6, text
 from pi_installer_tui.modules.vpn.surroundings import names as names_in
 from pi_installer_tui.system import sockets
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
-from pi_installer_tui.system.reading import MISSING, Known, Reading, Source, Unknown, Value, known
+from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
 from pi_installer_tui.system.wireguard import live
 from pi_installer_tui.system.wireguard.conf import Conf, names
 
@@ -37,7 +37,7 @@ def unit(tunnel: str) -> str:
 
 async def read(host: Host) -> State:
     """The state. Of what only root may see the reason why it isn't known."""
-    config, mode = await _config(host)
+    config, mode = await applied.read(host)
     programs = frozenset([name for name in _PROGRAMS if await host.which(name) is not None])
     running, links, routes, listening, secrets, firewall = await asyncio.gather(
         _live(host),
@@ -84,23 +84,6 @@ async def read(host: Host) -> State:
         mode=mode,
         found=await _found(host, tunnels),
     )
-
-
-# what was applied --------------------------------------------------------------------------------------------------
-
-
-async def _config(host: Host) -> tuple[Reading[VpnSettings], int]:
-    path = applied.PATH
-    try:
-        found, text = await host.stat(path), await host.text(path)
-    except PermissionError:
-        return Unknown(_("no permission for {path}").format(path=path)), 0
-    if found is None or text is None:
-        return MISSING, 0
-    try:
-        return Known(applied.load(text), Source(path)), found.mode
-    except ValueError as error:
-        return Unknown(f"{path}: {error}"), found.mode
 
 
 async def _units(host: Host) -> dict[str, str]:
