@@ -127,7 +127,9 @@ def oddities(root: Path) -> None:
     os.setxattr(odd / "linked", "user.note", b"kept")
     os.chown(odd / "link", 1234, 2345, follow_symlinks=False)
     os.mkfifo(odd / "fifo")
-    os.utime(odd, (1_000_000_000, 1_000_000_000))
+    # not of the second in which they are copied: rsync compares times of what isn't a regular file by whole seconds
+    for number, path in enumerate((*sorted(odd.iterdir()), odd, odd.parent)):
+        os.utime(path, ns=(at := 1_000_000_000_123_456_789 + number, at), follow_symlinks=False)
 
 
 def listing(root: Path) -> dict[str, tuple[object, ...]]:
