@@ -505,6 +505,9 @@ async def ip_tells_addresses_and_routes(host: Host) -> None:
 # packages -----------------------------------------------------------------------------------------------------
 
 
+SHOW = ("apt-cache", "show", "--no-all-versions")
+
+
 @case
 async def apt_installs_with_progress_and_takes_away(host: Host) -> None:
     await said(host, "apt-get", "update")
@@ -514,6 +517,9 @@ async def apt_installs_with_progress_and_takes_away(host: Host) -> None:
     assert re.search(r"(?m)^Inst htop \(\S+ .*\[\w+\]\)$", dry) and re.search(r"(?m)^Conf htop ", dry)
     uris = await said(host, "apt-get", "-qq", "--print-uris", "--no-install-recommends", "install", "htop")
     assert re.search(r"(?m)^'\S+/htop_\S+\.deb' htop_\S+\.deb \d+ \w+:[0-9a-f]+$", uris)
+    shown = dict(line.split(": ", 1) for line in (await said(host, *SHOW, "htop")).splitlines() if ": " in line)
+    assert {"Package", "Version", "Architecture", "Size", "Installed-Size"} <= set(shown)
+    assert f" {shown['Size']} " in uris
     read, write = os.pipe()
     argv = ["apt-get", "-y", "-o", f"APT::Status-Fd={write}", "-o", "Dpkg::Use-Pty=0", "--no-install-recommends"]
     try:

@@ -1,6 +1,6 @@
 """Runs one step inside a machine, as a job would, and prints what it tells as JSON lines:
 
-python -m tests.machines.step_driver apply|undo FOLDER STEP.json [kill=POINT | cancel=POINT]
+python -m tests.machines.step_driver preview|apply|undo FOLDER STEP.json [kill=POINT | cancel=POINT]
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.before import Before
 from pi_installer_tui.tasks.steps import Step, StepBase, StepContext, StepError
+from pi_installer_tui.tasks.steps.base import Overlay
 
 
 def tell(kind: str, *values: Any) -> None:
@@ -47,7 +48,10 @@ async def main(verb: str, folder: str, text: str, ending: str = "") -> None:
         reached=reached,
     )
     try:
-        if verb == "undo":
+        if verb == "preview":
+            shown = await step.preview(host, Overlay())
+            tell("shown", shown.download, shown.disk)
+        elif verb == "undo":
             await step.undo(context, before)
         else:
             if not before.complete:

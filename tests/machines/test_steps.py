@@ -93,6 +93,17 @@ def test_undo_leaves_etc_and_the_packages_as_they_were(unchanged: Steps) -> None
     assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
+def test_what_is_to_fetch_is_what_apt_says(unchanged: Steps) -> None:
+    run = unchanged.machine.run
+    argv = ["apt-get", "-qq", "-y", "--print-uris", "--no-install-recommends", "install", *REDIS["packages"]]
+    for _fetched in range(2):
+        fetches = [int(line.split()[2]) for line in run(argv).stdout.splitlines()]
+        assert unchanged.run("preview", REDIS)[0][:2] == ["shown", sum(fetches)]
+        run(["sh", "-c", "cd /var/cache/apt/archives && apt-get -qq download liblzf1"])
+    assert len(fetches) > 1
+    run(["apt-get", "clean"])
+
+
 @pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
 def test_a_cancelled_installation_leaves_dpkg_consistent(unchanged: Steps, point: str) -> None:
     told = unchanged.apply(GAMES, f"cancel={point}")

@@ -116,17 +116,68 @@ async def test_the_preview_says_what_an_undo_leaves() -> None:
     host = ReplayedHost({"commands": [], "files": {}, "stats": {}, "folders": {}, "programs": {}, "links": {}})
     fields = r"${binary:Package}\t${db:Status-Status}\t${Version}\t${Installed-Size}\n"
     host.say(["dpkg-query", "-W", "-f", fields], stdout="libssl3\tinstalled\t3.0.15\t6000\n")
-    host.say(["apt-mark", "showauto"])
     wanted = ("--no-install-recommends", "install", "openssl")
     brings = "Inst libssl3 [3.0.15] (3.0.16 Debian:12/stable [amd64])\nInst openssl (3.0.16 Debian:12/stable [amd64])\n"
     host.say(["apt-get", "-s", "-q", *wanted], stdout=brings)
     host.say(["apt-cache", "show", "--no-all-versions", "libssl3", "openssl"])
-    host.say(["apt-get", "-qq", "-y", "--print-uris", *wanted])
     shown = await InstallPackages(id="p", packages=("openssl",)).preview(host, Overlay())
     assert shown.text.splitlines() == [
         "When this is undone, these stay upgraded: libssl3.",
         "When this is undone, an account that a package made may stay.",
     ]
+
+
+async def test_what_lies_in_apts_archive_is_not_fetched_again() -> None:
+    here = {"/var/cache/apt/archives": ["aa_1%3a2%5f3_amd64.deb", "bb_1_amd64.deb.part", "lock"]}
+    host = ReplayedHost({"commands": [], "files": {}, "stats": {}, "folders": here, "programs": {}, "links": {}})
+    host.say(["dpkg-query", "-W", "-f", r"${binary:Package}\t${db:Status-Status}\t${Version}\t${Installed-Size}\n"])
+    wanted = ("--no-install-recommends", "install", "aa", "bb")
+    brings = "Inst aa (1:2_3 Debian:12/stable [amd64])\nInst bb (1 Debian:12/stable [amd64])\n"
+    host.say(["apt-get", "-s", "-q", *wanted], stdout=brings)
+    known = """\
+Package: aa
+Version: 1:2_3
+Installed-Size: 10
+Architecture: amd64
+Description-en: something
+ Size: 7
+Size: 1000
+
+Package: bb
+Version: 1
+Installed-Size: 20
+Architecture: amd64
+Size: 500
+"""
+    host.say(["apt-cache", "show", "--no-all-versions", "aa", "bb"], stdout=known)
+    shown = await InstallPackages(id="p", packages=("aa", "bb")).preview(host, Overlay())
+    assert (shown.download, shown.disk) == (500, 30 * 1024)
+
+
+async def test_a_mark_counts_for_what_is_there() -> None:
+    marks = """\
+Package: gone
+Architecture: amd64
+Auto-Installed: 1
+
+Package: mine
+Architecture: amd64
+Auto-Installed: 0
+
+Package: came
+Architecture: amd64
+Auto-Installed: 1
+"""
+    files = {"/var/lib/apt/extended_states": marks}
+    host = ReplayedHost({"commands": [], "files": files, "stats": {}, "folders": {}, "programs": {}, "links": {}})
+    fields = r"${binary:Package}\t${db:Status-Status}\t${Version}\t${Installed-Size}\n"
+    host.say(["dpkg-query", "-W", "-f", fields], stdout="mine\tinstalled\t1\t1\ncame:amd64\tinstalled\t1\t1\n")
+    step = InstallPackages(id="p", packages=("came", "gone", "mine"))
+    assert await step.fingerprint(host) == {
+        "package:came": "installed,automatic",
+        "package:gone": "missing",
+        "package:mine": "installed",
+    }
 
 
 async def test_a_package_that_nobody_has_is_named_after_the_list_was_refreshed(job: Job) -> None:

@@ -51,6 +51,8 @@ _ENVIRONMENT = {
     "UCF_FORCE_CONFFOLD": "1",
 }
 _LISTS = "/var/lib/apt/lists"
+_MARKS = "/var/lib/apt/extended_states"
+_ARCHIVES = "/var/cache/apt/archives"
 
 #: what apt-get says of a lock that another process has (apt-pkg/deb/debsystem.cc, apt-pkg/contrib/fileutl.cc)
 _HELD = re.compile(r"(?:It is held by process|was locked by .{1,200} process with pid) (\d+)(?: \(([^)\n]*)\))?")
@@ -102,8 +104,18 @@ async def _packages(host: Host) -> dict[str, _Package]:
 
 
 async def _automatic(host: Host) -> set[str]:
-    """The packages that are marked as automatically installed. Raises HostError."""
-    return {_base(name) for name in (await host.run(["apt-mark", "showauto"], check=True)).stdout.split()}
+    """The packages that are marked as automatically installed, maybe also some that are gone. From apt's own file
+    (apt-pkg/depcache.cc): `apt-mark showauto` builds the tree of all dependencies for it, seconds on a small Pi."""
+    try:
+        content = (await host.read(_MARKS)).decode(errors="replace")
+    except FileNotFoundError:
+        return set()
+    found = set()
+    for stanza in content.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line)
+        if fields.get("Auto-Installed") == "1" and "Package" in fields:
+            found.add(fields["Package"])
+    return found
 
 
 class _Apt:
@@ -298,7 +310,9 @@ class _Packages(StepBase):
         there, automatic = await _packages(host), await _automatic(host)
         state = {_base(name): package.status for name, package in there.items()}
         return {
-            f"package:{name}": state.get(name, "missing") + (",automatic" if name in automatic else "")
+            f"package:{name}": f"{state[name]},automatic"
+            if name in state and name in automatic
+            else state.get(name, "missing")
             for name in self.packages
         }
 
@@ -423,8 +437,8 @@ class InstallPackages(_Packages):
         coming = simulated.named("install", "upgrade")
         sizes = await _sizes(host, coming)
         there = {_base(package.name): package.size for package in (await _packages(host)).values() if package.installed}
-        disk = sum(size - there.get(name, 0) for name, size in sizes.items()) * 1024 if sizes else None
-        download = await _download(host, *self._arguments(missing))
+        disk = sum(size.disk - there.get(name, 0) for name, size in sizes.items()) * 1024 if sizes else None
+        download = sum(size.download for size in sizes.values()) if sizes else None
         notes = [note] if note else []
         if upgraded := simulated.named("upgrade"):
             notes.append(_("When this is undone, these stay upgraded: {packages}.").format(packages=_listed(upgraded)))
@@ -630,26 +644,32 @@ class RemovePackages(_Packages):
         return Preview("packages", note, packages=changes) if changes else None
 
 
-async def _download(host: Host, *arguments: str) -> int | None:
-    """The bytes that apt-get would fetch. Its lines: 'URI' NAME SIZE HASH (apt-get(8), --print-uris)."""
-    answer = await host.run(["apt-get", "-qq", "-y", "--print-uris", *arguments], env=_ENVIRONMENT)
-    if not answer.ok:
-        return None
-    sizes = re.findall(r"^'[^']*' \S+ (\d+)", answer.stdout, re.M)
-    return sum(int(size) for size in sizes)
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Of a package that comes. disk: KiB when it is installed. download: bytes that are still to fetch."""
+
+    disk: int
+    download: int
 
 
-async def _sizes(host: Host, names: Sequence[str]) -> dict[str, int]:
-    """The installed sizes of candidates in KiB; empty where apt can't tell."""
+async def _sizes(host: Host, names: Sequence[str]) -> dict[str, _Size]:
+    """The sizes of candidates; empty where apt can't tell. (`apt-get --print-uris` says what is fetched too, and builds
+    the tree of all dependencies once more for it.)"""
     if not names:
         return {}
     answer = await host.run(["apt-cache", "show", "--no-all-versions", *names])
-    found: dict[str, int] = {}
-    name = ""
-    for line in answer.stdout.splitlines() if answer.ok else ():
-        key, _colon, value = line.partition(": ")
-        if key == "Package":
-            name = value
-        elif key == "Installed-Size" and value.isdecimal():
-            found.setdefault(name, int(value))
+    here = await host.listdir(_ARCHIVES)
+    found: dict[str, _Size] = {}
+    for stanza in answer.stdout.split("\n\n") if answer.ok else ():
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+        disk, fetched = fields.get("Installed-Size", ""), fields.get("Size", "")
+        if "Package" in fields and disk.isdecimal() and fetched.isdecimal():
+            file = archive(fields["Package"], fields.get("Version", ""), fields.get("Architecture", ""))
+            found.setdefault(fields["Package"], _Size(int(disk), 0 if file in here else int(fetched)))
     return found
+
+
+def archive(package: str, version: str, architecture: str) -> str:
+    """The name of a package's file in /var/cache/apt/archives (apt-pkg/acquire-item.cc, pkgAcqArchive)."""
+    quoted = [re.sub("[_:]", lambda sign: f"%{ord(sign[0]):02x}", each) for each in (package, version, architecture)]
+    return f"{'_'.join(quoted)}.deb"
