@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that the tests need, then all tests; docs/testing.md.
-#   sh test.sh          of the long tests a seeded tenth, thirty cases at most
+#   sh test.sh          of the long tests a seeded tenth, twelve cases at most
 #   sh test.sh --all    every one
 # Exit status: 0 all passed, 1 something failed.
 set -eu

@@ -16,7 +16,7 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 #: of a long test's cases every tenth runs, but not more than these; which ones is seeded
-SAMPLE, MOST = 10, 30
+SAMPLE, MOST = 10, 12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ way back. Each module's actions have what the seam asks for."""
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,17 @@ def a_demo(tmp_path: Path) -> Demo:
     return Demo(tmp_path)
 
 
-@pytest.fixture(name="banned")
-def a_demo_with_bans(demo: Demo) -> Demo:
+@pytest.fixture(name="once", scope="module")
+def a_demo_with_bans_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    demo = Demo(tmp_path_factory.mktemp("bans"))
     done = demo.run("apply", "-", "--yes", given=BANS)
     assert done.returncode == 0, done.stdout + done.stderr
+    return demo.folder
+
+
+@pytest.fixture(name="banned")
+def a_demo_with_bans(once: Path, demo: Demo) -> Demo:
+    shutil.copytree(once, demo.folder, symlinks=True, dirs_exist_ok=True)
     return demo
 
 
