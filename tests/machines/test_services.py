@@ -103,6 +103,7 @@ def troubled(installed: Machine) -> Machine:
 
 
 def test_services_are_read_as_systemd_has_them_by_two_commands(troubled: Machine) -> None:
+    asked = int(time.time())
     found = look(troubled, "t-status.service")
     units = found["units"]
     assert found["commands"] == 2
@@ -133,19 +134,22 @@ def test_services_are_read_as_systemd_has_them_by_two_commands(troubled: Machine
 
     # as systemd itself says it, one by one
     now = time.time()
-    names = [n for n, u in units.items() if n.endswith(".service") and u["description"]]
-    assert len(names) > 20
-    for name in names:
+    same = 0
+    for name in (n for n, u in units.items() if n.endswith(".service") and u["description"]):
         unit = units[name]
-        properties = "ActiveState,UnitFileState,MainPID,ActiveEnterTimestamp"
+        properties = "ActiveState,UnitFileState,MainPID,ActiveEnterTimestamp,StateChangeTimestamp"
         answer = says(troubled, "systemctl", "show", "--timestamp=unix", f"--property={properties}", name)
         said = dict(line.split("=", 1) for line in answer.splitlines())
+        if int(said["StateChangeTimestamp"].lstrip("@") or 0) >= asked:
+            continue  # it came or went since
+        same += 1
         told_state = said["ActiveState"], said.get("UnitFileState", ""), int(said["MainPID"])
         if unit["active"] in ("active", "failed"):
             assert (unit["active"], unit["enabled"], unit["pid"]) == told_state, name
         if unit["active"] == "active":
             assert abs(unit["since"] - int(said["ActiveEnterTimestamp"].lstrip("@"))) < 3, name
             assert unit["since"] <= now + 1
+    assert same > 20
     listed = json.loads(says(troubled, "systemctl", "list-unit-files", "--type=service", "--output=json"))
     there = {f["unit_file"] for f in listed if "@." not in f["unit_file"] and f["state"] != "alias"}
     aliases = {alias for unit in units.values() for alias in unit["aliases"]}

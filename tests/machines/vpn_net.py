@@ -23,6 +23,10 @@ class Around:
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.peers = machine, 0
+        # NetworkManager would ask for an address by DHCP on each new cable, and take away what it has a while after
+        cables = "[device-cables]\nmatch-device=interface-name:v-*\nmanaged=0\n"
+        machine.write("/run/NetworkManager/conf.d/cables.conf", cables)
+        machine.run(["nmcli", "general", "reload"])
         self.wire("outside", OUTSIDE, "198.51.100.2", 24)
         self.inside("outside", "ip", "link", "add", "bridge", "type", "bridge")
         self.inside("outside", "ip", "link", "set", "eth0", "master", "bridge")
