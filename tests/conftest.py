@@ -15,7 +15,8 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-#: of a long test's cases every tenth runs, but not more than these; which ones is seeded
+#: of a long test's cases every tenth runs (or what it says: `long(every=2)`), but not more than these; which ones is
+#: seeded
 SAMPLE, MOST = 10, 12
 
 
@@ -26,13 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--all"):
         return
-    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    cases: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
-        if item.get_closest_marker("long"):
-            cases[item.nodeid.partition("[")[0]].append(item)
+        if marker := item.get_closest_marker("long"):
+            cases[item.nodeid.partition("[")[0], marker.kwargs.get("every", SAMPLE)].append(item)
     left_out: set[pytest.Item] = set()
-    for name, group in cases.items():
-        keep = set(random.Random(name).sample(range(len(group)), min(MOST, -(-len(group) // SAMPLE))))
+    for (name, every), group in cases.items():
+        keep = set(random.Random(name).sample(range(len(group)), min(MOST, -(-len(group) // every))))
         left_out.update(item for number, item in enumerate(group) if number not in keep)
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]

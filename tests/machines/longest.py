@@ -15,7 +15,7 @@ SHARING = {
 }
 
 LONGEST = {
-    "test_lynis.py::test_the_profile_internet_raises_the_hardening_index": 306,
+    "test_lynis.py::test_it_is_run_and_the_profile_internet_raises_its_index": 200,
     "test_alerts.py::test_each_alert_and_each_recovery_arrive_once_by_mail_and_by_http": 200,
     "test_security.py::test_the_profile_internet_from_a_fresh_machine_and_back": 141,
     "test_restic.py::test_restic_keeps_the_promises": 134,
@@ -37,7 +37,6 @@ LONGEST = {
     "test_install.py::test_an_upgrade_leaves_a_running_program_its_files": 55,
     "test_ssh_port.py::test_where_systemd_listens_its_socket_is_changed_the_same_way": 53,
     "test_security.py::test_every_rule_is_kept_as_it_was_meant": 53,
-    "test_audit.py::test_lynis_is_run_and_its_index_shown": 53,
     "test_system.py::test_packages_that_are_missing_come_and_go": 52,
     "test_security.py::test_a_rule_stands_where_it_was_put_and_an_exclusive_table_leaves_only_ssh": 48,
     "test_ssh_port.py::test_without_a_login_over_the_new_port_all_goes_back_by_itself": 47,

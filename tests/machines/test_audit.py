@@ -327,17 +327,3 @@ def test_what_docker_publishes_past_ufw_is_told(good: Machine, userland_proxy: b
     sh(good, "iptables -I DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 8080 -j DROP")
     assert not connects(good, 8080)
     assert verdicts(audit(good, "--quick"))["firewall.docker"] == "good"
-
-
-# a second opinion ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.long
-def test_lynis_is_run_and_its_index_shown(installed: Machine) -> None:
-    assert audit(installed, "--quick")["lynis"] is None
-    sh(installed, "apt-get update -qq; apt-get install -y -qq --no-install-recommends lynis")
-    found = audit(installed)
-    said = sh(installed, "grep hardening_index= /var/log/lynis-report.dat").strip().partition("=")[2]
-    assert found["lynis"]["index"] == int(said)
-    print(f"{installed.image.suite}: Lynis {found['lynis']['version']} says {said}, the score is {found['score']}")
-    assert audit(installed, "--quick")["lynis"] == found["lynis"]
