@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.base import Arguments
 from pi_installer_tui.modules.values import is_host
 from pi_installer_tui.modules.vpn import addresses, wanted
@@ -60,10 +59,7 @@ async def ask(host: Host, state: State, told: Arguments) -> State:
 async def _easy(host: Host, source: str) -> Reading[wg_easy.Server]:
     """What wg-easy keeps, its keys left out of what is shown (they aren't in a repr)."""
     try:
-        log = await host.stat(f"{source}-wal")
-        if log is not None and log.size:
-            return Unknown(_("wg-easy is at work on it: stop its container first"))
-        return Known(wg_easy.parse(await host.read(source)))
+        return Known(await wg_easy.read(host, source))
     except FileNotFoundError:
         return MISSING
     except (OSError, ValueError) as error:
@@ -97,7 +93,9 @@ def imported(state: State, name: str, server: wg_easy.Server) -> tuple[State, Vp
     for peer, said in data["peers"].items():
         if _is_day(ends.get(peer, "")):
             said["expires"] = ends[peer]
-    endpoint = {"endpoint": server.endpoint} if is_host(server.endpoint) else {}
+    endpoint: dict[str, Any] = {"endpoint": server.endpoint} if is_host(server.endpoint) else {}
+    if server.endpoint_port not in (0, server.port):
+        endpoint["endpoint_port"] = server.endpoint_port
     whole = {**data, **endpoint, "enabled": True, "reach": wanted.REACH, "between": True}
     return then, VpnSettings.model_validate({"tunnels": {name: whole}})
 

@@ -1,5 +1,5 @@
 """What wg-easy keeps of its tunnel: wg0.json (up to version 14) or wg-easy.db (SQLite, from version 15), as its own
-sources have them (src/lib/WireGuard.js; src/server/database/migrations)."""
+sources have them (src/lib/WireGuard.js; src/server/database/migrations, src/server/utils/wgHelper.ts)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from pi_installer_tui.system import sqlite_log
+from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.wireguard.conf import Conf
 from pi_installer_tui.system.wireguard.keys import is_key
 
@@ -34,7 +36,8 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The tunnel. address: with networks; endpoint: "" where that isn't kept."""
+    """The tunnel. address: with networks; endpoint, endpoint_port: what clients are told, "" and 0 where that isn't
+    kept."""
 
     address: tuple[str, ...]
     port: int
@@ -42,12 +45,28 @@ class Server:
     clients: tuple[Client, ...] = ()
     mtu: int = 0
     endpoint: str = ""
+    endpoint_port: int = 0
 
 
-def parse(data: bytes) -> Server:
-    """What is in one of the two files. Raises ValueError, without what stands in it."""
+def log_of(path: str) -> str:
+    """Where SQLite's log of a database lies (4.1)."""
+    return f"{path}-wal"
+
+
+async def read(host: Host, path: str) -> Server:
+    """What is in one of the two files, with the log beside a database. Raises ValueError as `parse` does, OSError."""
+    data = await host.read(path)
+    if not data.startswith(_MAGIC) or await host.stat(log_of(path)) is None:
+        return parse(data)
+    return parse(data, await host.read(log_of(path)))
+
+
+def parse(data: bytes, log: bytes = b"") -> Server:
+    """What is in one of the two files. log: what SQLite has written beside the database and not yet into it
+    (wg-easy.db-wal): wg-easy doesn't close its database when its container is stopped. Raises ValueError, without what
+    stands in it."""
     try:
-        return _database(data) if data.startswith(_MAGIC) else _json(data)
+        return _database(sqlite_log.applied(data, log)) if data.startswith(_MAGIC) else _json(data)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, sqlite3.Error, RecursionError):
         raise ValueError("it isn't a file of wg-easy's") from None
 
@@ -74,20 +93,24 @@ def _json(data: bytes) -> Server:
 
 def _database(data: bytes) -> Server:
     """The first two of these bytes say that there may be a log beside the file, which one in memory can't have (SQLite,
-    database file format, 1.3.3)."""
+    database file format, 1.3.3). Versions that have several interfaces say of each client whose it is."""
     plain = data[:18] + b"\x01\x01" + data[20:]
     with closing(sqlite3.connect(":memory:")) as database:
         database.deserialize(plain)
         database.row_factory = sqlite3.Row
         (row,) = database.execute("SELECT * FROM interfaces_table ORDER BY name LIMIT 1")
-        user = next(iter(database.execute("SELECT host FROM user_configs_table LIMIT 1")), None)
-        clients = tuple(_client(each) for each in database.execute("SELECT * FROM clients_table ORDER BY id"))
+        users = database.execute("SELECT host, port FROM user_configs_table WHERE id = ?", (row["name"],))
+        user = next(iter(users), None)
+        table = [dict(each) for each in database.execute("SELECT * FROM clients_table ORDER BY id")]
+    clients = tuple(_client(each) for each in table if each.get("interface_id", row["name"]) == row["name"])
     address = tuple(_first(row[key]) for key in ("ipv4_cidr", "ipv6_cidr") if row[key])
-    endpoint = str(user["host"]) if user is not None else ""
-    return _fitting(Server(address, int(row["port"]), _key(row["private_key"]), clients, int(row["mtu"]), endpoint))
+    endpoint, outer = (str(user["host"]), int(user["port"])) if user is not None else ("", 0)
+    return _fitting(
+        Server(address, int(row["port"]), _key(row["private_key"]), clients, int(row["mtu"] or 0), endpoint, outer)
+    )
 
 
-def _client(row: sqlite3.Row) -> Client:
+def _client(row: Mapping[str, Any]) -> Client:
     behind = json.loads(row["server_allowed_ips"] or "[]")
     allowed = [_single(row[key]) for key in ("ipv4_address", "ipv6_address") if row[key]]
     allowed += [str(ipaddress.ip_network(each, strict=False)) for each in behind]
@@ -125,7 +148,7 @@ def _key(text: Any) -> str:
 def _fitting(server: Server) -> Server:
     for each in server.address:
         ipaddress.ip_interface(each)
-    if not 0 < server.port < 65536:
+    if not 0 < server.port < 65536 or not 0 <= server.endpoint_port < 65536:
         raise ValueError("there is no such port")
     return server
 

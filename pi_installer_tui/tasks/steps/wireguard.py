@@ -290,11 +290,12 @@ class ImportTunnel(Named):
 
     async def fingerprint(self, host: Host) -> Mapping[str, str]:
         found = dict(await super().fingerprint(host))
-        return {**found, f"source:{self.source}": await fingerprint(host, self.source)}
+        sources = (self.source, wg_easy.log_of(self.source))
+        return {**found, **{f"source:{each}": await fingerprint(host, each) for each in sources}}
 
     async def _text(self, host: Host) -> str:
         try:
-            return wg_easy.written(wg_easy.parse(await host.read(self.source)))
+            return wg_easy.written(await wg_easy.read(host, self.source))
         except (ValueError, OSError) as error:
             why = str(error) if isinstance(error, ValueError) else str(error.strerror)
             raise StepError("not-valid", path=self.source, error=why) from None
