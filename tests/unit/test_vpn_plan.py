@@ -99,6 +99,24 @@ def test_what_was_applied_is_so_afterwards(tunnel: dict[str, Any]) -> None:
     assert applied.load(applied.dump(then.settings)) == then.settings
 
 
+def test_a_file_of_ours_from_another_version_hides_no_tunnel() -> None:
+    """Units, packet rules and the kernel's settings are whole files of ours: the plan writes them anew."""
+    asked = wanted({"mapping": "auto", "peers": {"phone": {"expires": "2027-03-01"}}})
+    then = after(bare(), planned(bare(), asked))
+    assert len(then.units) == 4 and then.rules and then.sysctl
+    older = replace(
+        then,
+        units={**{file: text + "# older\n" for file, text in then.units.items()}, "pi-installer-tui-vpn-x.timer": ""},
+        rules={name: text + "# older\n" for name, text in then.rules.items()},
+        sysctl=then.sysctl + "# older\n",
+    )
+    assert present(older) == present(then) == then.settings
+    renewed = after(older, planned(older, present(older)))
+    assert (renewed.units, renewed.rules, renewed.sysctl) == (then.units, then.rules, then.sysctl)
+    assert present(replace(then, units={})).tunnels is None, "what is lacking isn't so"
+    assert present(replace(then, tables=Known(frozenset()))).tunnels is None
+
+
 def test_from_what_is_unknown_nothing_is_planned() -> None:
     for field in ("applied", "tunnels", "wg"):
         made = planned(bare(**{field: Unknown("no permission")}), WANTED)

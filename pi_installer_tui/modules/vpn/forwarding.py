@@ -31,14 +31,19 @@ def wanted(state: State, settings: VpnSettings) -> Mapping[str, str]:
     return found
 
 
+def text(state: State, settings: VpnSettings) -> str:
+    """What our file says, "" where it isn't needed."""
+    values = wanted(state, settings)
+    return _HEAD + "".join(f"{name} = {value}\n" for name, value in values.items()) if values else ""
+
+
 def steps(state: State, settings: VpnSettings) -> list[Step]:
     """The steps to it. What isn't wanted any more is as it was when nobody else wants it: Docker forwards too."""
     found: list[Step] = []
-    values = wanted(state, settings)
-    text = _HEAD + "".join(f"{name} = {value}\n" for name, value in values.items()) if values else ""
-    if text and text != state.sysctl:
-        found.append(WriteFile(id=f"{_ID}.file", setting=SETTING, path=SYSCTL, content=text, mode=0o644))
-    elif not text and state.sysctl:
+    values, content = wanted(state, settings), text(state, settings)
+    if content and content != state.sysctl:
+        found.append(WriteFile(id=f"{_ID}.file", setting=SETTING, path=SYSCTL, content=content, mode=0o644))
+    elif not content and state.sysctl:
         found.append(RemoveFile(id=f"{_ID}.file", setting=SETTING, path=SYSCTL))
     for name, value in values.items():
         if name not in (FORWARD, FORWARD6):
@@ -46,7 +51,7 @@ def steps(state: State, settings: VpnSettings) -> list[Step]:
                 found.append(_tell(name, value, "1"))
         elif known((state.forwards if name == FORWARD else state.forwards6).effective) is False:
             found.append(_tell(name, value, "0"))
-    if not text and state.sysctl and not state.docker:
+    if not content and state.sysctl and not state.docker:
         found += _back(state)
     return found
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.modules.base import Fact
+from pi_installer_tui.modules.vpn import forwarding, timers
 from pi_installer_tui.modules.vpn.plan import plan
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import Peer, State, Tunnel
+from pi_installer_tui.modules.vpn.wanted import rules_of, wanted
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known, reading_json, value_json
 from pi_installer_tui.tasks.plan import Others
 
@@ -20,7 +23,9 @@ CONNECTED = 180
 
 
 def present(state: State) -> VpnSettings:
-    """What was applied, as far as the machine is so: a peer that somebody took out by hand is left out."""
+    """What was applied, as far as the machine is so: a peer that somebody took out by hand is left out. A file of ours
+    that another version of the program wrote, or for another network, hides nothing: the next plan writes it anew."""
+    state = _renewed(state)
     found: dict[str, TunnelSettings] = {}
     for name, tunnel in (state.settings.tunnels or {}).items():
         if name not in state.by_name:
@@ -37,6 +42,26 @@ def present(state: State) -> VpnSettings:
             }
             found[name] = bare.model_copy(update={"peers": peers})
     return VpnSettings(tunnels=found) if found else VpnSettings()
+
+
+def _renewed(state: State) -> State:
+    """The machine as if the files that are wholly ours were as this program writes them now; one that is lacking
+    lacks."""
+    units = timers.units(state.settings, state.python)
+    rules: dict[str, str] = {}
+    for name in state.rules.keys() & (state.settings.tunnels or {}).keys() & state.by_name.keys():
+        try:
+            tunnel = (wanted(state, VpnSettings(tunnels={name: TunnelSettings()})).tunnels or {}).get(name)
+        except ValueError:
+            continue
+        if tunnel is not None:
+            rules[name] = rules_of(state, name, tunnel) or state.rules[name]
+    return replace(
+        state,
+        units={file: text for file, text in units.items() if file in state.units},
+        rules={**state.rules, **rules},
+        sysctl=(forwarding.text(state, state.settings) or state.sysctl) if state.sysctl else "",
+    )
 
 
 def _is_so(state: State, name: str, tunnel: TunnelSettings) -> bool:
