@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pi_installer_tui.modules.vpn import applied, mapping
+from pi_installer_tui.modules.vpn import applied, keeping, mapping
 from pi_installer_tui.modules.vpn.settings import VpnSettings
+from pi_installer_tui.system.demo import curve
 
 from .test_cli_verbs import Demo
 
@@ -49,6 +50,33 @@ def test_a_port_is_asked_for_again_and_given_back(demo: Demo) -> None:
     (back,) = demo.json("vpn", "map", "--back")["tunnels"]
     assert back["done"] and demo.json("vpn", "verdict")["mapping"] == "pcp"
     assert demo.run("vpn", "map", "--tunnel", "wg7").returncode == 3
+
+
+def test_a_peer_is_told_the_port_that_was_granted(demo: Demo) -> None:
+    """The router had no 51820 to give: what a peer is handed has the port that leads here, as long as it does."""
+    private = curve.private("phone")
+    conf = demo.root / "etc/wireguard/wg0.conf"
+    conf.write_text(f"{CONF}\n[Peer]\n# Name = phone\nPublicKey = {curve.public(private)}\nAllowedIPs = 10.86.0.2/32\n")
+    phone = {"keeping": "plain", "address": ["10.86.0.2"]}
+    wanted = {"wg0": {**WANTED["tunnels"]["wg0"], "endpoint": "home.example.org", "peers": {"phone": phone}}}
+    (demo.root / applied.PATH[1:]).write_text(applied.dump(VpnSettings.model_validate({"tunnels": wanted})))
+    kept = demo.root / keeping.path("wg0", "phone", "plain")[1:]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(private)
+    demo.json("vpn", "map")
+    file = demo.root / mapping.PATH[1:]
+    granted = json.loads(file.read_text())
+
+    def told(**more: object) -> str:
+        granted["tunnels"]["wg0"] |= more
+        file.write_text(json.dumps(granted))
+        lines = demo.json("vpn", "show", "phone")["configuration"].splitlines()
+        return str(next(line for line in lines if line.startswith("Endpoint = ")))
+
+    mapped = {**granted["tunnels"]["wg0"]["mapped"], "outer_port": 50001}
+    assert told(mapped=mapped) == "Endpoint = home.example.org:50001"
+    assert told(failed="silent") == "Endpoint = home.example.org:51820"
+    assert told(failed="", mapped={**mapped, "inner_port": 51999}) == "Endpoint = home.example.org:51820"
 
 
 def test_what_no_setting_wants_any_more_is_given_back(demo: Demo) -> None:

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pi_installer_tui.modules.vpn.mapping import Kept, kept
 from pi_installer_tui.modules.vpn.settings import PeerSettings, Reach, TunnelSettings
 from pi_installer_tui.modules.vpn.state import State, Tunnel
 from pi_installer_tui.modules.vpn.wanted import KEEPALIVE, PORT, own_addresses
@@ -31,10 +32,15 @@ class TunnelView:
     settings: TunnelSettings
 
 
-def view(name: str, public_key: str, settings: TunnelSettings, lan: Sequence[str]) -> TunnelView:
-    """The tunnel as its settings have it."""
+def view(
+    name: str, public_key: str, settings: TunnelSettings, lan: Sequence[str], granted: Kept | None = None
+) -> TunnelView:
+    """The tunnel as its settings have it. granted: what the router gave: another port than the one that was asked for
+    is the one that leads here, but to an endpoint that is an address of IPv6, for nothing translates there."""
     nets = tuple(str(ipaddress.ip_interface(each).network) for each in settings.address or ())
     port = settings.endpoint_port or settings.port or PORT
+    if granted is not None and not granted.failed and ":" not in (settings.endpoint or ""):
+        port = granted.mapped.outer_port if granted.mapped.inner_port == settings.port else port
     return TunnelView(name, public_key, settings.endpoint or "", port, nets, tuple(lan), settings)
 
 
@@ -105,5 +111,7 @@ async def configuration(host: Host, state: State, tunnel: str, peer: str, privat
     mine = (applied.peers or {}).get(peer, PeerSettings())
     if not mine.address:
         mine = mine.model_copy(update={"address": own_addresses(found, applied.address or ())})
-    seen = view(tunnel, there.public_key, applied, state.lan)
+    if not applied.port:
+        applied = applied.model_copy(update={"port": there.port})
+    seen = view(tunnel, there.public_key, applied, state.lan, await kept(host, tunnel))
     return client(seen, mine, private_key, await preshared(host, there, found.public_key))
