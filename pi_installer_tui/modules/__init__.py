@@ -128,6 +128,8 @@ MODULES: tuple[Listed, ...] = (
             ListedAction("rename", N_("rename a peer"), N_("its keys and addresses stay, and it stays connected")),
             ListedAction("forget", N_("forget a peer's private key"), N_("what was kept here of it goes")),
             ListedAction("adopt", N_("adopt a tunnel"), N_("one made by hand, by PiVPN or wg-easy, with its keys")),
+            ListedAction("map", N_("ask the router for the port"), N_("now, and again before it forgets")),
+            ListedAction("unmap", N_("give the router's port back"), N_("and ask for it no more")),
         ),
         goals=("vpn-gateway",),
         needs=True,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pi_installer_tui.modules.vpn import addresses, applied, handover
-from pi_installer_tui.modules.vpn.actions import Adopt, OfPeer, Rename
+from pi_installer_tui.modules.vpn.actions import Adopt, Map, OfPeer, OfTunnel, Rename
 from pi_installer_tui.modules.vpn.actions import plan as act
 from pi_installer_tui.modules.vpn.actions import validate as act_wrong
 from pi_installer_tui.modules.vpn.needs import needs
@@ -187,6 +187,31 @@ def test_a_peer_gets_another_name_and_keeps_the_rest() -> None:
     was, is_ = ((each.settings.tunnels or {})["wg0"].peers or {} for each in (state, then))
     assert list(is_) == ["phone", "laptop", "hut"] and is_["hut"] == was["cabin"]
     assert not planned(then, then.settings).steps
+
+
+def test_the_port_at_the_router_is_an_action() -> None:
+    """The router is asked first: where it refuses, nothing else has changed. An undo gives back what wasn't there."""
+    plain = wanted({"endpoint": "home.example.org", "peers": PEERS})
+    state = after(bare(), planned(bare(), plain))
+    python = ("/opt/pi-installer-tui/current/bin/python", "-I", "-m", "pi_installer_tui", "vpn", "map")
+    made = act(state, "map", Map(how="pcp"))
+    first = made.steps[0]
+    assert isinstance(first, RunCommand) and first.argv == (*python, "--tunnel", "wg0", "--how", "pcp")
+    assert first.undo_argv == (*python, "--tunnel", "wg0", "--back")
+    assert made.asked is not None and made.asked.arguments == {"tunnel": "wg0", "how": "pcp"}
+    then = after(state, made)
+    assert (then.settings.tunnels or {})["wg0"].mapping == "pcp" and all(then.timers.values())
+    again = act(then, "map", Map(how="pcp"))
+    assert ids(again) == ["vpn.wg0.port"] and not again.steps[0].model_dump()["undo_argv"], "it was there before"
+    gone = act(then, "unmap", OfTunnel())
+    assert [step.argv for step in gone.steps if isinstance(step, RunCommand)] == [
+        (*python, "--tunnel", "wg0", "--back")
+    ]
+    left = after(then, gone)
+    assert (left.settings.tunnels or {})[
+        "wg0"
+    ].mapping == "none" and "pi-installer-tui-vpn-mapping.timer" not in left.units
+    assert {each.place for each in act_wrong(state, "map", Map(tunnel="wg7"))} == {"tunnel"}
 
 
 def test_what_to_know_is_said() -> None:

@@ -52,6 +52,17 @@ def test_a_port_is_asked_for_again_and_given_back(demo: Demo) -> None:
     assert demo.run("vpn", "map", "--tunnel", "wg7").returncode == 3
 
 
+def test_the_port_is_asked_for_and_given_back_by_jobs(tmp_path: Path) -> None:
+    """On the demo's own tunnel, whose port the router passes on already."""
+    demo = Demo(tmp_path / "demo")
+    demo.json("act", "vpn", "unmap", "--yes")
+    assert demo.json("vpn", "verdict")["mapping"] == "pcp" and not (demo.root / mapping.PATH[1:]).exists()
+    done = demo.json("act", "vpn", "map", "how=upnp", "--yes")
+    assert done["changed"] and demo.json("vpn", "verdict")["mapping"] == "granted"
+    assert "mapping: upnp" in (demo.root / applied.PATH[1:]).read_text()
+    assert json.loads((demo.root / mapping.PATH[1:]).read_text())["tunnels"]["wg0"]["mapped"]["protocol"] == "upnp"
+
+
 def test_a_peer_is_told_the_port_that_was_granted(demo: Demo) -> None:
     """The router had no 51820 to give: what a peer is handed has the port that leads here, as long as it does."""
     private = curve.private("phone")

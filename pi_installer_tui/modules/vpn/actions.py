@@ -1,5 +1,5 @@
 """What is done beside settings: a peer is paused, resumed, revoked, gets new keys; what was kept of its private key
-goes; a tunnel that others made is adopted."""
+goes; a tunnel that others made is adopted; the port is asked for at the router, or given back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.base import Arguments
 from pi_installer_tui.modules.values import Name
-from pi_installer_tui.modules.vpn import adopting, applied, keeping, validating
+from pi_installer_tui.modules.vpn import adopting, applied, keeping, porting, validating
 from pi_installer_tui.modules.vpn import needs as asking
 from pi_installer_tui.modules.vpn import plan as planning
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
@@ -50,6 +50,20 @@ class Rename(OfPeer):
     to: Name = Field(title=N_("New name"), description=N_("Small letters, digits, _ and -."))
 
 
+class OfTunnel(Arguments):
+    """vpn unmap"""
+
+    tunnel: TunnelName | Literal[""] = _TUNNEL
+
+
+class Map(OfTunnel):
+    """vpn map"""
+
+    how: Literal["auto", "pcp", "nat-pmp", "upnp"] = Field(
+        default="auto", title=N_("How"), description=N_("auto: by PCP, else NAT-PMP, else UPnP.")
+    )
+
+
 class Adopt(Arguments):
     """vpn adopt"""
 
@@ -74,6 +88,8 @@ ARGUMENTS: Mapping[str, type[Arguments]] = {
     "forget": OfPeer,
     "rename": Rename,
     "adopt": Adopt,
+    "map": Map,
+    "unmap": OfTunnel,
 }
 #: what an action is as settings of a peer
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -156,6 +172,8 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
         made = planning.plan(adopting.taken_over(state, tunnel.name), adopting.settings(state, tunnel.name), Others())
     elif isinstance(told, Rename):
         made = _renamed(state, tunnel, told)
+    elif isinstance(told, OfTunnel):
+        made = porting.plan(state, tunnel.name, told.how if isinstance(told, Map) else "none")
     elif isinstance(told, OfPeer):
         peers = {told.peer: _SETTINGS[action]}
         settings = VpnSettings.model_validate({"tunnels": {tunnel.name: {"peers": peers}}})

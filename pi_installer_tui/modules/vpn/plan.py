@@ -361,9 +361,9 @@ class _Planning:
             self._add(Unit(id=stop, setting=NAME, name=file, enabled=False, active=False))
             needs = (stop,)
             if file == f"{timers.MAPPING}.timer":  # its way back is the timer, which asks for the port again
-                argv = (self.state.python, "-I", "-m", "pi_installer_tui", "vpn", "map", "--back")
+                argv = (*timers.verb(self.state.python), "map", "--back")
                 back = RunCommand(
-                    id=f"{NAME}.mapping.back", setting=NAME, needs=needs, argv=argv, probe="repeatable", covered=True
+                    id=timers.BACK, setting=NAME, needs=needs, argv=argv, probe="repeatable", covered=True
                 )
                 self._add(back)
         path = f"{timers.FOLDER}/{file}"

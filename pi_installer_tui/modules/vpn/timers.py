@@ -17,6 +17,15 @@ EXPIRY, MAPPING = f"{PREFIX}expiry", f"{PREFIX}mapping"
 RENEWAL = 30
 
 
+#: the step that gives the ports back when nobody asks for them any more
+BACK = "vpn.mapping.back"
+
+
+def verb(interpreter: str) -> tuple[str, ...]:
+    """How our command line is called, to the word `vpn`."""
+    return interpreter, "-I", "-m", "pi_installer_tui", "vpn"
+
+
 def units(settings: VpnSettings, interpreter: str) -> dict[str, str]:
     """The unit files by their names, as far as these settings need them."""
     found: dict[str, str] = {}

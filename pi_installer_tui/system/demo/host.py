@@ -45,6 +45,7 @@ played_in("disks", "blkid", folder="/usr/sbin")
 played_in("mounting", "mount", "umount")
 played_in("gpg", "gpg", package="gpg")
 played_in("servers", "ssh-keyscan", "ssh", "sftp")
+played_in("ourselves", "python", folder="/opt/pi-installer-tui/current/bin")
 played_in("restic", "restic", package="restic")
 
 #: above the kernel's highest pid (PID_MAX_LIMIT, proc(5)): nothing real can be signalled by a played one
