@@ -32,6 +32,8 @@ class Seat:
     """kind: console (HDMI and keyboard), serial, ssh, or unknown.
 
     Of an SSH connection: the client's address and port, ours, and the interface that has it ("" where it isn't known).
+    through: the interface by which the client is reached, which may be another one: who comes by a tunnel to the
+    machine's address in the LAN.
     """
 
     kind: Literal["console", "serial", "ssh", "unknown"]
@@ -40,6 +42,7 @@ class Seat:
     server: str = ""
     server_port: int = 0
     interface: str = ""
+    through: str = ""
 
     @property
     def at_the_machine(self) -> bool:
@@ -50,7 +53,8 @@ class Seat:
         """Whether a step that `cuts` these (StepBase.cuts) touches this connection."""
         if self.kind != "ssh":
             return False
-        return f"port:{self.server_port}" in cuts or (bool(self.interface) and f"interface:{self.interface}" in cuts)
+        interfaces = {f"interface:{each}" for each in (self.interface, self.through) if each}
+        return f"port:{self.server_port}" in cuts or not interfaces.isdisjoint(cuts)
 
 
 def find(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Seat:
@@ -81,14 +85,18 @@ def _sits(above: Sequence[int], environ: Mapping[str, str]) -> Seat:
 
 
 async def with_interface(seat: Seat, host: Host) -> Seat:
-    """The same with the interface that its connection comes in at."""
+    """The same with the interface that its connection comes in at, and the one by which the client is reached."""
     if seat.kind != "ssh":
         return seat
     asked = await host.run(["ip", "-json", "address", "show"])
     with contextlib.suppress(ValueError, KeyError):
         for link in json.loads(asked.stdout or "[]"):
             if any(info.get("local") == seat.server for info in link.get("addr_info", ())):
-                return replace(seat, interface=str(link["ifname"]))
+                seat = replace(seat, interface=str(link["ifname"]))
+                break
+    way = await host.run(["ip", "-json", "route", "get", seat.client])
+    with contextlib.suppress(ValueError, KeyError, IndexError, TypeError):
+        seat = replace(seat, through=str(json.loads(way.stdout if way.ok else "[]")[0]["dev"]))
     return seat
 
 

@@ -77,17 +77,18 @@ class Plan(Frozen):
         return tuple(step for step in self.steps if isinstance(step, Probation))
 
     def to_be_confirmed(self, how: Confirmation) -> Plan:
-        """The same plan, what is on probation confirmed in this way. To be reviewed afterwards. Raises ValueError."""
+        """The same plan, what is on probation confirmed in this way: by the peers that are named, or by those of the
+        module's. To be reviewed afterwards. Raises ValueError."""
         if how.by == "none":
             return self.model_copy(update={"steps": without_probation(self.steps)})
-        change = {"confirm": how.by, "seconds": how.seconds, "peers": how.peers}
-        return self.model_copy(
-            update={
-                "steps": tuple(
-                    step.model_copy(update=change) if isinstance(step, Probation) else step for step in self.steps
-                )
-            }
-        )
+        change = {"confirm": how.by, "seconds": how.seconds}
+        steps = [
+            step.model_copy(update={**change, "peers": how.peers or step.peers})
+            if isinstance(step, Probation)
+            else step
+            for step in self.steps
+        ]
+        return self.model_copy(update={"steps": tuple(steps)})
 
     def without(self, steps: Iterable[str]) -> Plan:
         """The same plan without these steps and without those that need them, and without the checks of settings for

@@ -372,7 +372,7 @@ def with_attributes(folder: Path, back: way_back.Back) -> way_back.Back:
 
 def activations(steps: Sequence[Any]) -> list[way_back.Run]:
     """The commands that make take effect what was put back, in the steps' order."""
-    from pi_installer_tui.tasks.steps import RunCommand, Unit
+    from pi_installer_tui.tasks.steps import RunCommand, SyncTunnel, Unit
 
     found: list[way_back.Run] = []
     for step in steps:
@@ -381,6 +381,8 @@ def activations(steps: Sequence[Any]) -> list[way_back.Run]:
             found.append(way_back.Run(activation.argv, offline=activation.offline, sensitive=activation.sensitive))
         elif isinstance(activation, Unit):
             found += [way_back.Run(argv) for argv in activation.commands()]
+        elif isinstance(activation, SyncTunnel):
+            found += activation.runs()
     return found
 
 

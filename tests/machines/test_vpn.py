@@ -285,6 +285,45 @@ def wg_easys_peers_connect_here_with_what_they_have(installed: Machine) -> None:
     assert left(machine) == ""
 
 
+def the_owners_own_way_in_comes_back(installed: Machine) -> None:
+    """The owner is here through the tunnel (SSH says so) and moves its port, then takes the own peer out: each goes
+    back by itself, without this program, and the peer that couldn't connect any more can again. Confirmed it stays."""
+    machine = installed
+    around = Around(machine)
+    applied(machine, setup_of({"endpoint": OUTSIDE, "peers": {"phone": {}, "hut": {"behind": ["10.99.7.0/24"]}}}))
+    phone, (own, _own6) = connected(machine, around, "phone"), addresses(machine)
+    phone.soon(own)
+    kept = Before(machine)
+    here = says(machine, "sh", "-c", "wg show wg0 allowed-ips; ip route show dev wg0; wg show wg0 listen-port")
+    peer = next(line for line in here.splitlines() if "10.99.7.0" not in line and "/32" in line)
+    client = next(net for net in peer.split() if net.endswith("/32") and "." in net).removesuffix("/32")
+    seat = ["env", f"SSH_CONNECTION={client} 50000 {own} 22", "pi-installer-tui"]
+
+    def asked(*words: str, setup: str = "", seconds: str = "8") -> Any:
+        argv = [*seat, *words, "--yes", "--json", "--confirm", "wait", "--within", seconds]
+        return json.loads(machine.run(argv, stdin=setup, check=False).stdout)
+
+    for words, setup in (
+        (("apply", "-"), setup_of({"port": 51999})),
+        (("act", "vpn", "revoke", "peer=phone"), ""),
+        (("apply", "-"), setup_of({"enabled": False, "peers": {"hut": {"state": "absent"}}})),
+    ):
+        done = asked(*words, setup=setup)
+        assert (done["outcome"], done["probation"]["outcome"]) == ("failed", "taken-back"), done
+        kept.assert_as_before()
+        now = says(machine, "sh", "-c", "wg show wg0 allowed-ips; ip route show dev wg0; wg show wg0 listen-port")
+        assert sorted(now.splitlines()) == sorted(here.splitlines())
+        # whoever heard from the new port goes on sending there until something comes from the old one
+        machine.run(["ping", "-n", "-c1", "-W1", client], check=False)
+        phone.soon(own)
+    waiting = machine.start_process([*seat, "vpn", "revoke", "phone", "--yes", "--json"])
+    until(lambda: "phone" not in machine.read(CONF).decode(), 60)
+    confirmed = lambda: machine.run(["pi-installer-tui", "confirm", newest_job(machine), "--anyway"], check=False).ok  # noqa: E731
+    until(confirmed, 60)
+    assert json.loads(waiting.communicate(timeout=90)[0])["outcome"] == "done"
+    assert not phone.reaches(own, 3)
+
+
 def newest_undoable(machine: Machine) -> str:
     """The newest job that changed something, isn't an undo, and wasn't taken back."""
     jobs = json.loads(tui(machine, "jobs", "--json").stdout)["jobs"]
@@ -365,6 +404,7 @@ def undo_brings_a_revoked_peer_back(machine: Machine, laptop: Peer, own: str) ->
         ("trixie", with_ufw_the_tunnel_gets_its_rules_and_gives_them_back),
         ("bookworm", a_tunnel_that_others_made_is_adopted_with_its_keys_and_nobody_is_dropped),
         ("trixie", wg_easys_peers_connect_here_with_what_they_have),
+        ("bookworm", the_owners_own_way_in_comes_back),
     ],
     indirect=["suite"],
 )

@@ -49,7 +49,12 @@ async def test_the_interface_is_the_one_that_has_the_address() -> None:
     host = ReplayedHost({"commands": [], "files": {}, "stats": {}, "folders": {}, "programs": {}, "links": {}})
     said = '[{"ifname":"lo","addr_info":[]},{"ifname":"eth0","addr_info":[{"local":"192.168.1.20"}]}]'
     host.say(["ip", "-json", "address", "show"], 0, said)
-    assert (await with_interface(find({"SSH_CONNECTION": FROM}), host)).interface == "eth0"
+    host.say(["ip", "-json", "route", "get", "192.168.1.7"], 0, '[{"dst":"192.168.1.7","dev":"wg0"}]')
+    found = await with_interface(find({"SSH_CONNECTION": FROM}), host)
+    assert (found.interface, found.through) == ("eth0", "wg0"), "who comes by a tunnel to the address in the LAN"
+    assert found.cut_by(("interface:wg0",)) and found.cut_by(("interface:eth0",)) and not found.cut_by(("port:80",))
+    host.say(["ip", "-json", "route", "get", "192.168.1.7"], 2, "")
+    assert (await with_interface(find({"SSH_CONNECTION": FROM}), host)).through == ""
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")

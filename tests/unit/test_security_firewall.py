@@ -390,6 +390,16 @@ def test_what_is_not_needed_any_more_goes_and_what_a_person_made_stays() -> None
     assert commands(granted(state(SSH, theirs, on=True), *gone)) == []
 
 
+def test_a_rule_that_serves_two_needs_stays_while_one_of_them_is_there() -> None:
+    """A port that changes on probation: the old one stays open beside the new one, until a later change."""
+    new, old = replace(NEEDS[0], port=51821), replace(NEEDS[0], name="vpn-wg0-before")
+    added = "ufw allow in proto udp from any to any port 51821 comment vpn-wg0"
+    assert commands(granted(state(SSH, PORT, on=True), new, old)) == [added, RELOAD]
+    both = state(SSH, PORT, replace(PORT, port="51821"), on=True)
+    assert commands(granted(both, new, old)) == []
+    assert commands(granted(both, new)) == ["ufw --force delete allow in proto udp from any to any port 51820", RELOAD]
+
+
 def test_needs_are_among_the_rules_of_a_firewall_that_comes() -> None:
     made = granted(state(SSH), *NEEDS, firewall={"enabled": True})
     assert commands(made) == [*GRANTED, ON, RELOAD] and made.trials

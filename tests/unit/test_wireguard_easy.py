@@ -80,8 +80,14 @@ def opened(folder: Path, *, journal: str = "wal", later: bool = False) -> Iterat
             database.execute(f"INSERT INTO {table} ({','.join(values)}) VALUES ({marks})", tuple(values.values()))
 
         six = "fdcc:ad94:bacf:61a4::cafe:"
-        interface = {"device": "eth0", "private_key": PRIVATE, "public_key": key("public"), "mtu": 1420, "enabled": 1}
-        config = {"default_mtu": 1420, "default_persistent_keepalive": 0, "default_dns": "[]"}
+        interface: dict[str, object] = {
+            "device": "eth0",
+            "private_key": PRIVATE,
+            "public_key": key("public"),
+            "mtu": 1420,
+            "enabled": 1,
+        }
+        config: dict[str, object] = {"default_mtu": 1420, "default_persistent_keepalive": 0, "default_dns": "[]"}
         for n, name in enumerate(("wg0", "wg1")[: 1 + later]):
             cidrs = {"ipv4_cidr": f"10.{8 + n}.0.0/24", "ipv6_cidr": f"{six[:-1]}{n or ''}:0/112"}
             put("interfaces_table", name=name, port=51830 + n, **cidrs, **interface)
@@ -90,14 +96,24 @@ def opened(folder: Path, *, journal: str = "wal", later: bool = False) -> Iterat
             [("phone", None, "[]", 1), ("Büro", "2027-03-01T00:00:00.000Z", '["192.168.9.0/24"]', 0)], 2
         ):
             of = {"ipv4_address": f"10.8.0.{n}", "ipv6_address": f"{six}{n}", "public_key": key(name)}
-            more = {"server_allowed_ips": behind, "enabled": enabled, "persistent_keepalive": 0, "mtu": 1420}
+            more: dict[str, object] = {
+                "server_allowed_ips": behind,
+                "enabled": enabled,
+                "persistent_keepalive": 0,
+                "mtu": 1420,
+            }
             secret = {"private_key": SECRET, "pre_shared_key": SECRET, "expires_at": expires}
             whose = {"interface_id": "wg0"} if later else {}
             put("clients_table", user_id=1, name=name, **of, **more, **secret, **whose)
         if later:
-            of = {"ipv4_address": "10.9.0.2", "ipv6_address": "fdcc::9", "public_key": key("other"), "mtu": 1420}
+            other: dict[str, object] = {
+                "ipv4_address": "10.9.0.2",
+                "ipv6_address": "fdcc::9",
+                "public_key": key("other"),
+                "mtu": 1420,
+            }
             more = {"server_allowed_ips": "[]", "enabled": 1, "persistent_keepalive": "25-30", "private_key": SECRET}
-            put("clients_table", user_id=1, name="other", interface_id="wg1", **of, **more)
+            put("clients_table", user_id=1, name="other", interface_id="wg1", **other, **more)
         yield path
 
 

@@ -20,7 +20,7 @@ from pi_installer_tui.modules.vpn.values import TunnelName
 from pi_installer_tui.system.reading import MISSING, Known, Unknown
 from pi_installer_tui.system.wireguard.wg_easy import Server
 from pi_installer_tui.tasks.plan import Asked, Blocked, Mistake, OpenPort, Others, Plan
-from pi_installer_tui.tasks.steps import ImportTunnel, InstallPackages, Probe, RunCommand, Step, WriteFile
+from pi_installer_tui.tasks.steps import ImportTunnel, InstallPackages, Probation, Probe, RunCommand, Step, WriteFile
 from pi_installer_tui.tasks.steps import Tunnel as TunnelFile
 from pi_installer_tui.tasks.steps.wireguard import PeerChange
 
@@ -181,11 +181,20 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
         made = planning.plan(state, settings, Others(), rotate=rotate)
     else:
         raise KeyError(action)
-    steps = tuple(step.model_copy(update={"setting": setting}) for step in made.steps)
+    steps = tuple(_served(step, setting) for step in made.steps)
     checks = tuple(check.model_copy(update={"setting": setting}) for check in made.checks)
     told_of = {**told.model_dump(mode="json"), "tunnel": tunnel.name}
     asked = Asked(module=NAME, action=action, arguments=told_of)
     return made.model_copy(update={"settings": {}, "steps": steps, "checks": checks, "asked": asked})
+
+
+def _served(step: Step, setting: str) -> Step:
+    """The step, and those that it wraps, for this setting."""
+    served = step.model_copy(update={"setting": setting})
+    if not isinstance(served, Probation):
+        return served
+    inner = tuple(each.model_copy(update={"setting": setting}) for each in served.steps)
+    return served.model_copy(update={"steps": inner})
 
 
 def _imported(state: State, told: Adopt) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pi_installer_tui.modules.vpn.own_way import through
 from pi_installer_tui.modules.vpn.settings import VpnSettings
 from pi_installer_tui.modules.vpn.state import State
 from pi_installer_tui.modules.vpn.wanted import wanted
@@ -19,17 +20,23 @@ def needs(state: State, settings: VpnSettings) -> Sequence[OpenPort]:
     except ValueError:
         return ()
     found: list[OpenPort] = []
+    way = through(state)
     for name in settings.tunnels or {}:
         there, tunnel = state.by_name.get(name), tunnels.get(name)
+        own = way is not None and way[0].name == name  # what is changed may go back: nothing is taken back before
         if tunnel is None:
             port = there.port if there is not None and there.ours else 0
-            found += _of(name, port, on=False) if port else ()
+            found += _of(name, port, on=False) if port and not own else ()
             continue
         was = known(there.enabled.configured) if there is not None else True
         if tunnel.reach is None:  # adopted, with rules of its own
             continue
         on = tunnel.enabled if tunnel.enabled is not None else was is not False
-        found += _of(name, tunnel.port or 0, on=on)
+        if on or not own:
+            found += _of(name, tunnel.port or 0, on=on)
+        if on and own and there is not None and there.port not in (0, tunnel.port):
+            old = f"vpn-{name}-before"  # the rule of the old port goes with the next change
+            found.append(OpenPort(old, f"vpn.tunnels.{name}", protocol="udp", port=there.port))
     return found
 
 

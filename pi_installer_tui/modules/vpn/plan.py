@@ -9,7 +9,7 @@ from typing import Any
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.part import Part
-from pi_installer_tui.modules.vpn import applied, checks, forwarding, keeping, notices, rules, timers
+from pi_installer_tui.modules.vpn import applied, checks, forwarding, keeping, notices, own_way, rules, timers
 from pi_installer_tui.modules.vpn.reading import unit
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import State, Tunnel
@@ -21,6 +21,7 @@ from pi_installer_tui.tasks.steps import (
     Directory,
     EncryptedKey,
     InstallPackages,
+    Probation,
     RemoveFile,
     RunCommand,
     SecretFile,
@@ -77,7 +78,21 @@ class _Planning:
             if (tunnel := (self.wanted.tunnels or {}).get(name)) is not None:
                 self._runs(name, tunnel)
         self._units()
+        self._confirmed()
         self.part.checks += forwarding.checks(self.part.steps)
+
+    def _confirmed(self) -> None:
+        """What could cut off the owner, who is here through a tunnel, waits for a confirmation."""
+        self.part.steps = own_way.on_probation(self.state, self.part.steps)
+        for trial in (step for step in self.part.steps if isinstance(step, Probation)):
+            name = trial.setting.rpartition(".")[2]
+            text = _("your connection comes through {tunnel}: the change goes back unless it is confirmed")
+            self.part.notice(text.format(tunnel=name))
+            if self.state.firewall == Known("ufw"):
+                text = _(
+                    "what the firewall lets through for {tunnel} stays until the next change: this one may go back"
+                )
+                self.part.notice(text.format(tunnel=name))
 
     def _is_ours(self, name: str) -> bool:
         there = self.state.by_name.get(name)
@@ -258,11 +273,26 @@ class _Planning:
                     rules=rules.path(name),
                     table=rules.table(name),
                     cuts=cuts if self._takes_away(name) else (),
+                    routes=self._routes(name, there),
                 )
                 self._add(sync)
                 self.part.checks += checks.runs(name, tunnel, setting)
         if effective or tunnel.enabled:
             self.part.checks += checks.peers(name, tunnel, self._file_step(name), setting)
+
+    def _routes(self, name: str, there: Tunnel) -> tuple[str, ...] | None:
+        """The networks behind peers as they are now, where the step before changes what peers may send from."""
+        step = self._file_step(name)
+        if step is None or not any(
+            peer.gone or peer.allowed is not None or peer.paused is not None for peer in step.peers
+        ):
+            return None
+        own = [ipaddress.ip_interface(each).network for each in there.address]
+        nets = [
+            ipaddress.ip_network(each, strict=False) for p in there.peers.values() if not p.paused for each in p.allowed
+        ]
+        outer = [net for net in nets if not any(net.version == o.version and net.subnet_of(o) for o in own)]  # type: ignore[arg-type]
+        return tuple(dict.fromkeys(str(net) for net in outer if net.prefixlen))
 
     def _file_step(self, name: str) -> TunnelFile | None:
         return next((s for s in self.part.steps if isinstance(s, TunnelFile) and s.id == f"{NAME}.{name}.file"), None)

@@ -15,7 +15,7 @@ from pi_installer_tui.modules.vpn.settings import VpnSettings
 from pi_installer_tui.modules.vpn.state import Found, Peer, State, Tunnel
 from pi_installer_tui.modules.vpn.surroundings import FORWARD, FORWARD6, text
 from pi_installer_tui.modules.vpn.surroundings import names as names_in
-from pi_installer_tui.system import sockets
+from pi_installer_tui.system import seat, sockets
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
 from pi_installer_tui.system.reading import MISSING, Known, Reading, Unknown, Value, known
 from pi_installer_tui.system.wireguard import live
@@ -83,6 +83,7 @@ async def read(host: Host) -> State:
         python=python(host.kind),
         mode=mode,
         found=await _found(host, tunnels),
+        seat=await seat.with_interface(seat.find(), host) if host.kind == "local" else seat.Seat("unknown"),
     )
 
 

@@ -9,10 +9,12 @@ from datetime import date
 from pi_installer_tui.modules.vpn.settings import VpnSettings
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import MISSING, Reading, Value, known
+from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.system.wireguard.live import LivePeer, LiveTunnel
 from pi_installer_tui.system.wireguard.wg_easy import Server
 
 _NOTHING: Value[bool] = Value(MISSING, MISSING)
+_NOWHERE = Seat("unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class State:
     units: unit files of ours by name; timers: whether they are on and wait. sysctl: our file. slaac: the kernel takes
     its IPv6 address from the router's word (accept_ra 1), which it stops to do as soon as it forwards. seed: text that
     is this machine's alone. found: what other programs left that can be adopted; remembered: what PiVPN's own file
-    says; easy: what wg-easy keeps; both are asked for when a tunnel is adopted."""
+    says; easy: what wg-easy keeps; both are asked for when a tunnel is adopted. seat: where the owner sits."""
 
     wg: Reading[str]
     kernel: Reading[bool]
@@ -117,6 +119,7 @@ class State:
     found: tuple[Found, ...] = ()
     remembered: Mapping[str, str] = field(default_factory=dict)
     easy: Reading[Server] = MISSING
+    seat: Seat = _NOWHERE
 
     @property
     def settings(self) -> VpnSettings:

@@ -21,8 +21,11 @@ from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.steps.base import Overlay, Preview, StepBase, StepContext
 from pi_installer_tui.tasks.steps.commands import RunCommand, Unit, run
+from pi_installer_tui.tasks.steps.encrypted import EncryptedKey
 from pi_installer_tui.tasks.steps.files import Directory, EditFile, Link, RemoveFile, WriteFile
 from pi_installer_tui.tasks.steps.restore import Restore
+from pi_installer_tui.tasks.steps.secrets import SecretFile
+from pi_installer_tui.tasks.steps.wireguard import SyncTunnel, Tunnel
 from pi_installer_tui.tasks.way_back import Back, Run
 
 if TYPE_CHECKING:
@@ -168,7 +171,19 @@ class NewLogin(Frozen):
 
 
 Wrapped: TypeAlias = Annotated[
-    WriteFile | EditFile | RemoveFile | Link | Directory | RunCommand | Unit | KeepAddress | Restore,
+    WriteFile
+    | EditFile
+    | RemoveFile
+    | Link
+    | Directory
+    | RunCommand
+    | Unit
+    | KeepAddress
+    | Restore
+    | SecretFile
+    | EncryptedKey
+    | Tunnel
+    | SyncTunnel,
     Field(discriminator="kind"),
 ]
 

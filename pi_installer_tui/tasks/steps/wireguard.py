@@ -36,6 +36,7 @@ from pi_installer_tui.tasks.steps.base import (
 from pi_installer_tui.tasks.steps.commands import run, shown
 from pi_installer_tui.tasks.steps.diff import clipped, unified
 from pi_installer_tui.tasks.steps.files import Named, destination, look
+from pi_installer_tui.tasks.way_back import Run
 
 _MODE = 0o600
 #: what stands in a preview where the job will put a key that it makes
@@ -322,15 +323,25 @@ class ImportTunnel(Named):
         context.reached("file:replaced")
 
 
+#: interface, file of rules, table: what SyncTunnel does, for the way back, which is a shell script; wg(8) gets the file
+#: through a pipe, and not at all where wg-quick(8) can't read it, for an empty one would take all peers away
+_FOLLOW = (
+    'if [ -e "$2" ]; then nft -f "$2"; else nft delete table inet "$3"; fi; '
+    'text=$(wg-quick strip "$1") && printf "%s\\n" "$text" | wg syncconf "$1" /dev/stdin'
+)
+
+
 class SyncTunnel(StepBase):
     """What runs follows the tunnel's file: peers by `wg syncconf`, which leaves those alone that didn't change, routes
     to what is behind peers, and the packet rules in one transaction. A tunnel that doesn't run is left so. rules: the
-    file of its rules; table: the table that goes where that file isn't there."""
+    file of its rules; table: the table that goes where that file isn't there. routes: the networks behind peers before,
+    where the files change them: the way back of a change on probation makes routes to these."""
 
     kind: Literal["wireguard-sync"] = "wireguard-sync"
     interface: Interface
     rules: AbsolutePath
     table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    routes: tuple[Setting, ...] | None = None
 
     @property
     def activates(self) -> bool:
@@ -344,6 +355,18 @@ class SyncTunnel(StepBase):
 
     async def fingerprint(self, host: Host) -> Mapping[str, str]:
         return {}
+
+    def runs(self) -> tuple[Run, ...]:
+        """The commands that do the same without this program."""
+        found = [Run(("sh", "-c", _FOLLOW, "sh", self.interface, self.rules, self.table))]
+        if self.routes is not None:
+            for family in ("-4", "-6"):
+                found.append(
+                    Run(("ip", family, "route", "flush", "dev", self.interface, "proto", "boot"), wanted=False)
+                )
+            for net in self.routes:
+                found.append(Run(("ip", _family(net), "route", "replace", net, "dev", self.interface), wanted=False))
+        return tuple(found)
 
     async def preview(self, host: Host, overlay: Overlay) -> Preview:
         load, sync = shown(("nft", "-f", self.rules)), shown(("wg", "syncconf", self.interface, "/dev/stdin"))

@@ -42,11 +42,15 @@ def grants(state: State, firewall: FirewallSettings, needs: Sequence[OpenPort]) 
     table = Table(state.ufw)
     theirs = {rule_of(name, rule).about for name, rule in (firewall.rules or {}).items()}
     found: dict[str, RuleSettings] = {}
+    names = {need.name for need in needs}
     for need in needs:
         rule = _rule(need)
         there = table.find(rule_of(need.name, rule))
         ours = there is not None and there.comment == need.name
-        if need.on and filters and rule_of(need.name, rule).about not in theirs and (there is None or ours):
+        granted = (
+            there is None or there.comment in names
+        )  # one rule may serve two needs: it stays while one of them does
+        if need.on and filters and rule_of(need.name, rule).about not in theirs and granted:
             found[need.name] = rule
         elif not need.on and ours:
             found[need.name] = rule.model_copy(update={"state": "absent"})
