@@ -312,7 +312,7 @@ def the_owners_own_way_in_comes_back(installed: Machine) -> None:
         assert (done["outcome"], done["probation"]["outcome"]) == ("failed", "taken-back"), done
         kept.assert_as_before()
         now = says(machine, "sh", "-c", "wg show wg0 allowed-ips; ip route show dev wg0; wg show wg0 listen-port")
-        assert sorted(now.splitlines()) == sorted(here.splitlines())
+        assert sorted(now.splitlines()) == sorted(here.splitlines()), done
         # whoever heard from the new port goes on sending there until something comes from the old one
         machine.run(["ping", "-n", "-c1", "-W1", client], check=False)
         phone.soon(own)

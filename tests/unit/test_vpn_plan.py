@@ -240,6 +240,12 @@ def test_only_other_addresses_restart_the_interface() -> None:
         assert any(isinstance(step, SyncTunnel) for step in steps) is not restarts, tunnel
 
 
+def test_a_tunnel_is_stopped_by_the_file_that_it_was_started_with() -> None:
+    """What is taken back comes in the other order: it is started when its file is as before."""
+    made = ids(planned(ready(), wanted({"enabled": False, "peers": {"phone": {"state": "absent"}}})))
+    assert made[:2] == ["vpn.wg0.unit", "vpn.wg0.file"]
+
+
 def test_a_tunnel_that_goes_takes_all_of_it_along() -> None:
     state = ready()
     made = planned(state, wanted({"state": "absent"}))

@@ -71,6 +71,7 @@ class _Planning:
             if (tunnel := (self.wanted.tunnels or {}).get(name)) is None:
                 self._remove(name)
             else:
+                self._stops(name, tunnel)
                 self._file(name, tunnel, settings.tunnels[name])
         self.part.steps += forwarding.steps(state, self.wanted)
         self._remember()
@@ -244,6 +245,13 @@ class _Planning:
 
     # what runs --------------------------------------------------------------------------------------------------------
 
+    def _stops(self, name: str, tunnel: TunnelSettings) -> None:
+        """It is stopped by the file that it was started with, and what takes that back starts it by that one."""
+        now = _enabled(self.state.by_name.get(name))
+        if tunnel.enabled is False and isinstance(now, Known) and any(now.value):
+            cuts = (f"interface:{name}",)
+            self._add(_unit(name, f"{NAME}.tunnels.{name}", enabled=False, active=False, cuts=cuts))
+
     def _runs(self, name: str, tunnel: TunnelSettings) -> None:
         there, setting = self.state.by_name.get(name), f"{NAME}.tunnels.{name}"
         now = _enabled(there)
@@ -254,8 +262,6 @@ class _Planning:
         needs = self._there(f"{NAME}.{name}.file", f"{NAME}.{name}.rules")
         cuts = (f"interface:{name}",)
         if tunnel.enabled is False:
-            if configured or effective:
-                self._add(_unit(name, setting, needs=needs, enabled=False, active=False, cuts=cuts))
             return
         if tunnel.enabled and not (configured and effective):
             self._add(_unit(name, setting, needs=needs, enabled=True, active=True))
