@@ -6,9 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from pi_installer_tui.modules.vpn import addresses, applied, handover
 from pi_installer_tui.modules.vpn.actions import Adopt, Map, OfPeer, OfTunnel, Rename
@@ -350,44 +347,3 @@ def test_the_firewall_is_asked_while_the_tunnel_runs() -> None:
 def test_home_is_told_who_is_connected() -> None:
     assert summary(bare()) == "no tunnel"
     assert summary(ready()) == "wg0, 0 of 3 peers connected"
-
-
-_TEXTS = st.text(max_size=60) | st.sampled_from(
-    ["x\nPostUp = sh", "a\r[Peer]", "1.1.1.1\n", "# x", "home #", "10.9.0.2/32\n"]
-)
-
-
-@given(
-    name=_TEXTS | st.sampled_from(["phone", "a"]),
-    note=_TEXTS,
-    dns=_TEXTS | st.just("9.9.9.9"),
-    endpoint=_TEXTS | st.just("home.example.org"),
-    address=_TEXTS | st.just("10.9.0.9"),
-)
-@settings(max_examples=800, deadline=None)
-def test_nothing_of_settings_becomes_a_line_that_was_not_meant(
-    name: str, note: str, dns: str, endpoint: str, address: str
-) -> None:
-    """It is refused, or the tunnel's file and what a peer is given have the lines that they should have."""
-    try:
-        found = wanted(
-            {"address": ["10.9.0.1/24"], "endpoint": endpoint, "dns": [dns],
-             "peers": {name: {"note": note, "address": [address], "reach": "machine"}}}
-        )  # fmt: skip
-    except ValidationError:
-        return
-    if validate(bare(), found):
-        return
-    made = planned(bare(), found)
-    lines = conf(made, bare()).text.splitlines()
-    assert [line.partition(" = ")[0] for line in lines] == [
-        "[Interface]", "Address", "ListenPort", "PrivateKey", "PostUp", "PostDown", "",
-        "[Peer]", "# Name", "PublicKey", "PresharedKey", "AllowedIPs",
-    ]  # fmt: skip
-    (tunnel,) = (after(bare(), made).settings.tunnels or {}).values()
-    (peer,) = (tunnel.peers or {}).values()
-    text = handover.client(handover.view("wg0", key("s"), tunnel, ()), peer, "P", "")
-    assert [line.partition(" = ")[0] for line in text.split("\n")] == [
-        "[Interface]", "PrivateKey", "Address", "DNS", "",
-        "[Peer]", "PublicKey", "AllowedIPs", "Endpoint", "PersistentKeepalive", "",
-    ]  # fmt: skip

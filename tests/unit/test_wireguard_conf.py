@@ -201,32 +201,6 @@ def test_line_ends_stay_as_they_are() -> None:
 
 
 @given(
-    name=st.text(alphabet=st.characters(), max_size=40)
-    | st.sampled_from(["a\n[Peer]", "a\r[Interface]", "x ###", "\x85y", "a\u2028b"]),
-    value=st.text(max_size=40) | st.sampled_from(["1\nPostUp = sh", "x # y", "", " ", "\tz"]),
-    text=st.sampled_from([PLAIN, PIVPN, WG_EASY, "", "[Interface]"]),
-)
-@settings(max_examples=2000, deadline=None)
-def test_no_line_gets_in_that_was_not_meant(name: str, value: str, text: str) -> None:
-    """Names, notes and values from anywhere: each is refused, or is the one line that it was meant to be."""
-    before = Conf(text)
-    try:
-        after = before.with_peer(name, [("PublicKey", "Z" * 43 + "="), ("Endpoint", value)])
-    except ValueError:
-        return
-    blank = [""] if text and not text.endswith("\n\n") else []
-    expected = [*blank, "[Peer]", f"# Name = {name}", f"PublicKey = {'Z' * 43}=", f"Endpoint = {value}", ""]
-    start = text if text.endswith("\n") or not text else text + "\n"
-    assert after.text == start + "\n".join(expected)
-    assert len(after.peers) == len(before.peers) + 1
-    assert (after.interface is None) == (before.interface is None)
-    if before.interface is not None and after.interface is not None:
-        assert dict(after.interface.values) == dict(before.interface.values)
-    assert after.peers[-1].get("endpoint") == (value,)
-    assert [dict(each.values) for each in after.peers[:-1]] == [dict(each.values) for each in before.peers]
-
-
-@given(
     st.lists(
         st.sampled_from([*PLAIN.splitlines(), *PIVPN.splitlines(), *WG_EASY.splitlines(), PAUSED, "[Foo]", "x"]),
         max_size=25,

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pi_installer_tui.modules.vpn.actions import Adopt
 from pi_installer_tui.modules.vpn.actions import plan as act
@@ -203,16 +201,3 @@ def test_what_hinders_it_is_said(tmp_path: Path) -> None:
     assert "container" in wrong(taken, "adopt", told)[0].message
     assert wrong(replace(bare(interfaces=("wg0",)), easy=easy), "adopt", told)[0].place == "tunnel"
     assert act(replace(bare(), easy=MISSING), "adopt", told).blocked
-
-
-@given(st.text(max_size=30), st.text(max_size=20) | st.sampled_from(["10.8.0.9\nPostUp = sh", "10.8.0.9", "::1"]))
-@settings(max_examples=500, deadline=None)
-def test_nothing_of_it_becomes_a_line_that_was_not_meant(name: str, address: str) -> None:
-    try:
-        text = written(parse(old({"name": name, "address": address})))
-    except ValueError:
-        return
-    assert [line.partition(" = ")[0] for line in text.split("\n")] == [
-        "[Interface]", "Address", "ListenPort", "PrivateKey", "",
-        "[Peer]", "# Name", "PublicKey", "PresharedKey", "AllowedIPs", "",
-    ]  # fmt: skip

@@ -65,19 +65,23 @@ def free_port(state: State, others: Mapping[str, TunnelSettings]) -> int:
 
 
 def _peers(there: Tunnel | None, tunnel: TunnelSettings) -> dict[str, PeerSettings]:
-    """The peers, each with its addresses: those that are set, those that it has, or the next free ones."""
+    """The peers, each with its addresses: those that are set (none at all is a choice, too: a network that was joined
+    by its own ones), those that it has, or the next free ones."""
     inside = tunnel.address or ()
     has: dict[str, tuple[str, ...]] = {}
     for name, peer in (tunnel.peers or {}).items():
         found = there.peers.get(name) if there is not None else None
-        has[name] = peer.address or (own_addresses(found, inside) if found is not None else ())
+        has[name] = peer.address or ()
+        if peer.address is None and found is not None:
+            has[name] = own_addresses(found, inside)
     used = [one for each in has.values() for one in each]
     for name, found in (there.peers if there is not None else {}).items():
         used += own_addresses(found, inside) if name not in has else ()
     whole: dict[str, PeerSettings] = {}
     for name, peer in (tunnel.peers or {}).items():
-        mine = has[name] or addresses.free(inside, used, six=peer.ipv6 is not False)
-        if not has[name]:
+        mine = has[name]
+        if not mine and peer.address is None:
+            mine = addresses.free(inside, used, six=peer.ipv6 is not False)
             used += mine
         whole[name] = peer.model_copy(update={"address": tuple(mine)})
     return whole
