@@ -130,7 +130,9 @@ async def _doctor(args: Namespace, machine: Machine) -> int:
 
 def _mapped(mapped: Mapped) -> dict[str, Any]:
     """Without what is needed to ask for it again: by its nonce a mapping is changed."""
-    return {name: value for name, value in asdict(mapped).items() if name not in ("nonce", "control", "service")}
+    return {
+        name: value for name, value in asdict(mapped).items() if name not in ("nonce", "control", "service", "pinhole")
+    }
 
 
 def _plain(one: Finding) -> dict[str, Any]:
@@ -147,13 +149,13 @@ async def _map(args: Namespace, machine: Machine) -> int:
     state = await MODULE.read(machine.host)
     rows: list[tuple[dict[str, Any], str]] = []
     if args.back:
-        names = [args.tunnel] if args.tunnel else list((await mapping.memory(machine.host)).tunnels)
+        names = [args.tunnel] if args.tunnel else await _kept(machine)
         rows = [await _back(machine, name) for name in names]
     else:
         wanted = _wanted(state, args)
         rows = [await _ask(machine, state, name, how) for name, how in wanted.items()]
         if args.renew:
-            gone = [name for name in (await mapping.memory(machine.host)).tunnels if name not in wanted]
+            gone = [name for name in await _kept(machine) if name not in wanted]
             rows += [await _back(machine, name) for name in gone]
     if _json(args):
         print_json(documents.document(tunnels=[row for row, _said in rows]))
@@ -164,6 +166,12 @@ async def _map(args: Namespace, machine: Machine) -> int:
         if not rows:
             printer.line(_("No tunnel wants a port at the router."))
     return Exit.DONE if all(row["done"] for row, _said in rows) else Exit.FAILED
+
+
+async def _kept(machine: Machine) -> list[str]:
+    """The tunnels for which a router has granted something."""
+    what = await mapping.memory(machine.host)
+    return list(dict.fromkeys((*what.tunnels, *what.pinholes)))
 
 
 def _wanted(state: State, args: Namespace) -> dict[str, str]:
@@ -184,6 +192,7 @@ def _wanted(state: State, args: Namespace) -> dict[str, str]:
 
 
 async def _ask(machine: Machine, state: State, name: str, how: str) -> tuple[dict[str, Any], str]:
+    """By IPv4, and by IPv6 where the machine has a public address of it; one of them is enough."""
     tunnel = state.by_name[name]
     told = (state.settings.tunnels or {}).get(name)
     before = await mapping.kept(machine.host, name)
@@ -193,21 +202,51 @@ async def _ask(machine: Machine, state: State, name: str, how: str) -> tuple[dic
     except mapping.NotMapped as error:
         await mapping.note_failure(machine.host, name, str(error))
         refused = {one.protocol: one.reason for one in error.refusals}
-        return {"tunnel": name, "done": False, "refused": refused}, str(error)
-    mapped = kept.mapped
-    said = _("the router passes {address} UDP port {outer} on to this machine ({protocol})").format(
-        address=mapped.outer_address or "?", outer=mapped.outer_port, protocol=mapped.protocol
+        row: dict[str, Any] = {"tunnel": name, "done": False, "refused": refused}
+        said = str(error)
+    else:
+        mapped = kept.mapped
+        said = _("the router passes {address} UDP port {outer} on to this machine ({protocol})").format(
+            address=mapped.outer_address or "?", outer=mapped.outer_port, protocol=mapped.protocol
+        )
+        moved = before is not None and before.mapped.outer_port != mapped.outer_port
+        row = {"tunnel": name, "done": True, "moved": moved, "mapped": _mapped(mapped)}
+    six, more = await _ask_firewall(machine, name, tunnel.port, how)
+    return {**row, **six, "done": row["done"] or "pinhole" in six}, "; ".join(filter(None, (said, more)))
+
+
+async def _ask_firewall(machine: Machine, name: str, port: int, how: str) -> tuple[dict[str, Any], str]:
+    """The port in the router's firewall for IPv6; nothing where nobody reaches this machine by it."""
+    from pi_installer_tui.modules.vpn import pinholes
+
+    try:
+        kept = await pinholes.ask_router(machine.host, name, port, how=how)
+    except mapping.NotMapped as error:
+        refused = {one.protocol: one.reason for one in error.refusals}
+        return {"pinhole_refused": refused}, _("by IPv6: {why}").format(why=error)
+    if kept is None:
+        return {}, ""
+    said = _("its firewall lets {address} UDP port {port} through by IPv6 ({protocol})").format(
+        address=kept.mapped.inner_address, port=port, protocol=kept.mapped.protocol
     )
-    moved = before is not None and before.mapped.outer_port != mapped.outer_port
-    return {"tunnel": name, "done": True, "moved": moved, "mapped": _mapped(mapped)}, said
+    return {"pinhole": _mapped(kept.mapped)}, said
 
 
 async def _back(machine: Machine, name: str) -> tuple[dict[str, Any], str]:
+    from pi_installer_tui.modules.vpn import pinholes
+
     done = {"tunnel": name, "done": True, "mapped": None}
+    silent = ""
+    try:
+        closed = await pinholes.take_back(machine.host, name)
+    except RouterError as error:
+        closed, silent = False, str(error)
     try:
         gone = await mapping.take_back(machine.host, name)
     except RouterError as error:
         if await mapping.kept(machine.host, name) is not None:
             return {"tunnel": name, "done": False, "refused": {error.protocol: error.reason}}, str(error)
-        return done, _("{why}; it forgets the port by itself").format(why=error)
-    return done, _("given back") if gone else _("nothing was granted")
+        gone, silent = False, str(error)
+    if silent:
+        return done, _("{why}; it forgets the port by itself").format(why=silent)
+    return done, _("given back") if gone or closed else _("nothing was granted")

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import http.client
 import io
+import re
 import socket
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +42,8 @@ async def datagram(
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(source))
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, struct.pack("b", 2))  # UDA 1.1, 1.3.2
         if not many:
-            sock.connect((address, port))  # only its answers are taken, and that nobody listens is told
+            # only its answers are taken, and that nobody listens is told; %INTERFACE is getaddrinfo's to understand
+            sock.connect(socket.getaddrinfo(address, port, family, flags=socket.AI_NUMERICHOST)[0][4])
     except OSError:
         sock.close()
         raise
@@ -84,6 +86,7 @@ async def fetch(
     seconds: float = 5.0,
     most: int = 256 * 1024,
     version: int = 0,
+    source: str = "",
 ) -> Fetched:
     """As `Host.fetch`."""
     parts = urlsplit(url)
@@ -95,7 +98,12 @@ async def fetch(
         raise HostError("that isn't an address of the web")
     secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    fields = {"Host": parts.netloc.rpartition("@")[2], "Connection": "close", "Accept-Encoding": "identity"}
+    # the name of our own interface means nothing to others (RFC 6874, 2)
+    fields = {
+        "Host": re.sub(r"%[^\]]*", "", parts.netloc.rpartition("@")[2]),
+        "Connection": "close",
+        "Accept-Encoding": "identity",
+    }
     fields |= {"User-Agent": "pi-installer-tui", **(headers or {})}
     if method != "GET":
         fields["Content-Length"] = str(len(body))
@@ -111,7 +119,12 @@ async def fetch(
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(
-                parts.hostname, port or (443 if secure else 80), ssl=context, family=family, limit=_HEADERS_MAX
+                parts.hostname,
+                port or (443 if secure else 80),
+                ssl=context,
+                family=family,
+                limit=_HEADERS_MAX,
+                local_addr=(source, 0) if source else None,
             )
             try:
                 writer.write(f"{asked}\r\n".encode() + body)

@@ -187,9 +187,10 @@ class Host(ABC):
         source: str = "",
     ) -> Datagram | None:
         """Asks by UDP: sends `data`, again after each of the seconds in `waits`, and returns the first answer that is
-        `wanted`; None where none came. address: one machine's, whose answers alone are taken, or a group's
-        (multicast), asked from `source`, an address of ours, which anyone may answer. Raises OSError:
-        ConnectionRefusedError where nobody listens, or that it can't be reached."""
+        `wanted`; None where none came. address: one machine's (of the link's own with %INTERFACE), whose answers alone
+        are taken, or a group's (multicast), which anyone may answer. source: an address of ours to ask from, "" for
+        the kernel's choice. Raises OSError: ConnectionRefusedError where nobody listens, or that it can't be
+        reached."""
         raise HostError("this machine can't be asked for its network")
 
     async def fetch(
@@ -202,9 +203,11 @@ class Host(ABC):
         seconds: float = 5.0,
         most: int = 256 * 1024,
         version: int = 0,
+        source: str = "",
     ) -> Fetched:
         """Asks by HTTP or HTTPS, and follows no redirection. seconds: for all of it; most: bytes of the answer;
-        version: of IP, 0 for either. Raises HostError."""
+        version: of IP, 0 for either; source: an address of ours to ask from, "" for the kernel's choice. Raises
+        HostError."""
         raise HostError("this machine can't be asked for its network")
 
     # reading files ------------------------------------------------------------------------------------------------

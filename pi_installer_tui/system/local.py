@@ -174,11 +174,12 @@ class LocalHost(HostWithFiles):
         seconds: float = 5.0,
         most: int = 256 * 1024,
         version: int = 0,
+        source: str = "",
     ) -> Fetched:
         from pi_installer_tui.system import exchange  # http.client brings ssl
 
         return await exchange.fetch(
-            url, method=method, headers=headers, body=body, seconds=seconds, most=most, version=version
+            url, method=method, headers=headers, body=body, seconds=seconds, most=most, version=version, source=source
         )
 
     # facts --------------------------------------------------------------------------------------------------------

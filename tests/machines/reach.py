@@ -230,6 +230,17 @@ class Reach:
         self.route("us", "default", "via", GATEWAY)
         self.routes("home", _ROUTER)
 
+    def six(self) -> None:
+        """The same by IPv6: nothing is translated, and the router's firewall lets nobody in."""
+        for name, device, address in (
+            ("world", "dsl", "2a02:8109:1:1::1/64"), ("home", "wan", "2a02:8109:1:1::2/64"),
+            ("home", "lan", "2a02:8109:1:2::1/64"), ("home", "lan", "fe80::1/64"), ("us", "eth0", f"{SIX}/64"),
+        ):  # fmt: skip
+            self.run(name, "ip", "address", "add", address, "dev", device, "nodad")
+        self.route("home", "default", "via", "2a02:8109:1:1::1")
+        self.route("world", "2a02:8109:1:2::/64", "via", "2a02:8109:1:1::2")
+        self.route("us", "default", "via", "fe80::1", "dev", "eth0")
+
     def upnp(self, *, pmp: bool = True, upnp: bool = True, grants: bool = True) -> None:
         """The router's miniupnpd."""
         config = self.folder / "miniupnpd.conf"

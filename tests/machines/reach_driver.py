@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from pi_installer_tui.modules.vpn import mapping, verdict, waiting
+from pi_installer_tui.modules.vpn import mapping, pinholes, verdict, waiting
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.system.router import igd
 from pi_installer_tui.system.router.mapped import RouterError
@@ -28,6 +28,22 @@ async def map_port(how: str, port: str) -> object:
         return asdict((await mapping.ask_router(LocalHost(), "wg0", int(port), how=how)).mapped)
     except mapping.NotMapped as error:
         return {one.protocol: one.reason for one in error.refusals}
+
+
+async def hole(how: str, port: str) -> object:
+    """The port in the router's firewall for IPv6."""
+    try:
+        found = await pinholes.ask_router(LocalHost(), "wg0", int(port), how=how)
+    except mapping.NotMapped as error:
+        return {one.protocol: one.reason for one in error.refusals}
+    return found and asdict(found.mapped)
+
+
+async def close() -> object:
+    try:
+        return await pinholes.take_back(LocalHost(), "wg0")
+    except RouterError as error:
+        return str(error)
 
 
 async def renew() -> object:
@@ -95,7 +111,8 @@ async def serve(*addresses: str) -> None:
     await server.serve_forever()
 
 
-VERBS = {"look": look, "map": map_port, "renew": renew, "listed": listed, "back": back, "send": send}
+VERBS = {"look": look, "map": map_port, "renew": renew, "listed": listed, "back": back, "send": send,
+         "hole": hole, "close": close}  # fmt: skip
 
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]

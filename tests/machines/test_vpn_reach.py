@@ -16,7 +16,7 @@ from pi_installer_tui.system.netfilter.passing import passing
 from pi_installer_tui.system.netfilter.rules import Packet
 
 from .lab import CannotRun
-from .reach import GATEWAY, PHONE, PORT, SERVICE, US, WAN, Reach, wait_for
+from .reach import GATEWAY, PHONE, PORT, SERVICE, SIX, US, WAN, Reach, wait_for
 
 NAT = "table ip nat { chain post { type nat hook postrouting priority 100; oifname wan masquerade; }; }"
 ASK = f"http://{SERVICE}/"
@@ -59,6 +59,34 @@ def test_the_router_is_asked(reach: Reach, protocol: str) -> None:
     assert reach.ask("us", "back") is True
     assert US not in reach.granted() and reach.ask("us", "renew") == []
     assert reach.arrives(WAN) == ""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("protocol", ["pcp", "upnp"])
+def test_the_routers_firewall_for_ipv6_is_asked(reach: Reach, protocol: str) -> None:
+    """By IPv6 a router's firewall lets nobody in; asked for, it does, and asked again, until the port is given back."""
+    reach.outside()
+    reach.home()
+    reach.six()
+    reach.upnp()
+    _kind, _how, found = look(reach)
+    assert "2a02:8109:1:2::20" in " ".join(found["words"]) and "firewall for IPv6 (PCP)" in " ".join(found["todo"]), (
+        found
+    )
+    assert reach.arrives(SIX) == ""
+    opened = cast(dict[str, Any], reach.ask("us", "hole", protocol, str(PORT)))
+    assert (opened["protocol"], opened["inner_address"], opened["outer_port"]) == (protocol, SIX, PORT), opened
+    assert 0 < opened["lifetime"] <= 7200
+    assert reach.arrives(SIX) == "2a01:4f8:9::9"
+    again = cast(dict[str, Any], reach.ask("us", "hole", "auto", str(PORT)))
+    assert again == opened, "the one that served, by its number"
+    assert "lets UDP port 51820 through" in " ".join(look(reach)[2]["words"])
+    assert reach.ask("us", "close") is True and reach.ask("us", "close") is False
+    # by PCP this miniupnpd can only be asked for its shortest time, of two minutes
+    wait_for(
+        lambda: "dport 51820" not in reach.run("home", "nft", "list", "chain", "inet", "upnp", "granted"), seconds=300
+    )
+    assert reach.arrives(SIX) == ""
 
 
 def test_a_second_router(reach: Reach) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.local import LocalHost
-from pi_installer_tui.system.router import igd, natpmp, pcp
+from pi_installer_tui.system.router import igd, natpmp, pcp, pinhole
 from pi_installer_tui.system.router.mapped import Mapped, RouterError
 
 from .routers import by_http, by_udp, loopback, page
@@ -84,16 +84,17 @@ def test_a_closed_port_is_known_at_once() -> None:
 class Upnp:
     """A router's UPnP: what it says to each action, and what it was asked."""
 
-    def __init__(self, kind: str, **replies: bytes | list[bytes]) -> None:
-        self.kind = kind
+    def __init__(self, *kinds: str, **replies: bytes | list[bytes]) -> None:
+        self.kinds = kinds
         self.replies = {name: reply if isinstance(reply, list) else [reply] for name, reply in replies.items()}
         self.calls: list[tuple[str, dict[str, str]]] = []
+        self.target = b"InternetGatewayDevice:2" if "WANIPv6FirewallControl:1" in kinds else b"InternetGatewayDevice:1"
 
     async def __call__(self, asked: bytes) -> bytes:
         if asked.startswith(b"GET "):
-            return page(describe({self.kind: "/control"}))
+            return page(describe(dict.fromkeys(self.kinds, "/control")))
         action = re.search(rb'#(\w+)"', asked)[1].decode()  # type: ignore[index]
-        arguments = dict(re.findall(r"<(New\w+)>([^<]*)</", asked.decode()))
+        arguments = dict(re.findall(r"<(\w+)>([^<]*)</\w", asked.decode()))
         self.calls.append((action, arguments))
         left = self.replies[action]
         reply = left.pop(0) if len(left) > 1 else left[0]
@@ -106,7 +107,7 @@ class Upnp:
             def say(data: bytes) -> list[bytes]:
                 found = FOUND.format(url=f"http://{there}:{port}/igddesc.xml").encode()
                 elsewhere = FOUND.format(url="http://192.0.2.66/igddesc.xml").encode()
-                return [elsewhere, found] if b"InternetGatewayDevice:1" in data else []
+                return [elsewhere, found] if self.target in data else []
 
             async with by_http(there, self) as port, by_udp(there, 1900, say):
                 return await ask(LocalHost(), there)  # type: ignore[misc]
@@ -180,3 +181,61 @@ def test_a_mapping_that_is_gone_already_is_taken_back() -> None:
 
     assert router.run(ask) is None
     assert [name for name, _values in router.calls] == ["DeletePortMapping", "GetSpecificPortMappingEntry"]
+
+
+SIX = "2a02:8109:1:2::20"
+STATUS = says("GetFirewallStatus", FirewallEnabled="1", InboundPinholeAllowed="1")
+
+
+async def _hole(host: Host, there: str, number: str = "") -> Mapped:
+    service, control = await pinhole.find(host, there, "")
+    return await pinhole.open_port(host, service, control, "::1", SIX, PORT, pinhole=number)
+
+
+def test_a_hole_in_the_firewall_for_ipv6_is_asked_for() -> None:
+    """By IPv6 nobody answers here, so the service is asked where it was found."""
+    router = Upnp("WANIPConnection:2", "WANIPv6FirewallControl:1", GetFirewallStatus=STATUS,
+                  AddPinhole=says("AddPinhole", UniqueID="7"))  # fmt: skip
+    found = router.run(_hole)
+    assert isinstance(found, Mapped)
+    assert (found.inner_address, found.outer_port, found.lifetime, found.pinhole) == (SIX, PORT, 7200, "7")
+    assert router.calls[-1] == (
+        "AddPinhole",
+        {"RemoteHost": "", "RemotePort": "0", "InternalClient": SIX, "InternalPort": "51820", "Protocol": "17",
+         "LeaseTime": "7200"},
+    )  # fmt: skip
+
+
+def test_a_hole_is_renewed_by_its_number_and_made_anew_where_it_is_gone() -> None:
+    router = Upnp("WANIPConnection:2", "WANIPv6FirewallControl:1", GetFirewallStatus=STATUS,
+                  UpdatePinhole=[says("UpdatePinhole"), fault(704, "NoSuchEntry")],
+                  AddPinhole=says("AddPinhole", UniqueID="8"), DeletePinhole=fault(704, "NoSuchEntry"))  # fmt: skip
+
+    async def ask(host: Host, there: str) -> object:
+        first = await _hole(host, there, "7")
+        second = await _hole(host, there, "7")
+        await pinhole.take_back(host, second)
+        return first.pinhole, second.pinhole
+
+    assert router.run(ask) == ("7", "8")
+    assert [name for name, _values in router.calls if name != "GetFirewallStatus"] == [
+        *("UpdatePinhole", "UpdatePinhole", "AddPinhole", "DeletePinhole")
+    ]
+    assert router.calls[-1][1] == {"UniqueID": "8"}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "enabled", "added", "reason"),
+    [
+        ("0", "1", b"", "refused"),
+        ("1", "0", b"", "failed"),
+        ("1", "1", fault(701, "PinholeSpaceExhausted"), "full"),
+        ("1", "1", says("AddPinhole", UniqueID="x"), "malformed"),
+    ],
+)
+def test_how_a_firewall_refuses(allowed: str, enabled: str, added: bytes, reason: str) -> None:
+    status = says("GetFirewallStatus", FirewallEnabled=enabled, InboundPinholeAllowed=allowed)
+    router = Upnp("WANIPConnection:2", "WANIPv6FirewallControl:1", GetFirewallStatus=status, AddPinhole=added)
+    with pytest.raises(RouterError) as raised:
+        router.run(_hole)
+    assert raised.value.reason == reason

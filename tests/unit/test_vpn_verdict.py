@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,9 @@ STICK = Way("wwan0", "100.70.1.1", ("100.70.1.2/30",), "100.70.1.2", 1500)
 CLAT = Way("clat", "192.0.0.1", ("192.0.0.2/29",), "192.0.0.2", 1480)
 KEPT = Kept(Mapped("pcp", "192.168.178.1", "192.168.178.20", 51820, "88.1.2.3", 51820, 7200), 1_800_000_000)
 OTHER_PORT = Kept(Mapped("upnp", "192.168.178.1", "192.168.178.20", 51820, "88.1.2.3", 40000, 7200), 1_800_000_000)
+THROUGH = Kept(
+    Mapped("upnp", "fe80::1%eth0", "2a02:8109:1:2::20", 51820, "2a02:8109:1:2::20", 51820, 7200), 1_800_000_000
+)
 EVERY = PROTOCOLS
 
 CASES: dict[str, tuple[Seen, str, str, str]] = {
@@ -109,6 +114,8 @@ CASES: dict[str, tuple[Seen, str, str, str]] = {
     "DS-Lite, no address": (Seen(way4=HOME, way6=SIX, router=""), "ipv6-only", "impossible", ""),
     "DS-Lite without IPv6 here": (Seen(way4=HOME, router=""), "carrier-nat", "impossible", ""),
     "IPv6 alone": (Seen(way6=SIX), "ipv6-only", "impossible", ""),
+    "IPv6 alone, the firewall can be asked": (Seen(way6=SIX, answers6=("upnp",)), "ipv6-only", "upnp", ""),
+    "IPv6 alone, let through": (Seen(way6=SIX, kept6=THROUGH), "ipv6-only", "granted", ""),
     "464XLAT": (Seen(way4=CLAT, way6=SIX), "ipv6-only", "impossible", ""),
     "nothing": (Seen(), "unknown", "unknown", ""),
     "unique local IPv6 alone": (Seen(way6=ULA), "unknown", "unknown", ""),
@@ -131,6 +138,20 @@ def test_who_must_do_something_at_a_router_is_told_where() -> None:
         said = " ".join(judge(CASES[name][0]).todo)
         assert "Internet > Freigaben > Portfreigaben" in said and "51820" in said and "192.168.178.20" in said
     assert "Selbstständige Portfreigaben" in " ".join(judge(CASES["home, all refused"][0]).todo)
+
+
+def test_the_firewall_for_ipv6_is_told_of() -> None:
+    """What can be asked needn't be clicked together; what is open needs nothing; what couldn't be renewed isn't open."""
+    asked = " ".join(judge(Seen(way4=HOME, router="88.1.2.3", way6=SIX, answers6=("pcp",))).todo)
+    assert "firewall for IPv6 (PCP)" in asked and "Internetzugriff über IPv4 und IPv6" not in asked
+    seen = Seen(way4=HOME, router="100.70.1.2", way6=SIX, kept6=THROUGH)
+    assert "lets UDP port 51820 through to it (UPnP)" in " ".join(judge(seen).words)
+    for old in (
+        replace(THROUGH, failed="silent"),
+        replace(THROUGH, mapped=replace(THROUGH.mapped, inner_address="::9")),
+    ):
+        verdict = judge(replace(seen, kept6=old))
+        assert "lets UDP port" not in " ".join(verdict.words) and "firewall for IPv6" in " ".join(verdict.todo)
 
 
 def test_another_outer_port_is_said() -> None:

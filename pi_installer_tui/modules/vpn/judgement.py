@@ -12,6 +12,7 @@ from pi_installer_tui.modules.vpn.ranges import family, public
 from pi_installer_tui.system.router.mapped import Protocol
 from pi_installer_tui.system.router.uplink import Way
 
+_NAMES: Mapping[Protocol, str] = {"pcp": "PCP", "nat-pmp": "NAT-PMP", "upnp": "UPnP"}
 Kind = Literal["direct", "one-nat", "two-nats", "carrier-nat", "ipv6-only", "unknown"]
 #: how the port can be had. needless: nothing translates; granted: it is; pcp, nat-pmp, upnp: the router may be asked;
 #: proven: a peer came in by it, set by hand; by-hand: it has to be; impossible; unknown
@@ -34,7 +35,8 @@ class Seen:
     when it was asked for a port before. outside, outside6: as the public service saw us, "" not asked or no answer.
     at_router: the address outside is the router's own, seen by a packet that got no further; None not known. beyond:
     who stands behind the router, as such a packet told. kept: the mapping that was granted. came: a peer's address,
-    from which it came in by IPv4 from outside."""
+    from which it came in by IPv4 from outside. answers6, kept6: of the router's firewall for IPv6 the same as answers
+    and kept."""
 
     port: int = 51820
     way4: Way = field(default_factory=Way)
@@ -50,6 +52,8 @@ class Seen:
     beyond: str = ""
     kept: Kept | None = None
     came: str = ""
+    answers6: tuple[Protocol, ...] = ()
+    kept6: Kept | None = None
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -95,13 +99,37 @@ def _ipv6(seen: Seen) -> tuple[list[str], list[str]]:
     address = _address6(seen)
     if not address:
         return [], []
-    return [_("By IPv6 it has an address of its own, {address}, which nothing translates.").format(address=address)], [
+    own = _("By IPv6 it has an address of its own, {address}, which nothing translates.").format(address=address)
+    if _let_through(seen, address):
+        return [own, _through(seen)], []
+    if seen.answers6:
+        return [own], [_ask_firewall(seen)]
+    return [own], [
         _(
             "IPv6 serves beside: let UDP port {port} through to this machine in the router's firewall for IPv6. A "
             "phone reaches it where its own network has IPv6 too. In a FRITZ!Box: Internet > Freigaben > "
             "Portfreigaben, with `Internetzugriff über IPv4 und IPv6`."
         ).format(port=seen.port)
     ]
+
+
+def _let_through(seen: Seen, address: str) -> bool:
+    kept = seen.kept6
+    return kept is not None and not kept.failed and kept.mapped.inner_address == address
+
+
+def _through(seen: Seen) -> str:
+    assert seen.kept6 is not None
+    return _("The router's firewall lets UDP port {port} through to it ({protocol}).").format(
+        port=seen.port, protocol=_NAMES[seen.kept6.mapped.protocol]
+    )
+
+
+def _ask_firewall(seen: Seen) -> str:
+    return _(
+        "Let the program ask the router to let UDP port {port} through its firewall for IPv6 ({protocol}), and again "
+        "before it forgets: pi-installer-tui vpn map."
+    ).format(port=seen.port, protocol=_NAMES[seen.answers6[0]])
 
 
 def _relay() -> str:
@@ -154,14 +182,26 @@ def _without_ipv4(seen: Seen, ds_lite: bool) -> Verdict:
 
 def _only_ipv6(seen: Seen, words: list[str]) -> Verdict:
     address6 = _address6(seen)
-    return _made(
-        seen, "ipv6-only", "impossible",
-        [*words, _("It is reached by IPv6 only, at {address}.").format(address=address6)],
-        [
+    words = [*words, _("It is reached by IPv6 only, at {address}.").format(address=address6)]
+    how: How = "impossible"
+    first: list[str] = []
+    if _let_through(seen, address6):
+        how = "granted"
+        words.append(_through(seen))
+    elif seen.answers6:
+        how = seen.answers6[0]
+        first = [_ask_firewall(seen)]
+    else:
+        first = [
             _(
                 "Let UDP port {port} through to this machine in the router's firewall for IPv6. In a FRITZ!Box: "
                 "Internet > Freigaben > Portfreigaben, choose this machine, `Neue Freigabe`, UDP {port}, for IPv6."
-            ).format(port=seen.port),
+            ).format(port=seen.port)
+        ]
+    return _made(
+        seen, "ipv6-only", how, words,
+        [
+            *first,
             _(
                 "Take as endpoint a name with an AAAA record (dynamic DNS that knows IPv6): the address changes with "
                 "the provider's prefix."
@@ -288,8 +328,7 @@ def _one_nat(seen: Seen, address: str) -> Verdict:
         return _made(seen, "one-nat", "proven", [*words, *more], [], address)
     for protocol in seen.answers:
         if protocol not in seen.refused:
-            name = {"pcp": "PCP", "nat-pmp": "NAT-PMP", "upnp": "UPnP"}[protocol]
-            words.append(_("It can be asked for the port by {protocol}.").format(protocol=name))
+            words.append(_("It can be asked for the port by {protocol}.").format(protocol=_NAMES[protocol]))
             ask = _("Let the program ask the router for UDP port {port}, and again before it forgets.").format(
                 port=seen.port
             )

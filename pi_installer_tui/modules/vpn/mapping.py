@@ -42,10 +42,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the file says. tunnels: mappings by tunnel; refused: by gateway, what each protocol was refused with."""
+    """What the file says. tunnels: mappings by tunnel; refused: by gateway, what each protocol was refused with;
+    pinholes: by tunnel, holes in a firewall for IPv6 (pinholes.py)."""
 
     tunnels: Mapping[str, Kept] = field(default_factory=dict)
     refused: Mapping[str, Mapping[Protocol, str]] = field(default_factory=dict)
+    pinholes: Mapping[str, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +83,27 @@ async def memory(host: Host) -> Memory:
 
 
 def _parsed(text: str) -> Memory:
-    names = {one.name for one in fields(Mapped)}
     try:
         data = json.loads(text)
         if data["version"] != _VERSION:
             return Memory()
-        tunnels = {
-            str(name): Kept(
-                Mapped(**{key: value for key, value in one["mapped"].items() if key in names}),
-                float(one["granted"]),
-                str(one.get("failed", "")),
-            )
-            for name, one in data["tunnels"].items()
-        }
+        tunnels, pinholes = _each(data["tunnels"]), _each(data.get("pinholes", {}))
         refused = {str(gateway): dict(one) for gateway, one in data.get("refused", {}).items()}
     except (ValueError, TypeError, KeyError, AttributeError):
         return Memory()
-    return Memory(tunnels, refused)
+    return Memory(tunnels, refused, pinholes)
+
+
+def _each(data: Mapping[str, Any]) -> dict[str, Kept]:
+    names = {one.name for one in fields(Mapped)}
+    return {
+        str(name): Kept(
+            Mapped(**{key: value for key, value in one["mapped"].items() if key in names}),
+            float(one["granted"]),
+            str(one.get("failed", "")),
+        )
+        for name, one in data.items()
+    }
 
 
 async def kept(host: Host, tunnel: str) -> Kept | None:
@@ -105,9 +111,10 @@ async def kept(host: Host, tunnel: str) -> Kept | None:
     return (await memory(host)).tunnels.get(tunnel)
 
 
-async def _remember(host: Host, what: Memory) -> None:
+async def remember(host: Host, what: Memory) -> None:
+    """Writes it down; with nothing to remember there is no file."""
     folder = PATH.rpartition("/")[0]
-    if not what.tunnels and not what.refused:
+    if not what.tunnels and not what.refused and not what.pinholes:
         with contextlib.suppress(FileNotFoundError):
             await host.remove(PATH)
         return
@@ -116,11 +123,9 @@ async def _remember(host: Host, what: Memory) -> None:
             await host.mkdir(folder, mode=0o700, uid=0, gid=0)
     data: dict[str, Any] = {
         "version": _VERSION,
-        "tunnels": {
-            name: {"mapped": asdict(one.mapped), "granted": one.granted, "failed": one.failed}
-            for name, one in what.tunnels.items()
-        },
+        "tunnels": {name: asdict(one) for name, one in what.tunnels.items()},
         "refused": {gateway: dict(one) for gateway, one in what.refused.items()},
+        "pinholes": {name: asdict(one) for name, one in what.pinholes.items()},
     }
     await host.replace(PATH, (json.dumps(data, indent=1) + "\n").encode(), mode=0o600, uid=0, gid=0)
 
@@ -215,11 +220,11 @@ async def ask_router(
                 await _give_back(host, old.mapped, ours)
         granted = Kept(mapped, time.time() if now is None else now)
         refused = {gateway: one for gateway, one in before.refused.items() if gateway != ours.gateway}
-        await _remember(host, Memory({**before.tunnels, tunnel: granted}, refused))
+        await remember(host, replace(before, tunnels={**before.tunnels, tunnel: granted}, refused=refused))
         return granted
     said: dict[Protocol, str] = {one.protocol: str(one) for one in refusals}
     left = before.tunnels if old is not None else {n: one for n, one in before.tunnels.items() if n != tunnel}
-    await _remember(host, Memory(left, {**before.refused, ours.gateway: said}))
+    await remember(host, replace(before, tunnels=left, refused={**before.refused, ours.gateway: said}))
     raise NotMapped(tuple(refusals))
 
 
@@ -263,7 +268,7 @@ async def note_failure(host: Host, tunnel: str, why: str, old: Kept | None = Non
     if there is None:
         return None
     failed = replace(there, failed=why)
-    await _remember(host, Memory({**what.tunnels, tunnel: failed}, what.refused))
+    await remember(host, replace(what, tunnels={**what.tunnels, tunnel: failed}))
     return failed
 
 
@@ -290,7 +295,7 @@ async def take_back(host: Host, tunnel: str) -> bool:
 
 
 async def _forget(host: Host, what: Memory, tunnel: str) -> None:
-    await _remember(host, Memory({n: one for n, one in what.tunnels.items() if n != tunnel}, what.refused))
+    await remember(host, replace(what, tunnels={n: one for n, one in what.tunnels.items() if n != tunnel}))
 
 
 async def _give_back(host: Host, mapped: Mapped, ours: Way) -> None:

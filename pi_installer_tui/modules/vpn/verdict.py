@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pi_installer_tui.i18n import _, ngettext
-from pi_installer_tui.modules.vpn import mapping
+from pi_installer_tui.modules.vpn import mapping, pinholes
 from pi_installer_tui.modules.vpn.judgement import Evidence, How, Kind, Seen, Verdict, judge
 from pi_installer_tui.modules.vpn.ranges import family, public
 from pi_installer_tui.system.host import CommandNotFound, Host, HostError
@@ -41,12 +41,14 @@ async def look(host: Host, port: int, ask: str = "", *, tunnel: str = "wg0") -> 
     ]
     translated = bool(way4.gateway and way4.source) and family(way4.source) in ("private", "carrier")
     memory = await mapping.memory(host)
-    told, outside, outside6, came = await asyncio.gather(
+    told, told6, outside, outside6, came = await asyncio.gather(
         mapping.listen(host, way4.gateway, way4.source) if translated else _nothing(),
+        _firewall(host),
         _asked(host, ask, 4) if ask and way4.source else _silence(),
         _asked(host, ask, 6) if ask and way6.source else _silence(),
         _came(host, tunnel, (*way4.addresses, *way6.addresses)),
     )
+    names6 = {"pcp": f"PCP, {way6.gateway}", "nat-pmp": "", "upnp": f"UPnP, {way4.gateway}"}
     router, by, maker = None, "", ""
     answers: tuple[Protocol, ...] = ()
     if told is not None:
@@ -77,16 +79,27 @@ async def look(host: Host, port: int, ask: str = "", *, tunnel: str = "wg0") -> 
         evidence.append(Evidence(_("Granted by the router"), outer, mapping.PATH))
         if router is None and kept.mapped.outer_address and kept.mapped.gateway == way4.gateway and not kept.failed:
             router, by = kept.mapped.outer_address, kept.mapped.protocol
+    for protocol in told6:
+        evidence.append(Evidence(_("Its firewall for IPv6"), _("the router answers"), names6[protocol]))
+    if (kept6 := memory.pinholes.get(tunnel)) is not None:
+        through = f"[{kept6.mapped.inner_address}]:{kept6.mapped.inner_port} ({kept6.mapped.protocol})"
+        evidence.append(Evidence(_("Let through by IPv6"), through, mapping.PATH))
     if came:
         evidence.append(Evidence(_("A peer came in from"), came, "wg show all dump"))
     return Seen(
         port, way4, way6, router, by, maker, answers, memory.refused.get(way4.gateway, {}), seen4, seen6, at_router,
-        beyond, kept, came, tuple(evidence),
+        beyond, kept, came, told6, memory.pinholes.get(tunnel), tuple(evidence),
     )  # fmt: skip
 
 
 async def _nothing() -> mapping.Told | None:
     return None
+
+
+async def _firewall(host: Host) -> tuple[Protocol, ...]:
+    """How the router's firewall for IPv6 can be asked."""
+    own = await pinholes.ours(host)
+    return (await pinholes.listen(host, own)).answers if own is not None else ()
 
 
 async def _silence() -> _Service | None:

@@ -189,6 +189,7 @@ class DemoHost(HostWithFiles):
         seconds: float = 5.0,
         most: int = 256 * 1024,
         version: int = 0,
+        source: str = "",
     ) -> Fetched:
         from pi_installer_tui.system.demo import router
 

@@ -52,6 +52,8 @@ async def datagram(
     elif address == gateway and port == 5351:
         with machine.locked():
             answer = _mapping(machine, data)
+    elif address.startswith("fe80:") and port == 5351 and data[:1] == b"\x02" and len(data) >= 24:
+        answer = _through(data)
     elif address == gateway and port == 53:
         answer = data[:2] + b"\x81\x80" + data[4:]
     elif address in _own(machine):
@@ -89,6 +91,13 @@ def _pcp(machine: Machine, data: bytes) -> bytes:
     outside = b"\0" * 10 + b"\xff\xff" + bytes(int(part) for part in OUTSIDE.split("."))
     head = struct.pack("!BBBBII12x", 2, data[1] | 0x80, 0, 0, lifetime, epoch)
     return head + data[24:42] + struct.pack("!H", got) + outside
+
+
+def _through(data: bytes) -> bytes:
+    """By IPv6 nothing is translated: the firewall lets the port through."""
+    lifetime = min(struct.unpack("!I", data[4:8])[0], _LONGEST)
+    head = struct.pack("!BBBBII12x", 2, data[1] | 0x80, 0, 0, lifetime, int(time.time()) & 0xFFFFFF)
+    return head + (data[24:42] + data[40:42] + data[8:24] if data[1] else b"")
 
 
 def _grant(machine: Machine, inner: int, outer: int, lifetime: int) -> tuple[int, int]:

@@ -4,5 +4,5 @@ where it comes from the gateway.
 uplink.py   which router, and which of our addresses it knows     mapped.py   what was granted, and what was refused
 pcp.py      Port Control Protocol                                 natpmp.py   its ancestor
 ssdp.py     finding a router that speaks UPnP                     igd.py      asking it: Internet Gateway Device
-xml.py      XML of strangers
+pinhole.py  its firewall for IPv6                                 xml.py      XML of strangers
 """

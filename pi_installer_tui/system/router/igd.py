@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin
 from xml.sax.saxutils import escape
@@ -20,11 +20,15 @@ _SERVICES = tuple(
 #: what the mapping is called in the router's list
 DESCRIPTION = "WireGuard (pi-installer-tui)"
 _SECONDS = 4.0
-#: the standard's numbers for errors (2.4.16.3 and tables after it), and 606 of the Device Protection
+#: of version 2 (WANIPv6FirewallControl:1, 2010)
+_FIREWALL = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"
+#: the standards' numbers for errors (2.4.16.3 and tables after it; the firewall's 701 to 709), and 606 of the Device
+#: Protection
 _REASONS: dict[int, Reason] = {
     401: "unsupported", 402: "failed", 501: "failed", 606: "refused", 714: "failed", 715: "unsupported",
     716: "unsupported", 718: "conflict", 724: "conflict", 725: "permanent", 726: "unsupported", 727: "unsupported",
-    728: "full", 729: "conflict",
+    728: "full", 729: "conflict", 701: "full", 702: "failed", 703: "refused", 704: "failed", 705: "unsupported",
+    706: "unsupported", 707: "unsupported", 708: "unsupported", 709: "failed",
 }  # fmt: skip
 NO_SUCH_ENTRY, PERMANENT_ONLY = 714, 725
 
@@ -32,12 +36,13 @@ NO_SUCH_ENTRY, PERMANENT_ONLY = 714, 725
 @dataclass(frozen=True, slots=True)
 class Igd:
     """A router's service for its connection. connections: all that it has, the best first, each (type, control URL).
-    maker, model: as it calls itself."""
+    maker, model: as it calls itself. firewalls: of its services for the firewall of IPv6 the same."""
 
     gateway: str
     connections: tuple[tuple[str, str], ...]
     maker: str = ""
     model: str = ""
+    firewalls: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ def described(data: bytes, url: str, gateway: str) -> Igd:
     base = xml.text(root, "URLBase") or url
     base = base if ssdp.at_gateway(base, gateway) else url
     found: list[tuple[str, str]] = []
+    firewalls: list[tuple[str, str]] = []
     for service in root.iter("service"):
         kind = xml.text(service, "serviceType")
         try:
@@ -68,12 +74,14 @@ def described(data: bytes, url: str, gateway: str) -> Igd:
             continue
         if kind in _SERVICES and ssdp.at_gateway(control, gateway) and (kind, control) not in found:
             found.append((kind, control))
+        elif kind == _FIREWALL and ssdp.at_gateway(control, gateway):
+            firewalls.append((kind, control))
     if not found:
         raise RouterError("upnp", "unsupported", "the router speaks UPnP, but not about its connection")
     found.sort(key=lambda one: _SERVICES.index(one[0]))
     device = next(iter(root.iter("device")), root)
     maker, model = (_plain(xml.text(device, name)) for name in ("manufacturer", "modelName"))
-    return Igd(gateway, tuple(found[:8]), maker, model)
+    return Igd(gateway, tuple(found[:8]), maker, model, tuple(firewalls[:1]))
 
 
 def _plain(text: str) -> str:
@@ -142,9 +150,9 @@ def entry(values: Mapping[str, str]) -> Entry:
 # -- asked -----------------------------------------------------------------------------------------------------------
 
 
-async def find(host: Host, gateway: str, ours: str) -> Igd:
-    """The gateway's service. Raises RouterError."""
-    url = await ssdp.find(host, gateway, ours)
+async def find(host: Host, gateway: str, ours: str, *, targets: Sequence[str] = ssdp.TARGETS) -> Igd:
+    """The gateway's service. targets: the versions to ask for. Raises RouterError."""
+    url = await ssdp.find(host, gateway, ours, targets=targets)
     try:
         got = await host.fetch(url, seconds=_SECONDS)
     except HostError as error:
@@ -154,12 +162,15 @@ async def find(host: Host, gateway: str, ours: str) -> Igd:
     return described(got.body, url, gateway)
 
 
-async def call(host: Host, service: str, control: str, action: str, arguments: Mapping[str, str]) -> dict[str, str]:
-    """Calls an action of the router's and returns what it answers. Raises RouterError."""
+async def call(
+    host: Host, service: str, control: str, action: str, arguments: Mapping[str, str], *, source: str = ""
+) -> dict[str, str]:
+    """Calls an action of the router's and returns what it answers. source: the address of ours to ask from. Raises
+    RouterError."""
     headers = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": f'"{service}#{action}"'}
     body = envelope(service, action, arguments)
     try:
-        got = await host.fetch(control, method="POST", headers=headers, body=body, seconds=_SECONDS)
+        got = await host.fetch(control, method="POST", headers=headers, body=body, seconds=_SECONDS, source=source)
     except HostError as error:
         raise RouterError("upnp", "failed", str(error)) from None
     return answer(got.status, got.body, action)

@@ -31,7 +31,8 @@ class RouterError(HostError):
 class Mapped:
     """A port of the router's that leads to one of ours, by UDP. outer_address: "" where the protocol doesn't tell it.
     lifetime: seconds, from when it was granted; 0: until the router starts again, or for ever. nonce: PCP's, in hex,
-    by which it is renewed and taken back. control, service: of UPnP, where and how it was asked."""
+    by which it is renewed and taken back. control, service: of UPnP, where and how it was asked; pinhole: its number of
+    a hole in a firewall for IPv6, where nothing is translated."""
 
     protocol: Protocol
     gateway: str
@@ -43,3 +44,4 @@ class Mapped:
     nonce: str = ""
     control: str = ""
     service: str = ""
+    pinhole: str = ""

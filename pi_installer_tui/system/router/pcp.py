@@ -1,5 +1,5 @@
 """Port Control Protocol (RFC 6887), the client's side: MAP, and ANNOUNCE to see whether anybody is there. A server that
-knows NAT-PMP only says so, and isn't asked again."""
+knows NAT-PMP only says so, and isn't asked again. By IPv6 a mapping is a hole in the firewall (11.3)."""
 
 from __future__ import annotations
 
@@ -145,8 +145,10 @@ async def _ask(host: Host, gateway: str, data: bytes, opcode: int, nonce: bytes)
     def wanted(came: Datagram) -> bool:
         return is_answer(came.data, opcode, nonce)
 
+    # by IPv6 the gateway is the link's, and it wants to be asked from the address that the port is for (8.3)
+    source = str(ipaddress.IPv6Address(data[8:24])) if ":" in gateway else ""
     try:
-        came = await host.datagram(gateway, PORT, data, waits=WAITS, wanted=wanted)
+        came = await host.datagram(gateway, PORT, data, waits=WAITS, wanted=wanted, source=source)
     except ConnectionRefusedError:
         raise RouterError("pcp", "closed", "nothing at the router listens for PCP") from None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from pi_installer_tui.system.host import Datagram, Host
@@ -50,8 +51,8 @@ def at_gateway(url: str, gateway: str) -> bool:
     return clean and parts.scheme == "http" and port != 0 and there == ipaddress.ip_address(gateway)
 
 
-async def find(host: Host, gateway: str, ours: str) -> str:
-    """Where the gateway describes itself. Raises RouterError where it doesn't say."""
+async def find(host: Host, gateway: str, ours: str, *, targets: Sequence[str] = TARGETS) -> str:
+    """Where the gateway describes itself, as a device of one of these kinds. Raises RouterError if it is silent."""
 
     def wanted(came: Datagram) -> bool:
         return came.address == gateway and bool(location(came.data, gateway))
@@ -63,7 +64,7 @@ async def find(host: Host, gateway: str, ours: str) -> str:
             return ""
         return location(came.data, gateway) if came else ""
 
-    asking = [asyncio.ensure_future(ask(to, target)) for target in TARGETS for to in (gateway, GROUP)]
+    asking = [asyncio.ensure_future(ask(to, target)) for target in targets for to in (gateway, GROUP)]
     try:
         for done in asyncio.as_completed(asking):
             if found := await done:
