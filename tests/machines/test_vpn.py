@@ -4,12 +4,14 @@ with what they were given and reach what they may, changes leave the others alon
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .machine import Machine
+from .machine import Image, Machine
 from .program import Before, newest_job, reboot, says, tui, undo, until
 from .vpn_net import LAN_HOST, LAN_HOST6, OUTSIDE, WORLD, WORLD6, Around, Peer, parsed, setup_of
 
@@ -322,6 +324,51 @@ def the_owners_own_way_in_comes_back(installed: Machine) -> None:
     until(confirmed, 60)
     assert json.loads(waiting.communicate(timeout=90)[0])["outcome"] == "done"
     assert not phone.reaches(own, 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suite", ["trixie"], indirect=True)
+def test_restored_onto_a_bare_machine_the_same_peers_connect_again(
+    installed_image: Image, boot: Callable[[Image], Machine], tmp_path: Path
+) -> None:
+    first = boot(installed_image)
+    around = Around(first)
+    peers = {"phone": {"keeping": "plain", "note": "Ada's", "expires": "2098-01-01"}, "sensor": {"reach": "machine"}}
+    applied(first, setup_of({"endpoint": OUTSIDE, "peers": peers}))
+    given = {name: tui(first, "vpn", "show", name).stdout for name in peers}
+    own, _own6 = addresses(first)
+    around.peer("phone").connect(given["phone"])
+    found = json.loads(tui(first, "status", "backup", "--json").stdout)["modules"]["backup"]
+    assert "wireguard" in json.dumps(found), "discovery proposes it"
+    place = {"usb": {"kind": "folder", "path": "/srv/place"}}
+    job = {"vpn": {"what": ["wireguard"], "places": ["usb"]}}
+    applied(first, json.dumps({"version": 1, "backup": {"places": place, "jobs": job}}))
+    tui(first, "backup", "run", "vpn", "--yes")
+    password = first.read("/etc/pi-installer-tui/secrets/backup.usb").decode()
+    exported = tui(first, "export", "vpn").stdout
+    shutil.copytree(first.root / "srv/place", tmp_path / "place")
+    first.poweroff()
+
+    bare = boot(installed_image)
+    shutil.copytree(tmp_path / "place", bare.root / "srv/place")
+    bare.write("/root/secrets.yaml", json.dumps({"backup.usb": password}), 0o600)
+    applied(bare, json.dumps({"version": 1, "backup": {"places": place}}), "--secrets=/root/secrets.yaml")
+    tui(bare, "backup", "restore", "usb", "latest", "/", "--yes")
+    applied(bare, setup_of({}))
+    around = Around(bare)
+    for name, configuration in given.items():
+        peer = around.peer(name)
+        peer.connect(configuration)
+        peer.soon(own)
+    assert not around_reaches(around, "sensor") and around_reaches(around, "phone")
+    assert tui(bare, "vpn", "show", "phone").stdout == given["phone"], "its key was kept"
+    assert tui(bare, "export", "vpn").stdout == exported and not changes(bare, exported)
+    assert "2098-01-02" in says(bare, "systemctl", "list-timers", "--all", "pi-installer-tui-vpn-expiry.timer")
+
+
+def around_reaches(around: Around, name: str) -> bool:
+    """Whether a peer gets on to the world."""
+    return around.inside(name, "ping", "-n", "-c1", "-W5", WORLD, check=False).ok
 
 
 def newest_undoable(machine: Machine) -> str:

@@ -46,6 +46,9 @@ async def test_what_a_machine_has_is_found_where_it_says_it_is(demo: DemoHost) -
     put(demo, "/home/pi/letter.txt")
     put(demo, "/var/mail/pi")
     put(demo, "/etc/wireguard/wg0.conf")
+    put(demo, "/etc/pi-installer-tui/vpn.yaml")
+    put(demo, "/etc/pi-installer-tui/secrets/vpn.wg0.phone")
+    put(demo, "/etc/pi-installer-tui/secrets/backup.nas-key")
     put(demo, "/srv/shop/index.html")
     put(demo, "/srv/blog/public/index.html")
     put(
@@ -65,6 +68,9 @@ async def test_what_a_machine_has_is_found_where_it_says_it_is(demo: DemoHost) -
     assert not any(path.startswith("/usr") or "gone" in path or "nowhere" in path for path in found["web"].paths)
     assert found["mail"].paths == ("/var/mail",)
     assert found["wireguard"].within == "system"
+    assert found["wireguard"].paths == (
+        "/etc/wireguard", "/etc/pi-installer-tui/vpn.yaml", "/etc/pi-installer-tui/secrets/vpn.wg0.phone",
+    )  # fmt: skip
     assert found["mosquitto"].paths[0] == "/var/lib/mosquitto"
     assert found["home-assistant"].paths == ("/var/lib/homeassistant",)
     assert found["mosquitto"].writers == ("unit:mosquitto.service",)

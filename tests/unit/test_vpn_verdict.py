@@ -141,7 +141,7 @@ def test_who_must_do_something_at_a_router_is_told_where() -> None:
 
 
 def test_the_firewall_for_ipv6_is_told_of() -> None:
-    """What can be asked needn't be clicked together; what is open needs nothing; what couldn't be renewed isn't open."""
+    """What can be asked needn't be typed in; what is open needs nothing; what couldn't be renewed isn't open."""
     asked = " ".join(judge(Seen(way4=HOME, router="88.1.2.3", way6=SIX, answers6=("pcp",))).todo)
     assert "firewall for IPv6 (PCP)" in asked and "Internetzugriff über IPv4 und IPv6" not in asked
     seen = Seen(way4=HOME, router="100.70.1.2", way6=SIX, kept6=THROUGH)

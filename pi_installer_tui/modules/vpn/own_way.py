@@ -81,7 +81,7 @@ def _touches(step: Step, tunnel: str) -> bool:
 
 def _risky(step: Step, cuts: tuple[str, ...]) -> Step:
     risks = dict.fromkeys((*step.risks, "connection"))
-    return cast("Step", step.model_copy(update={"risks": tuple(risks), "cuts": cuts}))
+    return step.model_copy(update={"risks": tuple(risks), "cuts": cuts})
 
 
 def _cuts(state: State, tunnel: Tunnel, own: Peer | None, step: Step) -> bool:

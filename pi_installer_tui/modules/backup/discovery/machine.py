@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.backup.discovery.found import Worthwhile
 from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.paths import ETC
 
 #: what a Debian is told to be: settings, crontabs, own scripts, which packages there are and (extended_states) which of
 #: them came by themselves; the firmware's settings of a Pi
@@ -97,9 +98,12 @@ async def mail(host: Host) -> list[Worthwhile]:
 
 
 async def wireguard(host: Host) -> list[Worthwhile]:
-    names = await _names(host, "/etc/wireguard")
-    title, about = _("WireGuard"), _("its tunnels, peers and keys")
-    return [Worthwhile("wireguard", title, about, ("/etc/wireguard",), within="system")] if names else []
+    """With what this program remembers of it: names, expiries, and peers' keys that are kept."""
+    if not await _names(host, "/etc/wireguard"):
+        return []
+    kept = sorted(name for name in await _names(host, f"{ETC}/secrets") if name.startswith("vpn."))
+    paths = await there(host, ("/etc/wireguard", f"{ETC}/vpn.yaml", *(f"{ETC}/secrets/{name}" for name in kept)))
+    return [Worthwhile("wireguard", _("WireGuard"), _("its tunnels, peers and keys"), paths, within="system")]
 
 
 async def home_assistant(host: Host) -> list[Worthwhile]:
