@@ -3,11 +3,14 @@
 settings.py   what can be wanted; values.py the narrow forms of single values
 applied.py    what was applied; wanted.py that with settings on top, and with what was left out; addresses.py
 state.py      what is; reading.py reads it, surroundings.py what is around the tunnels
-plan.py       the way from one to the other; checks.py, notices.py what to know of it
+plan.py       the way from one to the other: planning.py what its parts share, files.py a tunnel's files, running.py
+              what runs, units.py timers and services; own_way.py what the owner's connection stands on;
+              checks.py, notices.py what to know of it
 rules.py      packet rules        forwarding.py  what the kernel passes on        timers.py  what happens by itself
 validating.py what is wrong       keeping.py     where peers' keys lie            offer.py   for the wizard
 actions.py    what is done beside settings; adopting.py tunnels that others made
 handover.py   the configuration that a peer is given
+mapping.py, pinholes.py, porting.py  the port at the router     verdict.py, doctor.py, waiting.py  what is in the way
 """
 
 from __future__ import annotations
