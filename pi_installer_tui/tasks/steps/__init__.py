@@ -39,7 +39,9 @@ from pi_installer_tui.tasks.steps.probation import KeepAddress, Probation
 from pi_installer_tui.tasks.steps.reboot import Reboot
 from pi_installer_tui.tasks.steps.restore import Restore
 from pi_installer_tui.tasks.steps.secrets import SecretFile
-from pi_installer_tui.tasks.steps.wireguard import ImportTunnel, SyncTunnel, Tunnel
+from pi_installer_tui.tasks.steps.wireguard import Tunnel
+from pi_installer_tui.tasks.steps.wireguard_import import ImportTunnel
+from pi_installer_tui.tasks.steps.wireguard_sync import SyncTunnel
 
 Step: TypeAlias = Annotated[
     WriteFile

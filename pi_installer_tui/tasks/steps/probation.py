@@ -25,7 +25,8 @@ from pi_installer_tui.tasks.steps.encrypted import EncryptedKey
 from pi_installer_tui.tasks.steps.files import Directory, EditFile, Link, RemoveFile, WriteFile
 from pi_installer_tui.tasks.steps.restore import Restore
 from pi_installer_tui.tasks.steps.secrets import SecretFile
-from pi_installer_tui.tasks.steps.wireguard import SyncTunnel, Tunnel
+from pi_installer_tui.tasks.steps.wireguard import Tunnel
+from pi_installer_tui.tasks.steps.wireguard_sync import SyncTunnel
 from pi_installer_tui.tasks.way_back import Back, Run
 
 if TYPE_CHECKING:

@@ -1,5 +1,4 @@
-"""Steps for WireGuard: Tunnel edits a file of wg-quick's, ImportTunnel makes one of what wg-easy keeps, SyncTunnel lets
-the kernel follow it while it runs.
+"""Steps for WireGuard: Tunnel edits a file of wg-quick's.
 
 Keys are made by wg(8) through its standard input and output. A tunnel's own stays in its file; the private half of a
 peer's goes to the secrets that were made. None is in an argument, output, event, preview or plan.
@@ -7,36 +6,29 @@ peer's goes to the secrets that were made. None is in an argument, output, event
 
 from __future__ import annotations
 
-import ipaddress
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.system.host import CommandNotFound, Host
-from pi_installer_tui.system.wireguard import wg_easy
+from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.wireguard.conf import SECRET, Conf, Section
 from pi_installer_tui.system.wireguard.keys import is_key
-from pi_installer_tui.tasks.fingerprints import fingerprint
 from pi_installer_tui.tasks.frozen import Frozen
 from pi_installer_tui.tasks.secrets import SecretName
 from pi_installer_tui.tasks.steps.base import (
-    AbsolutePath,
     Before,
     Overlay,
     Preview,
     Seen,
-    StepBase,
     StepContext,
     StepError,
 )
-from pi_installer_tui.tasks.steps.commands import run, shown
+from pi_installer_tui.tasks.steps.commands import shown
 from pi_installer_tui.tasks.steps.diff import clipped, unified
 from pi_installer_tui.tasks.steps.files import Named, destination, look
-from pi_installer_tui.tasks.way_back import Run
 
 _MODE = 0o600
 #: what stands in a preview where the job will put a key that it makes
@@ -276,159 +268,3 @@ async def _wg(host: Host, verb: Literal["genkey", "genpsk", "pubkey"], private: 
     if not done.ok or not is_key(key):
         raise StepError("command-failed", command=shown(("wg", verb)), status=str(done.status))
     return key
-
-
-class ImportTunnel(Named):
-    """A file of wg-quick's out of what wg-easy keeps (`source`), with the same keys. One that is there is left alone.
-    StepError `not-valid` where the source isn't what it was."""
-
-    kind: Literal["wireguard-import"] = "wireguard-import"
-    source: AbsolutePath
-    sensitive: Literal[True] = True
-
-    def describe(self) -> str:
-        return clipped(_("make {path} of wg-easy's keys"), self.path)
-
-    async def fingerprint(self, host: Host) -> Mapping[str, str]:
-        found = dict(await super().fingerprint(host))
-        sources = (self.source, wg_easy.log_of(self.source))
-        return {**found, **{f"source:{each}": await fingerprint(host, each) for each in sources}}
-
-    async def _text(self, host: Host) -> str:
-        try:
-            return wg_easy.written(await wg_easy.read(host, self.source))
-        except (ValueError, OSError) as error:
-            why = str(error) if isinstance(error, ValueError) else str(error.strerror)
-            raise StepError("not-valid", path=self.source, error=why) from None
-
-    async def preview(self, host: Host, overlay: Overlay) -> Preview:
-        text = Conf(await self._text(host)).redacted
-        old = await look(host, overlay, self.path)
-        if old.kind:
-            return Preview("note", _("nothing changes"), self.path)
-        new = Seen("file", text.encode(), _MODE, 0, 0)
-        overlay.files[self.path] = new
-        return Preview("diff", unified(self.path, old, new), self.path)
-
-    async def done(self, host: Host) -> bool:
-        return await host.stat(self.path) is not None
-
-    async def apply(self, context: StepContext) -> None:
-        if await self.done(context.host):
-            return
-        text = await self._text(context.host)
-        await self._make_parents(context, self.path)
-        context.reached("file:replacing")
-        await context.host.replace(self.path, text.encode(), mode=_MODE, uid=0, gid=0)
-        context.reached("file:replaced")
-
-
-#: interface, file of rules, table: what SyncTunnel does, for the way back, which is a shell script; wg(8) gets the file
-#: through a pipe, and not at all where wg-quick(8) can't read it, for an empty one would take all peers away
-_FOLLOW = (
-    'if [ -e "$2" ]; then nft -f "$2"; else nft delete table inet "$3"; fi; '
-    'text=$(wg-quick strip "$1") && printf "%s\\n" "$text" | wg syncconf "$1" /dev/stdin'
-)
-
-
-class SyncTunnel(StepBase):
-    """What runs follows the tunnel's file: peers by `wg syncconf`, which leaves those alone that didn't change, routes
-    to what is behind peers, and the packet rules in one transaction. A tunnel that doesn't run is left so. rules: the
-    file of its rules; table: the table that goes where that file isn't there. routes: the networks behind peers before,
-    where the files change them: the way back of a change on probation makes routes to these."""
-
-    kind: Literal["wireguard-sync"] = "wireguard-sync"
-    interface: Interface
-    rules: AbsolutePath
-    table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-    routes: tuple[Setting, ...] | None = None
-
-    @property
-    def activates(self) -> bool:
-        return True
-
-    def describe(self) -> str:
-        return clipped(_("let {path} follow its file"), self.interface)
-
-    def paths(self) -> tuple[str, ...]:
-        return ()
-
-    async def fingerprint(self, host: Host) -> Mapping[str, str]:
-        return {}
-
-    def runs(self) -> tuple[Run, ...]:
-        """The commands that do the same without this program."""
-        found = [Run(("sh", "-c", _FOLLOW, "sh", self.interface, self.rules, self.table))]
-        if self.routes is not None:
-            for family in ("-4", "-6"):
-                found.append(
-                    Run(("ip", family, "route", "flush", "dev", self.interface, "proto", "boot"), wanted=False)
-                )
-            for net in self.routes:
-                found.append(Run(("ip", _family(net), "route", "replace", net, "dev", self.interface), wanted=False))
-        return tuple(found)
-
-    async def preview(self, host: Host, overlay: Overlay) -> Preview:
-        load, sync = shown(("nft", "-f", self.rules)), shown(("wg", "syncconf", self.interface, "/dev/stdin"))
-        return Preview("command", f"{load}\nwg-quick strip {self.interface} | {sync}", undo_text=sync)
-
-    async def done(self, host: Host) -> bool:
-        return False
-
-    async def apply(self, context: StepContext) -> None:
-        host = context.host
-        if not (await host.run(["wg", "show", self.interface, "listen-port"])).ok:
-            return
-        if await host.stat(self.rules) is not None:
-            context.reached("tunnel:rules")
-            await run(context, ("nft", "-f", self.rules))
-        elif await _has_table(host, self.table):
-            await run(context, ("nft", "delete", "table", "inet", self.table))
-        stripped = await host.run(["wg-quick", "strip", self.interface])
-        if not stripped.ok:
-            raise StepError("command-failed", command=shown(stripped.argv), status=str(stripped.status))
-        context.reached("tunnel:syncing")
-        done = await host.run(["wg", "syncconf", self.interface, "/dev/stdin"], input=stripped.stdout.encode())
-        if not done.ok:
-            raise StepError("command-failed", command=shown(done.argv), status=str(done.status))
-        context.reached("tunnel:synced")
-        for command in await self._routes(host):
-            await run(context, command)
-
-    async def _routes(self, host: Host) -> Sequence[tuple[str, ...]]:
-        """The commands that make routes to what peers may send from, as wg-quick(8) makes them when a tunnel starts,
-        and take those away that nobody has any more. None with `Table = off`, and none for everything."""
-        path = f"/etc/wireguard/{self.interface}.conf"
-        conf = Conf(await host.text(path) or "")
-        if conf.interface is None or conf.interface.one("table"):
-            return ()
-        own = [ipaddress.ip_interface(each).network for each in conf.interface.get("address") if "/" in each]
-        wanted: dict[str, None] = {}
-        for peer in conf.peers:
-            for each in () if peer.paused else peer.get("allowedips"):
-                net = ipaddress.ip_network(each, strict=False)
-                if net.prefixlen and not any(net.version == o.version and net.subnet_of(o) for o in own):  # type: ignore[arg-type]
-                    wanted[str(net)] = None
-        there: set[str] = set()
-        for family in ("-4", "-6"):
-            said = await host.run(["ip", "-json", family, "route", "show", "dev", self.interface])
-            for row in json.loads(said.stdout or "[]") if said.ok else ():
-                to = row.get("dst", "")
-                if row.get("protocol", "boot") == "boot" and to != "default" and row.get("scope", "link") == "link":
-                    there.add(str(ipaddress.ip_network(to, strict=False)))
-        gone = [("ip", _family(net), "route", "del", net, "dev", self.interface) for net in sorted(there - {*wanted})]
-        new = [
-            ("ip", _family(net), "route", "replace", net, "dev", self.interface) for net in wanted if net not in there
-        ]
-        return (*gone, *new)
-
-
-def _family(net: str) -> str:
-    return "-6" if ":" in net else "-4"
-
-
-async def _has_table(host: Host, table: str) -> bool:
-    try:
-        return (await host.run(["nft", "list", "table", "inet", table])).ok
-    except CommandNotFound:
-        return False
