@@ -50,6 +50,8 @@ def in_words(kind: str, context: Mapping[str, Any], message: str) -> str:
             return _("must be a number")
         case "bool_type" | "bool_parsing":
             return _("must be true or false")
+        case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":
+            return _("isn't a day, such as 2027-03-01")
         case "list_type" | "tuple_type" | "set_type" | "frozen_set_type":
             return _("must be a list")
         case "dict_type" | "mapping_type" | "model_type" | "model_attributes_type" | "dataclass_type":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -38,6 +39,7 @@ class Sample(Settings):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     level: Literal["low", "high"] | None = None
     network: dict[str, Way] | None = None
+    until: date | None = None
 
 
 def found(data: Any) -> list[str]:
@@ -74,6 +76,9 @@ STATIC = {"method": "static", "address": "192.168.1.10/24"}
         ({"hostname": "a_b"}, "sample.hostname: has a character or a form that isn't allowed here"),
         ({"hostname": "a" * 11}, "sample.hostname: must have at most 10 characters"),
         ({"ntp": "perhaps"}, "sample.ntp: must be true or false"),
+        ({"until": "tomorrow"}, "sample.until: isn't a day, such as 2027-03-01"),
+        ({"until": "2027-02-30"}, "sample.until: isn't a day, such as 2027-03-01"),
+        ({"until": []}, "sample.until: isn't a day, such as 2027-03-01"),
         ({"port": 0}, "sample.port: must be at least 1"),
         ({"port": 1.5}, "sample.port: must be a whole number"),
         ({"level": "middle"}, "sample.level: must be one of 'low' or 'high'"),
