@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pi_installer_tui.modules.vpn.plan import plan
 from pi_installer_tui.modules.vpn.settings import VpnSettings
 from pi_installer_tui.modules.vpn.state import Peer, State, Tunnel, Uplink
 from pi_installer_tui.system.demo import DemoHost
+from pi_installer_tui.system.demo.tunnel import make as tunnel_make
+from pi_installer_tui.system.host import Completed
 from pi_installer_tui.system.netfilter import iptables
 from pi_installer_tui.system.reading import MISSING, Known, Source, Unknown, Value
 from pi_installer_tui.system.router.mapped import Mapped
@@ -218,3 +221,29 @@ def test_the_demo_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     made = asyncio.run(examine(host, STATE, now=NOW))
     assert {one.id: one.verdict for one in made}["clock"] == "ok"
     assert {one.verdict for one in made} <= {"ok", "wrong", "unknown"}
+
+
+class Remembers(DemoHost):
+    """A demo machine whose kernel was told a moment ago that the way out is narrower: recorded with iputils 20240905
+    and iproute2 6.15."""
+
+    async def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        if argv[0] == "ping" and "-M" in argv:
+            said = "PING 192.0.2.1 (192.0.2.1) 1472(1500) bytes of data.\n"
+            return Completed(tuple(argv), 1, said, "ping: sendmsg: Message too long\n")
+        if list(argv) == ["ip", "-json", "route", "get", "192.0.2.1"]:
+            said = '[{"dst":"192.0.2.1","gateway":"10.77.0.1","dev":"eth0","cache":[],"metrics":[{"mtu":1400}]}]\n'
+            return Completed(tuple(argv), 0, said, "")
+        return await super().run(argv, **options)
+
+
+def test_a_narrow_way_out_is_found_again_while_the_kernel_remembers_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PI_INSTALLER_TUI_DEMO_PACE", "0")
+    DemoHost.create(str(tmp_path / "demo"))
+    tunnel_make(DemoHost(str(tmp_path / "demo")).machine)
+    made = asyncio.run(examine(Remembers(str(tmp_path / "demo")), STATE, now=NOW))
+    (one,) = (one for one in made if one.id == "wg0.mtu")
+    assert one.verdict == "wrong" and "1400" in one.why, one
+    assert one.evidence[-1].asked == "ip -json route get 192.0.2.1"

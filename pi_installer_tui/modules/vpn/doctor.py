@@ -29,6 +29,7 @@ _RULES = ("nft", "-j", "list", "ruleset")
 _SAVE: tuple[tuple[str, Literal["ip", "ip6"]], ...] = (("iptables-save", "ip"), ("ip6tables-save", "ip6"))
 #: to nobody (RFC 5737), two steps far, in one piece, as large as Ethernet's 1500 bytes (ping(8))
 _PROBE = ("ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-t", "2", "-s", "1472", "192.0.2.1")
+_ROUTE = ("ip", "-json", "route", "get", _PROBE[-1])
 _TOO_LARGE = re.compile(r"\bmtu ?= ?(\d+)\b")
 
 
@@ -134,15 +135,27 @@ async def _mtus(host: Host) -> dict[str, int]:
 
 async def _path(host: Host) -> tuple[int, Receipt | None]:
     """What the way out lets through, where it is less than Ethernet's 1500 bytes: who can't pass a packet of that size
-    on says so (RFC 1191)."""
+    on says so (RFC 1191). For some minutes the kernel remembers that, and sends nothing so large."""
     try:
         done = await host.run(_PROBE)
     except HostError:
         return 0, None
-    for line in (done.stdout + done.stderr).splitlines():
+    said = done.stdout + done.stderr
+    for line in said.splitlines():
         if (found := _TOO_LARGE.search(line)) and 576 <= int(found[1]) <= 1500:
             return int(found[1]), Receipt(" ".join(_PROBE), line.strip())
-    return 0, None
+    return await _remembered(host) if "essage too long" in said else (0, None)
+
+
+async def _remembered(host: Host) -> tuple[int, Receipt | None]:
+    """What the kernel was told of the way out (ip-route(8), metrics)."""
+    try:
+        done = await host.run(_ROUTE)
+        (route,) = json.loads(done.stdout) if done.ok else ({},)
+        found = next(int(each["mtu"]) for each in route.get("metrics", ()) if "mtu" in each)
+    except (HostError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return 0, None
+    return found, Receipt(" ".join(_ROUTE), f"mtu {found}")
 
 
 async def _resolved(host: Host, name: str) -> tuple[str, ...] | None:
