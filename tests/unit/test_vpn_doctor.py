@@ -119,6 +119,7 @@ CASES: dict[str, tuple[State, Facts, str, str]] = {
     "forwarding until the next start": (state(forwards=Value(MISSING, Known(True))), FACTS, "wg0.forwarding4", "wrong"),
     "Docker forwards": (state(forwards=Value(MISSING, Known(True)), docker=True), FACTS, "wg0.forwarding4", "ok"),
     "no forwarding of IPv6": (state(forwards6=OFF), FACTS, "wg0.forwarding6", "wrong"),
+    "forwards, and is deaf to the router": (state(slaac=True), FACTS, "wg0.forwarding6", "wrong"),
     "no rules": (state(tables=Known(frozenset())), FACTS, "wg0.nat", "wrong"),
     "rules of its own": (
         state(

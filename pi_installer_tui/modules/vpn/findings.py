@@ -179,6 +179,14 @@ def forwarding(state: State, tunnel: Tunnel, told: TunnelSettings) -> Iterator[F
             why = _("It does now, but no file says so: it won't after the next start.")
             yield Finding(name, question, "wrong", tuple(evidence), why, mended(tunnel), **again(tunnel))
             continue
+        if version == 6 and state.slaac and (uplink := known(state.uplink)) is not None:
+            evidence.append(Receipt(f"cat /proc/sys/net/ipv6/conf/{uplink.interface}/accept_ra", "1"))
+            why = _(
+                "It does, and so it doesn't listen to the router any more (accept_ra 1, not 2): its own IPv6 address "
+                "and way out are lost as soon as their time is over."
+            )
+            yield Finding(name, question, "wrong", tuple(evidence), why, mended(tunnel), **again(tunnel))
+            continue
         yield Finding(name, question, "ok", tuple(evidence), _("It does."))
 
 
