@@ -246,13 +246,13 @@ def firewall(state: State, tunnel: Tunnel, facts: Facts, told: TunnelSettings) -
         packets += [
             (
                 "on",
-                _("Does it let peers' packets on?"),
+                _("Does a firewall here let peers' packets on?"),
                 Packet(4, "tcp", 443, tunnel.name, ("1.1.1.1",), out, forwarded=True, source=peer),
                 _("The handshake works, and nothing behind this machine answers."),
             ),
             (
                 "back",
-                _("Does it let the answers back?"),
+                _("Does a firewall here let the answers back?"),
                 Packet(4, "tcp", 40000, out, (peer,), tunnel.name, forwarded=True, source="1.1.1.1", established=True),
                 _("The handshake works, and nothing behind this machine answers."),
             ),
