@@ -33,9 +33,9 @@ PEERS: dict[str, Any] = {
 WANTED = wanted({"endpoint": "home.example.org", "peers": PEERS, "mapping": "auto"})
 
 
-def ready() -> State:
+def ready(**fields: Any) -> State:
     """A machine with that tunnel."""
-    state = bare()
+    state = bare(**fields)
     return after(state, planned(state, WANTED))
 
 
@@ -261,6 +261,14 @@ def test_what_runs_otherwise_than_the_file_says_is_made_to_follow() -> None:
     drifted = replace(state, tunnels=Known({"wg0": replace(there, live=replace(there.live, peers={}))}))
     assert ids(planned(drifted, WANTED)) == ["vpn.wg0.sync"]
     assert ids(planned(replace(state, tables=Known(frozenset())), WANTED)) == ["vpn.wg0.sync"]
+
+
+def test_a_machine_that_listens_to_its_router_goes_on_and_is_as_before_afterwards() -> None:
+    state = ready(slaac=True)
+    assert "net/ipv6/conf/eth0/accept_ra = 2" in state.sysctl
+    gone = planned(replace(state, slaac=False), wanted({"state": "absent"}))
+    commands = [step.argv[-1] for step in gone.steps if isinstance(step, RunCommand)]
+    assert "net/ipv6/conf/eth0/accept_ra=1" in commands
 
 
 def test_what_only_this_machine_shows_to_be_wrong() -> None:

@@ -61,6 +61,10 @@ def _back(state: State) -> Iterator[Step]:
         source = value.configured.source if isinstance(value.configured, Known) else None
         if known(value.effective) is True and source is not None and source.path == SYSCTL:
             yield _tell(name, "0", "1")
+    for line in state.sysctl.splitlines():
+        key, _equals, said = line.partition(" = ")
+        if key.endswith("/accept_ra") and said == "2":
+            yield _tell(key, "1", "2")
 
 
 def _tell(name: str, value: str, was: str) -> RunCommand:
