@@ -16,7 +16,7 @@ from pi_installer_tui.modules.vpn.present import present, summary
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import State
 from pi_installer_tui.modules.vpn.validating import validate
-from pi_installer_tui.system.reading import Known, Unknown
+from pi_installer_tui.system.reading import Known, Unknown, Value
 from pi_installer_tui.system.wireguard.conf import Conf
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import RemoveFile, RunCommand, SyncTunnel, Unit, WriteFile
@@ -281,6 +281,10 @@ def test_what_only_this_machine_shows_to_be_wrong() -> None:
     assert wrong({"address": [state.by_name["wg0"].address[0]]}, name="wg1") == ["vpn.tunnels.wg1.address"]
     assert wrong({"port": 51820}, name="wg1") == ["vpn.tunnels.wg1.port"]
     assert wrong({"port": 53}, bare(ports={53: "dnsmasq"})) == ["vpn.tunnels.wg0.port"]
+    stopped = replace(state.by_name["wg0"], live=None, enabled=Value(Known(True), Known(False)))
+    taken = replace(state, tunnels=Known({"wg0": stopped}), ports={51820: "k3s"})
+    assert wrong({"mtu": 1400}, taken) == ["vpn.tunnels.wg0.port"] and not wrong({"enabled": False}, taken)
+    assert not wrong({"mtu": 1400}, replace(taken, interfaces=("wg0",))), "it is the tunnel itself that has it"
     assert wrong({"peers": {"x": {"address": ["10.0.0.1"]}}}) == ["vpn.tunnels.wg0.peers.x.address"]
     assert wrong({"peers": {"x": {"behind": ["192.168.1.0/24"]}}}) == ["vpn.tunnels.wg0.peers.x.behind"]
     assert wrong({"peers": {"x": {"behind": ["192.168.40.0/24"]}}}) == ["vpn.tunnels.wg0.peers.x"]

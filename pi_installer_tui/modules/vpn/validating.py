@@ -11,7 +11,7 @@ from pi_installer_tui.modules.vpn import addresses
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import State, Tunnel
 from pi_installer_tui.modules.vpn.wanted import wanted
-from pi_installer_tui.system.reading import Unknown
+from pi_installer_tui.system.reading import Unknown, known
 from pi_installer_tui.tasks.plan import Mistake
 
 NAME = "vpn"
@@ -62,7 +62,7 @@ def _networks(state: State, name: str, tunnel: TunnelSettings, whole: VpnSetting
 
 def _port(state: State, name: str, tunnel: TunnelSettings) -> Iterator[Mistake]:
     where, port, there = f"{NAME}.tunnels.{name}.port", tunnel.port or 0, state.by_name.get(name)
-    if there is not None and there.port == port:
+    if there is not None and there.port == port and (tunnel.enabled is False or _runs(state, there)):
         return
     for other, each in state.by_name.items():
         if other != name and port == each.port:
@@ -71,6 +71,11 @@ def _port(state: State, name: str, tunnel: TunnelSettings) -> Iterator[Mistake]:
     if port in state.ports:
         program = state.ports[port] or (_("flannel of k3s") if state.flannel else _("another program"))
         yield Mistake(where, _("port {port} is taken: {program} listens there").format(port=port, program=program))
+
+
+def _runs(state: State, there: Tunnel) -> bool:
+    """Whether the tunnel itself has its port, as far as is known."""
+    return there.live is not None or there.name in state.interfaces or known(there.enabled.effective) is not False
 
 
 def _peers(
