@@ -26,6 +26,8 @@ from pi_installer_tui.tasks.steps.wireguard import PeerChange
 
 NAME = "vpn"
 
+#: peers that are named to whom names none of them
+_NAMED = 10
 #: what wg-easy's tunnel becomes where nobody names it
 _EASY = "wg0"
 
@@ -151,7 +153,7 @@ def _wrong(state: State, action: str, told: Arguments) -> Iterator[Mistake]:
     elif isinstance(told, OfPeer):
         tunnel = state.by_name[named or possible[0]]
         if told.peer not in tunnel.peers:
-            names = ", ".join(tunnel.peers) or _("none")
+            names = ", ".join((*tunnel.peers,)[:_NAMED]) + (", ..." if len(tunnel.peers) > _NAMED else "") or _("none")
             yield Mistake("peer", _("there is no such peer; there are: {names}").format(names=names))
         elif isinstance(told, Rename) and told.to in tunnel.peers:
             yield Mistake("to", _("there is a peer of this name already"))
