@@ -63,6 +63,10 @@ class Terminal:
         self._resize(columns, rows)
         self._screen.resize(rows, columns)
 
+    def play(self, screen: pyte.Screen, stream: pyte.ByteStream) -> None:
+        """Another emulator shows what comes from now on."""
+        self._screen, self._stream = screen, stream
+
     def type(self, text: str) -> None:
         """Keys, as the terminal would send them."""
         os.write(self.master, text.encode())

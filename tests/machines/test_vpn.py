@@ -1,9 +1,11 @@
 """WireGuard on real machines, with wireguard-go and peers in namespaces: a tunnel comes by a setup file, peers connect
-with what they were given and reach what they may, changes leave the others alone, and in the end nothing is left."""
+with what they read from the screen and reach what they may, changes leave the others alone, and in the end nothing is
+left."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from .camera import Photographed, compact, skip_without_reader
 from .machine import Image, Machine
 from .program import Before, newest_job, reboot, says, tui, undo, until
 from .vpn_net import LAN_HOST, LAN_HOST6, OUTSIDE, WORLD, WORLD6, Around, Peer, parsed, setup_of
@@ -57,6 +60,57 @@ class Transfer:
         output = self.process.communicate(timeout=20)[0]
         text = output.decode() if isinstance(output, bytes) else output
         return next(part for part in text.split(", ") if "packet loss" in part).split("%")[0]
+
+
+class Download:
+    """A peer fetches a file of a web server in the LAN, slowly, by one TCP connection."""
+
+    #: bytes that may be on their way at a time, and then some
+    UNDER_WAY = 65_536
+
+    def __init__(self, peer: Peer, address: str) -> None:
+        self.peer, self.machine = peer, peer.around.machine
+        self.to = f"/var/tmp/{peer.name}-{6 if ':' in address else 4}"
+        # what curl holds back is to wait at the server, not here
+        peer.around.inside(peer.name, "sysctl", "-qw", "net.ipv4.tcp_rmem=4096 16384 16384")
+        host = f"[{address}]" if ":" in address else address
+        argv = [
+            "curl",
+            "--silent",
+            "--globoff",
+            "--limit-rate",
+            "200k",
+            "--output",
+            self.to,
+            f"http://{host}:8080/zeros",
+        ]
+        self.process = self.machine.start_process(["ip", "netns", "exec", peer.name, *argv])
+        self.goes_on()
+
+    @staticmethod
+    def serve(around: Around) -> None:
+        """The web server, with a file that takes hours."""
+        around.machine.run(["sh", "-c", "mkdir -p /var/tmp/served; truncate -s 4G /var/tmp/served/zeros"])
+        serve = "python3 -m http.server --bind :: --directory /var/tmp/served 8080 >/dev/null 2>&1 &"
+        around.inside("lan", "sh", "-c", serve)
+        ask = "curl --silent --fail --head http://127.0.0.1:8080/zeros"
+        until(lambda: around.inside("lan", *shlex.split(ask), check=False).ok)
+
+    @property
+    def bytes(self) -> int:
+        """That have arrived."""
+        path = self.machine.root / self.to.lstrip("/")
+        return path.stat().st_size if path.exists() else 0
+
+    def goes_on(self) -> None:
+        """The same connection brings much more than what was under way."""
+        before = self.bytes
+        until(lambda: self.bytes > before + 4 * self.UNDER_WAY or self.process.poll() is not None)
+        assert self.process.poll() is None, f"{self.peer.name}'s transfer broke off"
+
+    def end(self) -> None:
+        self.machine.run(["pkill", "-f", f"output {self.to}"], check=False)
+        self.process.communicate(timeout=20)
 
 
 def private_key(machine: Machine) -> str:
@@ -139,7 +193,8 @@ def shown_is_gone_or_kept(machine: Machine) -> None:
 
 
 @pytest.mark.long
-def test_peers_reach_what_they_may_and_changes_leave_the_others_alone(installed: Machine) -> None:
+def test_peers_reach_what_they_may_and_changes_leave_the_others_alone(installed: Machine, tmp_path: Path) -> None:
+    skip_without_reader()
     machine = installed
     around = Around(machine)
     before = Before(machine)
@@ -151,16 +206,22 @@ def test_peers_reach_what_they_may_and_changes_leave_the_others_alone(installed:
         }
     )
     applied(machine, wanted)
-    phone, laptop, sensor = (connected(machine, around, name) for name in ("phone", "laptop", "sensor"))
+    phone, laptop, sensor = (around.peer(name) for name in ("phone", "laptop", "sensor"))
+    for peer, console in ((phone, "ssh"), (laptop, "hdmi"), (sensor, "serial")):
+        peer.connect(photographed(peer, console, tmp_path))
     own, own6 = addresses(machine)
     for peer in (phone, laptop, sensor):
         peer.soon(own)
         peer.soon(own6)
     assert_reach(phone, laptop, sensor)
-    a_peer_is_added_while_another_one_is_at_work(machine, around, phone, own)
-    paused_and_revoked_are_cut_at_once(machine, phone, laptop, own)
+    Download.serve(around)
+    downloads = Download(phone, WORLD), Download(phone, WORLD6)
+    a_peer_is_added_while_another_one_is_at_work(machine, around, own)
+    paused_and_revoked_are_cut_at_once(machine, laptop, own, downloads)
     expiry_needs_nobody(machine, laptop, own)
-    undo_brings_a_revoked_peer_back(machine, laptop, own)
+    for download in downloads:
+        download.goes_on()
+        download.end()
     applied(machine, setup_of({"state": "absent"}))
     etc = {path for path, _digest in set(machine.listing("/etc").items()) - set(before.etc.items())}
     etc -= {"/etc/pi-installer-tui", "/etc/pi-installer-tui/secrets"}  # the program's own folders, empty
@@ -397,48 +458,106 @@ def assert_reach(phone: Peer, laptop: Peer, sensor: Peer) -> None:
         assert not sensor.reaches(address), address
 
 
-def a_peer_is_added_while_another_one_is_at_work(machine: Machine, around: Around, phone: Peer, own: str) -> None:
-    transfer = Transfer(phone, own)
+def photographed(peer: Peer, console: str, folder: Path) -> str:
+    """What a peer reads from the screen of a console: a terminal as large as its code needs."""
+    machine = peer.around.machine
+    with Photographed(machine, console) as screen:
+        screen.hand_over(peer.name)
+        if console == "hdmi":
+            given = [fetched_by_link(peer, screen, folder)]
+            screen.key("l", "the QR code needs")
+            screen.key("f", f"Written to ~/{peer.name}.conf")
+            given.append(machine.read(f"/root/{peer.name}.conf").decode())
+        screen.enlarge()
+        read = screen.code(folder)
+        if console == "hdmi":
+            assert [compact(text) for text in given] == [compact(read)] * 2
+        screen.terminal.type("q")
+        if peer.name != "sensor":  # whose key is kept
+            screen.terminal.wait_for("Has it been handed over?")
+            screen.terminal.type("y")
+        screen.terminal.wait_for("by name")
+    shown = machine.run(["pi-installer-tui", "vpn", "show", peer.name], check=False)
+    assert shown.ok == (peer.name == "sensor"), shown
+    return read
+
+
+def fetched_by_link(peer: Peer, screen: Photographed, folder: Path) -> str:
+    """By the link that its code on 80x24 leads to, from the peer's own namespace."""
+    machine, inside = peer.around.machine, peer.around.inside
+    machine.run(["ip", "-n", peer.name, "route", "add", machine.addr, "via", OUTSIDE])
+    screen.key("l", "It works once")
+    url = screen.code(folder)
+    assert url.startswith(f"http://{machine.addr}:"), url
+    assert "Fetch it" in inside(peer.name, "curl", "--silent", url).stdout
+    fetched = inside(peer.name, "curl", "--silent", "--data", "take=yes", url).stdout
+    screen.terminal.wait_for("has fetched it; the link is dead.")
+    assert "PrivateKey" not in inside(peer.name, "curl", "--silent", "--data", "take=yes", url).stdout
+    machine.run(["ip", "-n", peer.name, "route", "del", machine.addr])
+    return fetched
+
+
+def a_peer_is_added_while_another_one_is_at_work(machine: Machine, around: Around, own: str) -> None:
     behind = "behind=192.168.40.0/24"
     act(machine, "add", "tablet", "reach=machine", "note=the one in the kitchen", "expires=2099-01-01", behind)
     assert "dev wg0" in says(machine, "ip", "route", "get", "192.168.40.7")
     act(machine, "pause", "sensor")
     act(machine, "resume", "sensor")
-    assert transfer.lost() == "0"
     tablet = connected(machine, around, "tablet")
     tablet.soon(own)
 
 
-def paused_and_revoked_are_cut_at_once(machine: Machine, phone: Peer, laptop: Peer, own: str) -> None:
+def paused_and_revoked_are_cut_at_once(
+    machine: Machine, laptop: Peer, own: str, others: tuple[Download, Download]
+) -> None:
+    """While something is under way, and the others' connections go on."""
+    cut = Download(laptop, LAN_HOST)
     act(machine, "pause", "laptop")
-    assert not laptop.reaches(own) and phone.reaches(own)
+    assert_cut(cut, others)
+    assert not laptop.reaches(own)
     assert "#[disabled] [Peer]" in machine.read(CONF).decode()
     act(machine, "resume", "laptop")
     laptop.soon(own)
+    cut.end()
+    cut = Download(laptop, LAN_HOST6)
+    act(machine, "revoke", "laptop")
+    assert_cut(cut, others)
+    assert not laptop.reaches(own)
+    undo(machine, newest_job(machine))
+    laptop.soon(own)
+    cut.end()
     act(machine, "revoke", "tablet")
     assert "dev wg0" not in says(machine, "ip", "route", "get", "192.168.40.7")
     assert "tablet" not in machine.read(CONF).decode()
 
 
+def assert_cut(cut: Download, others: tuple[Download, Download]) -> None:
+    """Since just now one peer receives no more than what was under way, and the others much more."""
+    arrived = cut.peer.received
+    for other in others:
+        other.goes_on()
+    assert cut.peer.received - arrived <= cut.UNDER_WAY
+
+
 def expiry_needs_nobody(machine: Machine, laptop: Peer, own: str) -> None:
-    """The service that the timer starts pauses who has expired; a day that is over can't be set, so it is written."""
+    """The timer pauses who has expired, and nobody else does anything. A day that is over can't be set, so it is
+    written, and the timer's moment is brought near."""
     applied(machine, setup_of({"peers": {"laptop": {"expires": "2098-01-01"}}}))
-    listed = says(machine, "systemctl", "list-timers", "--all", "pi-installer-tui-vpn-expiry.timer")
-    assert "2098-01-02" in listed
+    timer = "pi-installer-tui-vpn-expiry.timer"
+    assert "2098-01-02" in says(machine, "systemctl", "list-timers", "--all", timer)
     path = "/etc/pi-installer-tui/vpn.yaml"
     machine.write(path, machine.read(path).decode().replace("2098-01-01", "2020-01-01"), 0o600)
     assert laptop.reaches(own, 5)
-    machine.run(["systemctl", "start", "pi-installer-tui-vpn-expiry.service"])
+    unit = f"/etc/systemd/system/{timer}"
+    written = machine.read(unit).decode()
+    (soon,) = machine.run(["date", "--date=3 seconds", "+%F %T"]).stdout.splitlines()
+    machine.write(unit, written.replace("2098-01-02 00:00:00", soon))
+    machine.run(["systemctl", "daemon-reload"])
+    machine.run(["systemctl", "restart", timer])
     until(lambda: "#[disabled] # Name = laptop" in machine.read(CONF).decode(), 60)
     until(lambda: not laptop.reaches(own), 30)
+    machine.write(unit, written)
     applied(machine, setup_of({"peers": {"laptop": {"expires": "2097-01-01", "paused": False}}}))
-    laptop.soon(own)
-
-
-def undo_brings_a_revoked_peer_back(machine: Machine, laptop: Peer, own: str) -> None:
-    act(machine, "revoke", "laptop")
-    assert not laptop.reaches(own)
-    undo(machine, newest_job(machine))
     laptop.soon(own)
 
 

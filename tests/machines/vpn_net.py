@@ -88,10 +88,10 @@ class Peer:
         if not inside(self.name, "ip", "link", "show", self.device, check=False).ok:
             inside(self.name, "wireguard-go", self.device)
         inside(self.name, "wg", "setconf", self.device, "/dev/stdin", stdin=text)
-        for address in interface["Address"].split(", "):
+        for address in interface["Address"].replace(" ", "").split(","):
             inside(self.name, "ip", "address", "replace", address, "dev", self.device, "nodad")
         inside(self.name, "ip", "link", "set", self.device, "up", "mtu", interface.get("MTU", "1380"))
-        for net in peer["AllowedIPs"].split(", "):
+        for net in peer["AllowedIPs"].replace(" ", "").split(","):
             for half in {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}.get(net, (net,)):
                 family = "-6" if ":" in half else "-4"
                 inside(self.name, "ip", family, "route", "replace", half, "dev", self.device)
@@ -123,8 +123,8 @@ def parsed(configuration: str) -> tuple[dict[str, str], dict[str, str]]:
         if line.startswith("["):
             parts.append({})
         elif line:
-            key, _equals, value = line.partition(" = ")
-            parts[-1][key] = value
+            key, _equals, value = line.partition("=")
+            parts[-1][key.strip()] = value.strip()
     interface, peer = parts
     return interface, peer
 
