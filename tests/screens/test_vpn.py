@@ -31,8 +31,11 @@ from pi_installer_tui.system.demo.players import PACE
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.link import file_name
 from pi_installer_tui.tasks.secrets import Secrets
+from pi_installer_tui.widgets.actions import ACTIONS
+from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.qr import QrCode
 from pi_installer_tui.widgets.rows import Rows
+from pi_installer_tui.widgets.text import Text
 from tests.screens import golden
 from tests.screens.golden import picture as text
 from tests.screens.test_form import keys
@@ -130,6 +133,14 @@ async def test_nothing_is_asked_while_another_screen_is_above(
     screen._look()
     await pilot.pause(0.1)
     assert asked
+
+
+async def test_the_help_has_every_key(pilot: Pilot[None]) -> None:
+    await keys(pilot, "question_mark")
+    await until(pilot, "a new peer, in the form")
+    said = " ".join(line.text for line in pilot.app.screen.query_one(Text)._lines if isinstance(line, Cell))
+    for action in ACTIONS:
+        assert action.place != "vpn" or action.help in said, action
 
 
 async def test_peers_are_found_and_ordered(pilot: Pilot[None]) -> None:
