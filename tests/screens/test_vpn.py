@@ -377,6 +377,25 @@ async def test_a_link_works_once_and_goes_on_when_the_screen_is_left(pilot: Pilo
     screen._link.stop()
 
 
+async def test_from_a_link_that_is_dead_there_is_a_way_back_to_the_code(pilot: Pilot[None]) -> None:
+    """Leaving the screen would forget a key that isn't kept."""
+    await at(pilot, "cabin")
+    await keys(pilot, "x")
+    await until(pilot, "kept here")
+    await keys(pilot, "l")
+    await until(pilot, "It works once")
+    await keys(pilot, "x")
+    await until(pilot, "The link is dead")
+    await keys(pilot, "l")
+    await until(pilot, "the QR code needs")
+    first = (await shown(pilot, HandoverScreen))._link
+    await keys(pilot, "l")
+    await until(pilot, "It works once")
+    screen = await shown(pilot, HandoverScreen)
+    assert screen._link is not first
+    screen._link.stop()
+
+
 async def golden_free(pilot: Pilot[None]) -> None:
     """The link's own code fits where the configuration's doesn't."""
     code = pilot.app.screen.query_one(QrCode)

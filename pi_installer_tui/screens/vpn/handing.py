@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.base import ShellScreen
@@ -55,7 +56,7 @@ class HandoverScreen(ShellScreen):
     PARTS = ("said", "code")
     about = N_(
         "A peer gets its configuration here. WireGuard's app on a phone reads the QR code: add a tunnel, scan from QR "
-        "code. Where the screen is too small for it, a link does: its own code is smaller.\n"
+        "code. Where the screen is too small for it, a link does: its own code is smaller, and it can be typed.\n"
         "The link works on the local network only, once, and for ten minutes, also when you leave this screen. It goes "
         "unencrypted, so whoever listens on that network can read along; a preview in a messenger doesn't use it up. "
         "The file is written to your home directory, for you alone; delete it when it was taken along.\n"
@@ -150,6 +151,8 @@ class HandoverScreen(ShellScreen):
             code = QrCode(link.url)
         else:
             hint = _("l makes a link on the local network, whose code is small")
+            if not glyphs(self).half_blocks:
+                hint = _("l makes a link on the local network, which is short enough to be typed")
             said = given.text if self._shows_keys else hidden(given.text)
             code = QrCode(compact(given.text), said=said, instead=hint)
         await area.mount(code)
@@ -220,7 +223,7 @@ class HandoverScreen(ShellScreen):
         given, link = self._given, self._link
         if given is None:
             return
-        if self._shows_link and link is not None and not link.over:
+        if self._shows_link:
             self._shows_link = False
         elif link is None or link.over:
             if not given.address:
