@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from textual.pilot import Pilot
 
+from pi_installer_tui import planning
 from pi_installer_tui.console import Terminal, detect
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.item import ItemScreen
@@ -30,7 +31,9 @@ from pi_installer_tui.system.demo import DemoHost, curve, tunnel
 from pi_installer_tui.system.demo.players import PACE
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.link import file_name
+from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.secrets import Secrets
+from pi_installer_tui.tasks.store import Store
 from pi_installer_tui.widgets.actions import ACTIONS
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.qr import QrCode
@@ -205,6 +208,36 @@ async def test_a_paused_peer_is_cut_and_the_table_says_so(pilot: Pilot[None], ho
     await again(pilot)
     await until(pilot, "7 peers, 2 connected")
     assert "x paused" in line_of(pilot, "phone")
+
+
+async def elsewhere(host: DemoHost, action: str, peer: str) -> None:
+    """Somebody else does something with a peer: the command line, a timer, a second screen."""
+    told = planning.arguments("vpn", action, {"tunnel": "wg0", "peer": peer})
+    planned = await planning.plan_action(host, "vpn", action, told)
+    store = Store(host.state)
+    job = store.create(planned.plan, who="maria", host_kind=host.kind, host_address=host.address)
+    await jobs.launch(store, job, host)
+    async for _batch in jobs.follow(store, job):
+        pass
+    assert store.summary(job).status == "done"
+
+
+async def test_what_is_changed_elsewhere_is_seen_here(pilot: Pilot[None], host: DemoHost) -> None:
+    screen = await shown(pilot, VpnScreen)
+    await elsewhere(host, "pause", "phone")
+    screen._look()
+    await until(pilot, "7 peers, 2 connected")
+    assert "x paused" in line_of(pilot, "phone")
+    await at(pilot, "travel")
+    await keys(pilot, "enter")
+    peer = await shown(pilot, PeerScreen)
+    await until(pilot, "Public key")
+    peer._look()
+    await until(pilot, "kB/s")
+    await elsewhere(host, "revoke", "travel")
+    peer._look()
+    await until(pilot, "It is gone")
+    assert "Public key" not in text(pilot.app)
 
 
 async def test_a_peer_gets_another_name(pilot: Pilot[None]) -> None:

@@ -69,6 +69,7 @@ class VpnScreen(Finding, PeerKeys):
         self._module = module
         self._state: State | None = None
         self._live: dict[str, LiveTunnel] | None = None
+        self._inside: frozenset[tuple[str, str]] | None = None
         self._unseen = ""  # why it isn't known what runs
         self._traffic = seen.Traffic()
         self._order = "name"
@@ -125,6 +126,7 @@ class VpnScreen(Finding, PeerKeys):
                 said = _("This can't be read: {error}").format(error=printable(str(error)))
                 self.query_one("#head", Panel).set_lines([[Cell(said, "bad")], [], []])
             return
+        self._inside = None
         await self._look_once()
 
     def _look(self) -> None:
@@ -149,6 +151,10 @@ class VpnScreen(Finding, PeerKeys):
             self._live, self._unseen = (None, found) if isinstance(found, str) else (found, "")
         if self._live is not None:
             self._traffic.add(time.monotonic(), self._live)
+            before, self._inside = self._inside, seen.running(self._live)
+            if before not in (None, self._inside):
+                self._read()  # the timer, the command line, or another screen
+                return
         if not self.closing:
             self._draw()
             self.refresh_bindings()

@@ -55,6 +55,7 @@ class PeerScreen(PeerKeys):
         self._which = one.id
         self._called = one.name
         self._traffic = traffic
+        self._inside: frozenset[tuple[str, str]] | None = None
         self._timer: Timer | None = None
         self._looking = False
         self._was_left = False
@@ -90,7 +91,7 @@ class PeerScreen(PeerKeys):
     @work(exclusive=True, group="read", exit_on_error=False)
     async def _read(self) -> None:
         """What is, anew: a plan was perhaps carried out meanwhile."""
-        self._state = await seen.read(self.shell.host)
+        self._state, self._inside = await seen.read(self.shell.host), None
         await self._look_once()
         if not self.closing:
             self._draw_facts()
@@ -112,6 +113,10 @@ class PeerScreen(PeerKeys):
         live = None if isinstance(found, str) else found
         if live is not None:
             self._traffic.add(time.monotonic(), live)
+            before, self._inside = self._inside, seen.running(live)
+            if before not in (None, self._inside):
+                self._read()  # the timer, the command line, or another screen
+                return
         everyone = seen.peers(self._state, live, self._traffic, time.time(), date.today())
         self._one = next((one for one in everyone if one.id == self._which), None)
         if not self.closing:

@@ -187,6 +187,11 @@ async def live(host: Host) -> dict[str, LiveTunnel] | str:
         return str(error)
 
 
+def running(found: Mapping[str, LiveTunnel]) -> frozenset[tuple[str, str]]:
+    """Who may connect, as tunnels and public keys: when that changes, somebody else has changed something."""
+    return frozenset((name, key) for name, tunnel in found.items() for key in tunnel.peers)
+
+
 async def read(host: Host) -> State:
     """What is, by the module itself. Raises whatever it does."""
     import asyncio
