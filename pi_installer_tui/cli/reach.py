@@ -12,6 +12,7 @@ from pi_installer_tui.cli.printing import Printer, print_json
 from pi_installer_tui.cli.status import Exit, Stop
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.vpn import MODULE, mapping
+from pi_installer_tui.system.reading import Unknown
 from pi_installer_tui.system.router.mapped import Mapped, RouterError
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ async def _doctor(args: Namespace, machine: Machine) -> int:
     from pi_installer_tui.modules.vpn import doctor
 
     state = await MODULE.read(machine.host)
+    if isinstance(state.tunnels, Unknown):
+        raise Stop(Exit.FAILED, state.tunnels.reason)
     found = await doctor.examine(machine.host, state, ask=args.ask)
     if _json(args):
         print_json(documents.document(findings=[_plain(one) for one in found]))

@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from textual.pilot import Pilot
 
 from pi_installer_tui import planning
 from pi_installer_tui.console import Terminal, detect
+from pi_installer_tui.modules.vpn.state import State
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.job import JobScreen
@@ -31,6 +33,7 @@ from pi_installer_tui.system.demo import DemoHost, curve, tunnel
 from pi_installer_tui.system.demo.players import PACE
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.link import file_name
+from pi_installer_tui.system.reading import Unknown
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.secrets import Secrets
 from pi_installer_tui.tasks.store import Store
@@ -534,6 +537,23 @@ async def test_a_machine_without_a_tunnel_has_nothing_to_be_examined(
         await until(pilot, "no tunnel to be examined")
         await keys(pilot, "q", "n")
         await until(pilot, "► + add")
+
+
+async def test_tunnels_that_may_not_be_read_are_not_taken_for_none(
+    pilot: Pilot[None], host: DemoHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pi_installer_tui.screens.vpn import seen
+
+    state: State = await seen.read(host)
+    unreadable = replace(state, tunnels=Unknown("no permission for /etc/wireguard"))
+
+    async def read(_host: Host) -> State:
+        return unreadable
+
+    monkeypatch.setattr(seen, "read", read)
+    await keys(pilot, "c")
+    await until(pilot, "This can't be read: no permission for /etc/wireguard")
+    assert "no tunnel" not in text(pilot.app)
 
 
 async def test_the_verdict_is_in_words_with_what_it_rests_on(pilot: Pilot[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,11 @@ def test_the_doctor_shows_what_it_asked(demo: Demo) -> None:
 def test_the_verdict_at_80_columns(demo: Demo) -> None:
     said = demo.run("vpn", "verdict", "--ask", "https://address.example/").stdout
     assert "https://address.example/" in said and all(len(line) <= 80 for line in said.splitlines())
+
+
+def test_what_may_not_be_read_is_not_taken_for_no_tunnel(demo: Demo) -> None:
+    folder = demo.root / "etc/wireguard"
+    shutil.rmtree(folder)
+    folder.write_text("")
+    refused = demo.run("vpn", "doctor")
+    assert refused.returncode == 1 and "/etc/wireguard" in refused.stderr and not refused.stdout

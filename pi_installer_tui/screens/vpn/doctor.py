@@ -61,6 +61,7 @@ class DoctorScreen(ShellScreen):
     def __init__(self) -> None:
         super().__init__()
         self._findings: tuple[Finding, ...] = ()
+        self._trouble = ""  # why no tunnel can be examined
         self._port = 0
         self._tunnel = ""
         self._busy = False
@@ -84,6 +85,7 @@ class DoctorScreen(ShellScreen):
         self.refresh_bindings()
         try:
             state = await seen.read(self.shell.host)
+            self._trouble = seen.trouble(state)
             self._tunnel, tunnel = next(iter(seen.tunnels(state).items()), ("", None))
             self._port = tunnel.port if tunnel is not None else 0
             self._findings = await examine(self.shell.host, state)
@@ -103,7 +105,10 @@ class DoctorScreen(ShellScreen):
         signs = glyphs(self)
         found = sorted(self._findings, key=lambda one: _RANK.get(one.verdict, 1))
         rows = [Row(one.id, (standing(one.verdict, signs), Cell(printable(one.question)))) for one in found]
-        self.query_one(Rows).set_rows(rows or [remark(Cell(_("There is no tunnel to be examined."), "quiet"))])
+        nothing = Cell(_("There is no tunnel to be examined."), "quiet")
+        if self._trouble:
+            nothing = Cell(_("This can't be read: {error}").format(error=printable(self._trouble)), "warn")
+        self.query_one(Rows).set_rows(rows or [remark(nothing)])
         wrong, unknown = (sum(1 for one in found if one.verdict == code) for code in ("wrong", "unknown"))
         if not found:
             said = Cell("")
