@@ -536,7 +536,13 @@ async def test_a_machine_without_a_tunnel_has_nothing_to_be_examined(
         await keys(pilot, "c")
         await until(pilot, "no tunnel to be examined")
         await keys(pilot, "q", "n")
-        await until(pilot, "► + add")
+        await until(pilot, "Tunnels: wg0")
+        await until(pilot, "► Endpoint")
+        assert re.search(r"Addresses +\* 10\.\d+\.\d+\.1/24, fd", text(pilot.app)), text(pilot.app)
+        assert re.search(r"Port +\* 51820", text(pilot.app)) and "everything" in text(pilot.app)
+        await keys(pilot, "enter", *"home.example.org", "enter", "q", "p")
+        review = await shown(pilot, ReviewScreen)
+        assert review._plan.settings["vpn"]["tunnels"]["wg0"]["endpoint"] == "home.example.org"
 
 
 async def test_tunnels_that_may_not_be_read_are_not_taken_for_none(

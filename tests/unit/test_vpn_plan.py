@@ -12,6 +12,7 @@ from pi_installer_tui.modules.vpn.actions import Adopt, Map, OfPeer, OfTunnel, R
 from pi_installer_tui.modules.vpn.actions import plan as act
 from pi_installer_tui.modules.vpn.actions import validate as act_wrong
 from pi_installer_tui.modules.vpn.needs import needs
+from pi_installer_tui.modules.vpn.offer import offer
 from pi_installer_tui.modules.vpn.present import present, summary
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import State
@@ -269,6 +270,18 @@ def test_a_machine_that_listens_to_its_router_goes_on_and_is_as_before_afterward
     gone = planned(replace(state, slaac=False), wanted({"state": "absent"}))
     commands = [step.argv[-1] for step in gone.steps if isinstance(step, RunCommand)]
     assert "net/ipv6/conf/eth0/accept_ra=1" in commands
+
+
+def test_a_new_tunnel_is_proposed_with_the_dns_server_that_runs_here() -> None:
+    goals = frozenset({"vpn-gateway"})
+    (alone,) = offer(bare(), goals).wanted["tunnels"].values()
+    assert "dns" not in alone and alone["port"] == 51820 and not validate(bare(), wanted(alone))
+    for program, asked in (("pihole-FTL", True), ("systemd-resolve", False), ("dnsmasq", False)):
+        found = offer(bare(ports={53: program}), goals)
+        (tunnel,) = found.wanted["tunnels"].values()
+        assert (tunnel.get("dns") == [tunnel["address"][0].partition("/")[0]]) is asked
+        assert (program in found.remark) is asked
+        assert not validate(bare(), wanted(tunnel))
 
 
 def test_what_only_this_machine_shows_to_be_wrong() -> None:

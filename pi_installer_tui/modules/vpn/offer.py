@@ -15,6 +15,10 @@ from pi_installer_tui.system.reading import MISSING
 #: bytes: wireguard-tools, and wireguard-go where it serves
 MEMORY, DISK = 5_000_000, 6_000_000
 TUNNEL = "wg0"
+#: UDP port (RFC 1035)
+DNS = 53
+#: DNS servers for others, which listen at addresses that come later too; what only serves this machine isn't among them
+_RESOLVERS = frozenset({"pihole-FTL", "AdGuardHome", "named"})
 #: programs that may have a tunnel's port: the kernel itself, or this one
 _PROGRAMS = frozenset({"", "wireguard-go"})
 
@@ -23,16 +27,25 @@ def offer(state: State, goals: frozenset[str]) -> Offer:
     """A tunnel, unless there is one."""
     data: dict[str, Any] = {}
     if "vpn-gateway" in goals and not state.by_name:
-        proposed = wanted(state, VpnSettings.model_validate({"tunnels": {TUNNEL: {}}})).tunnels or {}
-        tunnel = proposed[TUNNEL]
-        data["tunnels"] = {
-            TUNNEL: {"enabled": True, "address": list(tunnel.address or ()), "port": tunnel.port, "reach": REACH}
-        }
+        data["tunnels"] = {TUNNEL: proposed(state)}
     remark = ""
     if data:
         remark = _("Peers find this machine by its endpoint: a name that stays the same, or an address that does.")
+        if "dns" in data["tunnels"][TUNNEL]:
+            program = state.ports[DNS]
+            remark += " " + _("For names they ask {program}, which runs here.").format(program=program)
     new = state.wg == MISSING
     return Offer(data, ("tunnels",), remark, memory=MEMORY if new else 0, disk=DISK if new else 0)
+
+
+def proposed(state: State) -> dict[str, Any]:
+    """A new tunnel's settings: networks and a port that nobody has, and the DNS server that runs here."""
+    found = wanted(state, VpnSettings.model_validate({"tunnels": {TUNNEL: {}}})).tunnels or {}
+    address, port = list(found[TUNNEL].address or ()), found[TUNNEL].port
+    data = {"enabled": True, "address": address, "port": port, "reach": REACH}
+    if state.ports.get(DNS) in _RESOLVERS:
+        data["dns"] = [each.partition("/")[0] for each in address[:1]]
+    return data
 
 
 def claims(state: State, settings: VpnSettings) -> Sequence[Claim]:

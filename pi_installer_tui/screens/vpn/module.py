@@ -301,10 +301,15 @@ class VpnScreen(Finding, PeerKeys):
             self._read()
 
     def action_new(self) -> None:
-        tunnel = self._tunnel
-        self.app.push_screen(
-            ModuleScreen(self._module, Start(path=("tunnels", tunnel, "peers") if tunnel else ("tunnels",)))
-        )
+        if tunnel := self._tunnel:
+            start = Start(path=("tunnels", tunnel, "peers"))
+        elif self._state is not None and not seen.trouble(self._state):
+            from pi_installer_tui.modules.vpn.offer import TUNNEL, proposed
+
+            start = Start({"tunnels": {TUNNEL: proposed(self._state)}}, ("tunnels", TUNNEL), "endpoint")
+        else:
+            start = Start(path=("tunnels",))
+        self.app.push_screen(ModuleScreen(self._module, start))
 
     def action_settings(self) -> None:
         self.app.push_screen(ModuleScreen(self._module))
