@@ -158,6 +158,18 @@ async def test_new_keys_are_new_even_where_the_old_one_was_never_shown(machine: 
     assert public(machine.secrets.made("vpn.wg0.phone") or "") == after.public_key
 
 
+async def test_who_was_revoked_does_not_come_back_with_another_of_the_same_name(machine: Machine) -> None:
+    """Its key may still wait here: it was handed over from a screen that a broken line took away."""
+    await machine.run(NEW)
+    old = (await machine.conf()).peers[0]
+    await machine.run(Tunnel(id="revoke", path=PATH, peers=(PeerChange(name="phone", key=old.public_key, gone=True),)))
+    add = PeerChange(name="phone", private="vpn.wg0.phone", allowed=("10.9.0.2/32",), preshared=False)
+    await machine.run(Tunnel(id="add", path=PATH, peers=(add,)))
+    (new,) = (peer for peer in (await machine.conf()).peers if peer.name == "phone")
+    assert new.public_key != old.public_key
+    assert public(machine.secrets.made("vpn.wg0.phone") or "") == new.public_key
+
+
 async def test_cut_off_at_any_point_it_converges_and_can_be_taken_back(tmp_path: Path) -> None:
     points = 0
     while True:

@@ -221,7 +221,8 @@ class Tunnel(Named):
                 context.secrets.show(name)
 
     async def _keys(self, context: StepContext, conf: Conf) -> Keys:
-        """The keys that the edit needs. A private one that was made for it before a crash is used again."""
+        """The keys that the edit needs. A private one that was made for it and is in the file since before a crash is
+        used again."""
         host, own = context.host, ""
         if conf.interface is None or not conf.interface.one("privatekey"):
             own = await _wg(host, "genkey")
@@ -231,17 +232,20 @@ class Tunnel(Named):
             if peer.gone:
                 continue
             if peer.private is not None:
-                public[number] = await self._public(context, peer)
+                public[number] = await self._public(context, peer, conf)
             if peer.preshared:
                 preshared[number] = await _wg(host, "genpsk")
         return Keys(own=own, public=public, preshared=preshared)
 
-    async def _public(self, context: StepContext, peer: PeerChange) -> str:
+    async def _public(self, context: StepContext, peer: PeerChange, conf: Conf) -> str:
+        """The public half of a peer's new key. One that waits to be handed over and isn't in the file is of a peer
+        of this name that was revoked: it must not open anything again."""
         if context.secrets is None or peer.private is None:
             raise StepError("internal-error", type="Secrets", where=self.id)
         private = context.secrets.made(peer.private)
         public = await _wg(context.host, "pubkey", private) if private is not None and is_key(private) else ""
-        if not public or public == peer.key:
+        there = conf.peer(public) if public and public != peer.key else None
+        if there is None or there.name != peer.name:
             private = await _wg(context.host, "genkey")
             public = await _wg(context.host, "pubkey", private)
             context.secrets.keep(peer.private, private)
