@@ -168,8 +168,13 @@ def test_a_kept_key_is_forgotten_and_goes_with_its_peer() -> None:
         "/etc/pi-installer-tui/secrets/vpn.wg0.cabin"
     ]
     revoked = act(state, "revoke", OfPeer(peer="cabin"))
-    assert "vpn.wg0.key.cabin.gone" in ids(revoked)
+    assert "vpn.wg0.key.cabin.gone" in ids(revoked) and _waiting(revoked) == [("vpn.wg0.cabin", None)]
     assert act_wrong(state, "forget", OfPeer(peer="phone")) and act_wrong(state, "pause", OfPeer(peer="nobody"))
+
+
+def _waiting(made: Plan) -> list[tuple[str | None, str | None]]:
+    """What becomes of keys that wait to be handed over."""
+    return [(peer.waits, peer.becomes) for step in made.steps if isinstance(step, TunnelFile) for peer in step.peers]
 
 
 def test_a_peer_gets_another_name_and_keeps_the_rest() -> None:
@@ -179,6 +184,7 @@ def test_a_peer_gets_another_name_and_keeps_the_rest() -> None:
     assert act_wrong(state, "rename", Rename(peer="cabin", to="phone"))[0].place == "to"
     made = act(state, "rename", told)
     assert ids(made) == ["vpn.wg0.file", "vpn.config", "vpn.wg0.key"]
+    assert _waiting(made) == [("vpn.wg0.cabin", "vpn.wg0.hut")]
     then = after(state, made)
     before, now = state.by_name["wg0"].peers["cabin"], then.by_name["wg0"].peers["hut"]
     assert (now.public_key, now.allowed) == (before.public_key, before.allowed)

@@ -170,6 +170,22 @@ async def test_who_was_revoked_does_not_come_back_with_another_of_the_same_name(
     assert public(machine.secrets.made("vpn.wg0.phone") or "") == new.public_key
 
 
+async def test_a_key_that_waits_goes_with_its_peer(machine: Machine) -> None:
+    """Under the other name when it is renamed, and away when it is revoked."""
+    await machine.run(NEW)
+    phone = (await machine.conf()).peers[0].public_key
+    names = {"waits": "vpn.wg0.phone", "becomes": "vpn.wg0.mobile"}
+    renamed = await machine.run(Tunnel(id="rename", path=PATH, peers=(PeerChange(name="mobile", key=phone, **names),)))
+    assert public(machine.secrets.made("vpn.wg0.mobile") or "") == phone
+    assert machine.secrets.made("vpn.wg0.phone") is None
+    await machine.undo(renamed)
+    assert public(machine.secrets.made("vpn.wg0.phone") or "") == phone
+    assert machine.secrets.made("vpn.wg0.mobile") is None
+    change = PeerChange(name="phone", key=phone, gone=True, waits="vpn.wg0.phone")
+    await machine.run(Tunnel(id="revoke", path=PATH, peers=(change,)))
+    assert machine.secrets.made("vpn.wg0.phone") is None and machine.secrets.made("vpn.wg0.laptop") is not None
+
+
 async def test_cut_off_at_any_point_it_converges_and_can_be_taken_back(tmp_path: Path) -> None:
     points = 0
     while True:

@@ -226,7 +226,8 @@ def needs(state: State, told: Arguments) -> Sequence[OpenPort]:
 def _renamed(state: State, tunnel: Tunnel, told: Rename) -> Plan:
     """Another name in the file, in what is remembered, and of the file with its private key. Nothing else knows it."""
     peer = tunnel.peers[told.peer]
-    change = PeerChange(name=told.to, key=peer.public_key)
+    waits, becomes = (keeping.secret(tunnel.name, name) for name in (told.peer, told.to))
+    change = PeerChange(name=told.to, key=peer.public_key, waits=waits, becomes=becomes)
     steps: list[Step] = [TunnelFile(id=f"{NAME}.{tunnel.name}.file", path=tunnel.file, peers=(change,))]
     tunnels = dict(state.settings.tunnels or {})
     applied_ = tunnels.get(tunnel.name, TunnelSettings())

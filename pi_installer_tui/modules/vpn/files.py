@@ -64,7 +64,8 @@ def _peers(
         section, want = there.get(peer), (tunnel.peers or {}).get(peer)
         if want is None:
             if section is not None:
-                found[peer] = PeerChange(name=section.name or peer, key=section.public_key, gone=True)
+                waits = keeping.secret(name, peer)
+                found[peer] = PeerChange(name=section.name or peer, key=section.public_key, gone=True, waits=waits)
         elif section is None:
             private = None if want.public_key else keeping.secret(name, peer)
             found[peer] = PeerChange(

@@ -17,7 +17,7 @@ from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.wireguard.conf import SECRET, Conf, Section
 from pi_installer_tui.system.wireguard.keys import is_key
 from pi_installer_tui.tasks.frozen import Frozen
-from pi_installer_tui.tasks.secrets import SecretName
+from pi_installer_tui.tasks.secrets import SecretName, Secrets
 from pi_installer_tui.tasks.steps.base import (
     Before,
     Overlay,
@@ -63,7 +63,8 @@ class PeerChange(Frozen):
     """What becomes of a peer. key: its public key in the file, "" for one that is added. name: as the comment before it
     says. own: the public key of one that made its keys itself; private: the secret that the private half of new keys
     becomes, where they are made here (of one that is in the file: instead of its old ones). allowed, preshared, paused:
-    None leaves them. gone: it is taken out."""
+    None leaves them. gone: it is taken out. waits: the secret that its private key is while it waits to be handed over;
+    it goes on under the name `becomes`, or is forgotten."""
 
     name: Line
     key: Public = ""
@@ -73,6 +74,8 @@ class PeerChange(Frozen):
     preshared: bool | None = None
     paused: bool | None = None
     gone: bool = False
+    waits: SecretName | None = None
+    becomes: SecretName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,9 @@ class Tunnel(Named):
         path, old, conf = await self._old(context.host)
         keys = await self._keys(context, conf)
         new = self.edited(conf, keys).text
+        if context.secrets is not None:
+            for peer in self.peers:
+                _pass_on(context.secrets, peer.waits, peer.becomes)
         await self._make_parents(context, path)
         context.reached("file:replacing")
         data = new.encode("utf-8", "surrogateescape")
@@ -219,6 +225,8 @@ class Tunnel(Named):
         if context.secrets is not None:
             for name in self.secrets:
                 context.secrets.show(name)
+            for peer in self.peers:
+                _pass_on(context.secrets, peer.becomes, peer.waits)
 
     async def _keys(self, context: StepContext, conf: Conf) -> Keys:
         """The keys that the edit needs. A private one that was made for it and is in the file since before a crash is
@@ -251,6 +259,14 @@ class Tunnel(Named):
             context.secrets.keep(peer.private, private)
             context.reached("key:made")
         return public
+
+
+def _pass_on(secrets: Secrets, before: str | None, after: str | None) -> None:
+    """A key that waits goes on under another name, or is forgotten."""
+    if before is not None and (value := secrets.made(before)) is not None:
+        if after is not None:
+            secrets.keep(after, value)
+        secrets.show(before)
 
 
 def _what(peer: PeerChange) -> str:
