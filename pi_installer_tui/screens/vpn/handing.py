@@ -224,7 +224,7 @@ class HandoverScreen(ShellScreen):
         if given is None:
             return
         if self._shows_link:
-            self._shows_link = False
+            self._shows_link, self._told = False, None
         elif link is None or link.over:
             if not given.address:
                 self._told = Cell(_("No link: this machine has no address on a local network."), "bad")
@@ -251,6 +251,7 @@ class HandoverScreen(ShellScreen):
     def action_stop(self) -> None:
         if (link := self._link) is not None:
             link.stop()
+            self._told = None
             self._draw_said()
             self.refresh_bindings()
 
