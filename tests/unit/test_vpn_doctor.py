@@ -7,7 +7,7 @@ import base64
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -95,11 +95,12 @@ def away(days: int) -> State:
     return tunnel(peers={"phone": dataclasses.replace(PEER, live=live)})
 
 
-def rules(text: str) -> Facts:
-    return facts(tables=iptables.parse(text, "ip"))
+def rules(text: str, family: Literal["ip", "ip6"] = "ip") -> Facts:
+    return facts(tables=iptables.parse(text, family))
 
 
 OFF = Value(MISSING, Known(False))
+SIX = state(uplink=Known(Uplink("eth0", "192.168.178.1", ("192.168.178.20/24",), ("2a02:8109:1:2::20/64",))))
 CASES: dict[str, tuple[State, Facts, str, str]] = {
     "all is well": (STATE, FACTS, "", ""),
     "the clock": (STATE, facts(clock="no"), "clock", "wrong"),
@@ -136,6 +137,9 @@ CASES: dict[str, tuple[State, Facts, str, str]] = {
     "ufw lets back": (state(firewall=Known("ufw")), rules(UFW.format(more="")), "wg0.firewall-back", "ok"),
     "Docker": (state(docker=True), rules(DOCKER.format(more="")), "wg0.firewall-on", "wrong"),
     "Docker, back": (state(docker=True), rules(DOCKER.format(more="")), "wg0.firewall-back", "wrong"),
+    "a firewall of IPv6, on": (SIX, rules(UFW.format(more=""), "ip6"), "wg0.firewall-on", "wrong"),
+    "a firewall of IPv6, in": (SIX, rules(UFW.format(more=""), "ip6"), "wg0.firewall-in", "wrong"),
+    "a firewall of IPv6 without IPv6": (STATE, rules(UFW.format(more=""), "ip6"), "", ""),
     "rules can't be read": (STATE, facts(tables=None, rules_unknown="root only"), "wg0.firewall-in", "unknown"),
     "PPPoE": (tunnel(), facts(path=1492, mtus={"wg0": 1440}), "wg0.mtu", "wrong"),
     "PPPoE fits": (tunnel(), facts(path=1492), "wg0.mtu", "ok"),

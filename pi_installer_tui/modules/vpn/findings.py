@@ -3,15 +3,15 @@ that is taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.modules.vpn.judgement import Seen
 from pi_installer_tui.modules.vpn.reading import unit
 from pi_installer_tui.modules.vpn.settings import TunnelSettings
-from pi_installer_tui.modules.vpn.state import State, Tunnel
+from pi_installer_tui.modules.vpn.state import State, Tunnel, Uplink
 from pi_installer_tui.system.netfilter.passing import Passing, passing
 from pi_installer_tui.system.netfilter.rules import Packet, Table
 from pi_installer_tui.system.reading import Unknown, known
@@ -229,36 +229,31 @@ def table(state: State, tunnel: Tunnel, told: TunnelSettings) -> Finding:
 
 
 def firewall(state: State, tunnel: Tunnel, facts: Facts, told: TunnelSettings) -> Iterator[Finding]:
-    """Whether the tunnel's packets come in, go on and come back, by all rules but the tunnel's own."""
-    uplink = known(state.uplink)
-    out = uplink.interface if uplink else ""
-    own = (uplink.addresses[0].partition("/")[0] if uplink and uplink.addresses else "") or ""
-    peer = next(iter(_addresses(tunnel, 4)), "")
-    packets = [
-        (
-            "in",
-            _("Does a firewall of this machine let UDP port {port} in?").format(port=tunnel.port),
-            Packet(4, "udp", tunnel.port, out, (own,) if ":" not in own else (), source="1.1.1.1"),
-            _("What peers send is dropped before WireGuard sees it."),
-        )
-    ]
-    if not _stays_here(told) and peer:
-        packets += [
-            (
-                "on",
-                _("Does a firewall here let peers' packets on?"),
-                Packet(4, "tcp", 443, tunnel.name, ("1.1.1.1",), out, forwarded=True, source=peer),
-                _("The handshake works, and nothing behind this machine answers."),
-            ),
-            (
-                "back",
-                _("Does a firewall here let the answers back?"),
-                Packet(4, "tcp", 40000, out, (peer,), tunnel.name, forwarded=True, source="1.1.1.1", established=True),
-                _("The handshake works, and nothing behind this machine answers."),
-            ),
-        ]
-    for what, question, packet, why in packets:
-        yield _walked(state, tunnel, facts, f"{tunnel.name}.firewall-{what}", question, packet, why)
+    """Whether the tunnel's packets come in, go on and come back, by all rules but the tunnel's own; by IPv6 too where
+    the machine has an address of it."""
+    uplink = known(state.uplink) or Uplink()
+    own = (uplink.addresses or ("",))[0].partition("/")[0]
+    ways: list[tuple[Literal[4, 6], str, str]] = [(4, "" if ":" in own else own, "1.1.1.1")]
+    if uplink.global6:
+        ways.append((6, uplink.global6[0].partition("/")[0], "2606:4700:4700::1111"))
+    arriving, leaving, returning = [], [], []
+    for version, mine, world in ways:
+        arriving.append(Packet(version, "udp", tunnel.port, uplink.interface, (mine,) if mine else (), source=world))
+        if peer := next(iter(_addresses(tunnel, version)), ""):
+            leaving.append(
+                Packet(version, "tcp", 443, tunnel.name, (world,), uplink.interface, forwarded=True, source=peer)
+            )
+            back = Packet(version, "tcp", 40000, uplink.interface, (peer,), tunnel.name, forwarded=True, source=world)
+            returning.append(replace(back, established=True))
+    question = _("Does a firewall of this machine let UDP port {port} in?").format(port=tunnel.port)
+    why = _("What peers send is dropped before WireGuard sees it.")
+    yield _walked(state, tunnel, facts, f"{tunnel.name}.firewall-in", question, arriving, why)
+    if not _stays_here(told) and leaving:
+        why = _("The handshake works, and nothing behind this machine answers.")
+        question = _("Does a firewall here let peers' packets on?")
+        yield _walked(state, tunnel, facts, f"{tunnel.name}.firewall-on", question, leaving, why)
+        question = _("Does a firewall here let the answers back?")
+        yield _walked(state, tunnel, facts, f"{tunnel.name}.firewall-back", question, returning, why)
 
 
 def _addresses(tunnel: Tunnel, version: int) -> Iterator[str]:
@@ -269,19 +264,27 @@ def _addresses(tunnel: Tunnel, version: int) -> Iterator[str]:
                 yield address
 
 
-def _walked(state: State, tunnel: Tunnel, facts: Facts, name: str, question: str, packet: Packet, why: str) -> Finding:
+def _walked(
+    state: State, tunnel: Tunnel, facts: Facts, name: str, question: str, packets: Sequence[Packet], why: str
+) -> Finding:
     asked = ", ".join(facts.firewalls) or "nft -j list ruleset"
     if facts.tables is None:
         return Finding(name, question, "unknown", (Receipt(asked, facts.rules_unknown),), facts.rules_unknown)
     mine = ("inet", f"pi_installer_tui_{tunnel.name}")
-    found = passing([one for one in facts.tables if (one.family, one.name) != mine], packet)
-    if found.outcome == "passes":
-        return Finding(name, question, "ok", (Receipt(asked, _("no rule drops it")),), _("It does."))
-    evidence = (Receipt(asked, _("{where}: it is dropped there").format(where=found.where)),)
-    if found.outcome == "unknown":
-        return Finding(name, question, "unknown", evidence, _("It depends on a rule there that isn't understood."))
-    fix, more = _let_through(state, tunnel, found, packet)
-    return Finding(name, question, "wrong", evidence, why, fix, **more)
+    tables = [one for one in facts.tables if (one.family, one.name) != mine]
+    ways = [(packet, passing(tables, packet)) for packet in packets]
+    for outcome in ("dropped", "unknown"):
+        for packet, found in ways:
+            if found.outcome != outcome:
+                continue
+            said = _("IPv{version}, {where}: it is dropped there").format(version=packet.version, where=found.where)
+            evidence = (Receipt(asked, said),)
+            if outcome == "unknown":
+                why = _("It depends on a rule there that isn't understood.")
+                return Finding(name, question, "unknown", evidence, why)
+            fix, more = _let_through(state, tunnel, found, packet)
+            return Finding(name, question, "wrong", evidence, why, fix, **more)
+    return Finding(name, question, "ok", (Receipt(asked, _("no rule drops it")),), _("It does."))
 
 
 def _let_through(state: State, tunnel: Tunnel, found: Passing, packet: Packet) -> tuple[str, dict[str, Any]]:
