@@ -204,6 +204,17 @@ def test_what_mends_it_is_a_setup_file(name: str) -> None:
                 assert plan(CASES[name][0], made, Others()).steps
 
 
+def test_what_has_rules_of_its_own_is_not_mended_by_what_docker_and_ufw_are_told() -> None:
+    dropped = rules(UFW.format(more=""))
+    assert dropped.tables is not None
+    own = facts(tables=tuple(dataclasses.replace(one, name="strict") for one in dropped.tables))
+    for what in (state(docker=True), state(firewall=Known("ufw"))):
+        for told, settings in ((dropped, True), (own, False)):
+            one = next(one for one in judge(what, told) if one.id == "wg0.firewall-on")
+            assert one.verdict == "wrong" and bool(one.settings) is settings
+            assert settings or "insert rule ip strict FORWARD" in one.fix_words
+
+
 def test_a_tunnel_of_others_is_to_be_adopted() -> None:
     what = dataclasses.replace(tunnel(ours=False, mode=0o644), applied=MISSING)
     one = next(one for one in judge(what, FACTS) if one.id == "wg0.mode")

@@ -288,9 +288,11 @@ def _walked(
 
 
 def _let_through(state: State, tunnel: Tunnel, found: Passing, packet: Packet) -> tuple[str, dict[str, Any]]:
-    if known(state.firewall) == "ufw":
+    # both are at work in the table of iptables(8); who has a table of its own is somebody else
+    theirs = found.where.split()[:2] in (["ip", "filter"], ["ip6", "filter"])
+    if theirs and known(state.firewall) == "ufw":
         return _("Apply the tunnel's settings again: ufw is told by the module Security."), again(tunnel)
-    if state.docker and packet.forwarded:
+    if theirs and state.docker and packet.forwarded:
         return _("Apply the tunnel's settings again: with Docker it brings rules of its own."), again(tunnel)
     match = (
         f"udp dport {tunnel.port} accept"
