@@ -436,6 +436,7 @@ async def golden_free(pilot: Pilot[None]) -> None:
     """The link's own code fits where the configuration's doesn't."""
     code = pilot.app.screen.query_one(QrCode)
     assert code.drawn is not None
+    assert "w wait  x end it  q back" in text(pilot.app)
 
 
 # waiting ----------------------------------------------------------------------------------------------------------
