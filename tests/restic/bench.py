@@ -19,6 +19,10 @@ from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.restic.place import Place
 from pi_installer_tui.system.local import LocalHost
 
+from .ready import ready
+
+PASSWORD = "correct horse battery staple"
+
 #: names that a shell, a pattern, a terminal or an encoding may trip over
 NAMES = (
     b"plain", b"glob[1]*?", b"glob1xx", b"new\nline", b"bad\xff\xfe", b"back\\slash", b" blanks ", b"!mark", b"#hash",
@@ -38,7 +42,7 @@ class Bench:
         self.folder = folder / name
         self.folder.mkdir()
         self.host = LocalHost()
-        self.secret("password", "correct horse battery staple")
+        self.secret("password", PASSWORD)
 
     def secret(self, name: str, value: str) -> str:
         path = self.folder / name
@@ -71,12 +75,16 @@ class Bench:
             (source / "large").write_bytes(os.urandom(3_000_000))
         return source
 
+    def empty(self, path: Path, place: Place | None = None) -> Restic:
+        """A repository with nothing in it. place: that has it there; usually the folder itself."""
+        ready(path, PASSWORD)
+        return self.restic(place or self.place(path))
+
     async def filled(self) -> Restic:
         """A repository with one snapshot of `tree`: a copy, where it was made already."""
         template = self._shared / "template"
         if not template.exists():
-            making = self.restic(self.place(self._shared / "making"))
-            await making.init()
+            making = self.empty(self._shared / "making")
             await making.back_up([str(self.tree())], tags=["job=attic", "run=1"])
             shutil.move(self._shared / "making", template)
         shutil.copytree(template, self.folder / "repository")

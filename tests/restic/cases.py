@@ -352,8 +352,7 @@ async def retention_is_what_restic_would_do(bench: Bench) -> None:
 @case
 async def a_full_place_is_told_and_good_again_with_room(bench: Bench) -> None:
     with bench.tmpfs(6) as disk:
-        restic = bench.restic(bench.place(disk / "repository"))
-        await restic.init()
+        restic = bench.empty(disk / "repository")
         await restic.back_up([str(bench.tree())])
         large = bench.folder / "large"
         large.write_bytes(os.urandom(12_000_000))
@@ -368,8 +367,7 @@ async def a_full_place_is_told_and_good_again_with_room(bench: Bench) -> None:
 @case
 async def a_read_only_place_is_told_at_once_and_can_be_read(bench: Bench) -> None:
     with bench.tmpfs(20) as disk:
-        restic = bench.restic(bench.place(disk / "repository"))
-        await restic.init()
+        restic = bench.empty(disk / "repository")
         await restic.back_up([str(bench.tree())])
         command("mount", "-o", "remount,ro", disk)
         began = time.monotonic()
@@ -419,11 +417,11 @@ async def a_disk_that_is_pulled_during_a_run_is_never_written_past(bench: Bench)
     mount = bench.folder / "usb"
     mount.mkdir()
     place = bench.place(mount / "repository", device="LABEL=attic", mount=str(mount), upload=4000)
-    restic, source = bench.restic(place), bench.folder / "much"
+    source = bench.folder / "much"
     source.write_bytes(os.urandom(30_000_000))
     with bench.disk("attic") as device:
         command("mount", device, mount)
-        await restic.init()
+        restic = bench.empty(mount / "repository", place)
         running = asyncio.ensure_future(restic.back_up([str(source)]))
         while not [path for path in (mount / "repository" / "data").rglob("*") if path.is_file()]:
             assert not running.done(), running
@@ -531,8 +529,7 @@ async def a_full_sftp_server_is_told_though_it_only_says_failure(bench: Bench) -
             known_hosts=f"{bench.folder}/known",
             key=f"{bench.folder}/client",
         )
-        restic = bench.restic(at)
-        await restic.init()
+        restic = bench.empty(disk / "there", at)
         large = bench.folder / "large"
         large.write_bytes(os.urandom(12_000_000))
         await fails("no-space", lambda: restic.back_up([str(large)]))

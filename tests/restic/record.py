@@ -67,7 +67,7 @@ async def record(folder: Path) -> dict[str, Any]:
     restic = bench.restic()
     tree = str(bench.tree() / "deep")
     await recording.ask("nothing there", restic, "cat", "config", "--no-lock")
-    await restic.init()
+    bench.empty(bench.folder / "repository")
     await recording.ask("backup", restic, "backup", "--json", "--tag", "job=attic,run=7", "--", tree)
     await recording.ask("backup, one unreadable", restic, "backup", "--json", "--", tree, UNREADABLE)
     await recording.ask("snapshots", restic, "snapshots", "--json", "--no-lock")

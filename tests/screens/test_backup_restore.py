@@ -39,6 +39,7 @@ from pi_installer_tui.screens.watch import JobView
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.events import Reported
 from pi_installer_tui.widgets.rows import Rows
+from tests.restic.ready import ready
 from tests.screens import golden
 from tests.screens.conftest import Program
 
@@ -67,7 +68,7 @@ class Kept:
             "RESTIC_PASSWORD_FILE": str(password),
             "RESTIC_CACHE_DIR": self.cache,
         }
-        self._restic("init")
+        ready(folder / "repository", "a real one")
         notes = self.source / "notes"
         notes.mkdir(parents=True)
         (notes / "todo.txt").write_text("milk\nbread\n")

@@ -24,6 +24,7 @@ from pi_installer_tui.tasks.events import JobEnded, Reported, StepFailed
 from pi_installer_tui.tasks.plan import Asked, Plan
 from pi_installer_tui.tasks.steps import BackUp, KeepSnapshots, OpenRepository, Step
 from pi_installer_tui.tasks.store import Store
+from tests.restic.ready import ready
 
 from .jobs import Run
 
@@ -32,7 +33,7 @@ HERE = LocalHost("/")
 
 @dataclass
 class Backups:
-    """A place below a folder, and a store of jobs."""
+    """A place below a folder with an empty repository, and a store of jobs."""
 
     folder: Path
     place: Place = field(init=False)
@@ -42,6 +43,7 @@ class Backups:
         self.folder.mkdir(parents=True, exist_ok=True)
         password = self.folder / "password"
         password.write_text("correct horse\n")
+        ready(self.folder / "repository", "correct horse")
         self.place = Place("usb", "folder", str(password), path=str(self.folder / "repository"))
         self.store = Store(self.folder / "state")
 

@@ -22,6 +22,7 @@ from pi_installer_tui.modules.backup.settings import JobSettings
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.host import Completed
 from pi_installer_tui.system.local import LocalHost
+from tests.restic.ready import ready
 
 
 @pytest.fixture
@@ -304,7 +305,7 @@ def kept_by_restic(repository: Path, folder: Path, patterns: list[str]) -> set[s
     base = ["restic", "--repo", str(repository), "--no-cache"]
     environment = {"PATH": "/usr/bin:/bin", "RESTIC_PASSWORD": "x", "HOME": "/"}
     if not repository.exists():
-        subprocess.run([*base, "init"], env=environment, check=True)
+        ready(repository, "x")
     words = [word for pattern in patterns for word in ("--exclude", pattern)]
     argv = [*base, "backup", "--dry-run", "--json", "--verbose=2", *words, str(folder)]
     said = subprocess.run(argv, env=environment, check=True, capture_output=True).stdout.splitlines()

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -84,13 +85,15 @@ async def ended(backups: Backups, job: str) -> str:
 @pytest.mark.parametrize("moment", range(30))
 async def test_a_run_killed_at_any_moment(backups: Backups, tree: Path, moment: int) -> None:
     chance = random.Random(moment)
+    began = time.monotonic()
     first = await launched(backups, backups.job(tree))
     assert await ended(backups, first) == "done"
+    took = time.monotonic() - began
     (kept,) = await backups.engine.snapshots()
     (tree / "more").write_bytes(chance.randbytes(4_000_000))
     plan = backups.job(tree, keep={"last": 1})
     job = await launched(backups, plan)
-    await asyncio.sleep(chance.uniform(0, 3.0))
+    await asyncio.sleep(chance.uniform(0, 1.3 * took))  # it thins out too
     killed = _kill(backups.store, job)
     if killed and moment % 2:
         for pid in _restics(backups):

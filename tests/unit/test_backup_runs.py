@@ -286,7 +286,7 @@ async def test_cancelling_ends_restic_and_leaves_no_lock(backups: Backups, tree:
     )
     run = Run(backups.store, backups.job(tree), HERE)
     running = asyncio.create_task(run.run())
-    while not (backups.repository / "locks").exists() or not backups.locks():
+    while not backups.locks():
         await asyncio.sleep(0.05)
         assert not running.done()
     await asyncio.sleep(0.3)
@@ -320,9 +320,10 @@ async def test_a_place_that_does_not_answer_fails_nothing_else(
 ) -> None:
     monkeypatch.setattr(working, "Restic", partial(Restic, cache=str(backups.folder / "cache"), patience=3))
     away = Place("nas", "rest", backups.place.password, url="http://127.0.0.1:9")
+    shutil.rmtree(backups.repository)
     usb = OpenRepository(id="backup.open.usb", place=backups.place)
     done = await backups.step(OpenRepository(id="backup.open.nas", place=away, later=True), usb)
-    assert done.well().reported["unreachable"] is True and (backups.repository / "config").exists()
+    assert done.well().reported == {"unreachable": True, "made": True} and (backups.repository / "config").exists()
     result = await RepositoryAnswers(id="backup.answers.nas", place=away).look(HERE)
     assert result.status == "unknown"
     failed = await backups.step(OpenRepository(id="backup.open.nas", place=away))
