@@ -69,3 +69,9 @@ class Place:
                 return f"s3:{self.url.rstrip('/')}/{self.bucket}{'/' if path else ''}{path}"
             case "gcs":
                 return f"gs:{self.bucket}:/{path}"
+
+    @property
+    def where(self) -> str:
+        """The same for people and for telling two apart, with the disk where one is named: what is mounted at a folder
+        can change."""
+        return f"{self.repository} ({self.device})" if self.device else self.repository

@@ -37,6 +37,7 @@ class Run:
     outcome:  as of a job: done, failed, cancelled, stale
     reason:   why it isn't done, a code, its arguments in `values` (words.failure puts them into words)
     reported: what its steps said of what they did (events.Reported), of the same key the last one
+    repository: where it worked (restic.place.Place.where); "" where that isn't known
     """
 
     job: str
@@ -50,6 +51,7 @@ class Run:
     reason: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     reported: Mapping[str, Any] = field(default_factory=dict)
+    repository: str = ""
 
     @property
     def seconds(self) -> float:
@@ -109,7 +111,10 @@ def _run(store: Store, job: JobSummary) -> Run | None:
     """A job as a run; None: it is none, but a change of the machine's settings."""
     if job.lane != "work" and "backup" not in job.modules:
         return None
-    asked = store.plan(job.id).asked
+    from pi_installer_tui.tasks.steps.backup.working import RepositoryStep
+
+    plan = store.plan(job.id)
+    asked = plan.asked
     if asked is None and job.lane != "work":
         return None
     started, reason, values = job.created, job.reason, {}
@@ -134,6 +139,7 @@ def _run(store: Store, job: JobSummary) -> Run | None:
         reason="" if job.status == "done" else reason,
         values={} if job.status == "done" else values,
         reported=reported,
+        repository=next((each.place.where for each in plan.steps if isinstance(each, RepositoryStep)), ""),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.app import Opened
-from pi_installer_tui.modules.backup.trial.kept import FOLDER
+from pi_installer_tui.modules.backup.state import TRIALS
 from pi_installer_tui.screens.backup.places import PlacesScreen
 from pi_installer_tui.screens.backup.trial import TrialScreen
 from pi_installer_tui.system.demo.players import PACE
@@ -57,8 +57,8 @@ async def test_it_is_kept_and_shown_at_the_place(start: Start, machine: Opened) 
         assert "doesn't" in program.text, "each answer is there again"
         await program.press("r")
         await program.until("It doesn't work like that")
-    (name,) = await machine.host.listdir(FOLDER)
-    found = await machine.host.stat(f"{FOLDER}/{name}")
+    (name,) = await machine.host.listdir(TRIALS)
+    found = await machine.host.stat(f"{TRIALS}/{name}")
     assert name == "usb.json" and found is not None and found.mode & 0o777 == 0o600
 
 
@@ -66,9 +66,9 @@ async def test_what_was_tried_of_another_repository_isnt_shown(start: Start, mac
     await backed_up(machine)
     line = {"what": "write", "ok": True, "said": "", "value": ""}
     old = {"version": 1, "at": 1_700_000_000, "repository": "/elsewhere", "tried": [line]}
-    await folder(machine, FOLDER)
-    await put(machine, f"{FOLDER}/usb.json", json.dumps(old))
-    await put(machine, f"{FOLDER}/nas.json", "{torn")
+    await folder(machine, TRIALS)
+    await put(machine, f"{TRIALS}/usb.json", json.dumps(old))
+    await put(machine, f"{TRIALS}/nas.json", "{torn")
     assert SETTINGS["places"]["usb"]["path"] != "/elsewhere"
     async with start() as program:
         await to_places(program)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pi_installer_tui.databases import Dump
-from pi_installer_tui.modules.backup import MODULE, applied, due, timers
+from pi_installer_tui.modules.backup import MODULE, applied, due, proof, timers
 from pi_installer_tui.modules.backup.actions import dump_of
 from pi_installer_tui.modules.backup.asking import Asked
 from pi_installer_tui.modules.backup.discovery import Contents
@@ -17,6 +17,7 @@ from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.backup.state import State, Timer
 from pi_installer_tui.modules.backup.usual import jobs_of
 from pi_installer_tui.restic.answers import Lock, Snapshot
+from pi_installer_tui.system.disks import Block
 from pi_installer_tui.system.reading import MISSING, Known, Unknown
 from pi_installer_tui.tasks.plan import Others, Plan
 from pi_installer_tui.tasks.runs import Run
@@ -118,14 +119,34 @@ def test_what_is_not_so_is_not_presented_and_made_again() -> None:
     off = replace(state, timers=Known({**state.timers.value, timers.timer("home"): Timer(enabled=False, active=False)}))
     assert MODULE.present(off).jobs is None and MODULE.present(off).places is not None
     assert steps(plan(off, jobs={"home": HOME})) == ["timer.pi-installer-tui-backup-home.timer"]
-    lost = replace(state, secrets=Known(frozenset()))
-    assert MODULE.present(lost).places is None
-    assert steps(plan(lost, places={"usb": USB})) == ["secret.usb", "open.usb"]
     edited = replace(state, units={**state.units, "pi-installer-tui-backup-home.timer": "[Timer]\n"})
     assert steps(plan(edited, jobs={"home": HOME})) == [
         "unit.pi-installer-tui-backup-home.timer",
         "timer.pi-installer-tui-backup-home.timer",
     ]
+
+
+@pytest.mark.parametrize("document", [{"places": {"usb": USB}}, {"jobs": {"home": HOME}}])
+def test_a_lost_password_is_asked_for_again_and_made_only_where_nothing_lies(document: dict[str, Any]) -> None:
+    """Also by who names the job alone, that can't run without it."""
+    state = so(places={"usb": USB}, jobs={"home": HOME})
+    lost = replace(state, secrets=Known(frozenset()))
+    assert MODULE.present(lost) == BackupSettings()
+    told = plan(lost, **document)
+    assert [blocked.setting for blocked in told.blocked] == ["backup.places.usb.password"] and told.empty
+    assert "backup.usb" in told.blocked[0].why
+    assert steps(plan(lost, ["backup.usb"], **document)) == ["secret.usb", "open.usb"]
+    wiped = replace(lost, repositories=frozenset())
+    assert steps(plan(wiped, **document)) == ["secret.usb", "open.usb"]
+    assert plan(replace(wiped, mounts=("/",)), **document).blocked, "nobody knows what lies on a disk that isn't here"
+
+
+def test_a_lost_key_of_a_jobs_place_is_asked_for_and_another_place_isnt() -> None:
+    state = so(places={"usb": USB, "nas": NAS}, jobs={"home": {**HOME, "places": ["nas"]}})
+    lost = replace(state, secrets=Known(frozenset({"backup.nas"})))
+    told = plan(lost, jobs={"home": HOME})
+    assert [blocked.setting for blocked in told.blocked] == ["backup.places.nas.key"] and told.empty
+    assert steps(plan(lost, ["backup.nas-key"], jobs={"home": HOME})) == ["secret.nas-key", "open.nas"]
 
 
 def test_what_isnt_named_is_left_alone() -> None:
@@ -148,6 +169,9 @@ def test_an_absent_job_takes_its_timers_along_and_an_absent_place_its_secrets() 
     gone = plan(state, places={"nas": {"state": "absent"}})
     assert steps(gone) == ["config", "forget.nas", "forget.nas-key", "forget-host-key.nas"]
     assert any("recovery kit" in notice.text for notice in gone.notices)
+    tried = replace(state, trials=frozenset({"nas", "usb"}))
+    assert "forget-trial.nas" in steps(plan(tried, places={"nas": {"state": "absent"}}))
+    assert not [each for each in steps(plan(tried, places={"nas": NAS, "usb": USB})) if "trial" in each]
 
 
 def test_a_job_that_goes_to_every_place_gets_another_verification_with_a_new_place() -> None:
@@ -204,7 +228,46 @@ def test_a_kit_that_was_read_back_counts_no_more_for_another_repository() -> Non
     elsewhere = {**USB, "path": "/mnt/usb/other"}
     assert steps(plan(state, places={"usb": elsewhere})) == ["open.usb", "config", "forget-kit.usb"]
     assert "forget-kit.usb" in steps(plan(state, places={"usb": {"state": "absent"}}))
-    assert "forget-kit.usb" in steps(plan(replace(state, secrets=Known(frozenset())), places={"usb": USB}))
+    wiped = replace(state, secrets=Known(frozenset()), repositories=frozenset())
+    assert "forget-kit.usb" in steps(plan(wiped, places={"usb": USB}))
+
+
+def test_another_disk_is_another_repository_and_the_old_one_is_told_of() -> None:
+    state = replace(so(places={"usb": USB}, jobs={"home": HOME}), kits={"usb": "7K2M-Q9XW"})
+    other = {**USB, "device": "UUID=5678"}
+    old = Block("/dev/sda1", "part", 1, file_system="ext4", uuid="1234", mounts=("/mnt/usb",))
+    here = replace(state, devices=Known((replace(old, uuid="5678"),)))
+    moved = plan(here, places={"usb": other})
+    assert steps(moved) == ["open.usb", "config", "forget-kit.usb"]
+    (told,) = [notice.text for notice in moved.notices]
+    assert "/mnt/usb/restic (UUID=1234)" in told and "recovery kit" in told
+    for away_state in (replace(state, devices=Known((old,))), replace(state, mounts=("/",))):  # the old one; nothing
+        away = plan(away_state, places={"usb": other})
+        assert steps(away) == ["config", "forget-kit.usb"]
+        assert [notice.text for notice in away.notices if "first run that finds it" in notice.text]
+        assert told in [notice.text for notice in away.notices]
+    assert plan(state, places={"usb": USB}).notices == ()
+
+
+def test_runs_at_the_old_repository_count_no_more_for_the_new_one() -> None:
+    ran = {"job": "home", "place": "usb"}
+    run, drill = (
+        Run("j", "backup", action, ran, "root", 1.0, 2.0, "done", reported={"proven": True}, repository=where)
+        for action, where in (("run", "/mnt/usb/restic (UUID=1234)"), ("drill", ""))
+    )
+    state = replace(so(places={"usb": USB}, jobs={"home": HOME}), runs=(run, replace(drill, repository=run.repository)))
+    moved = so(places={"usb": {**USB, "device": "UUID=5678"}}, jobs={"home": HOME})
+    moved = replace(moved, runs=state.runs)
+    contents = Asked(contents=Contents(("/home",), (), (), (), ()))
+    for there, kinds in (
+        (state, ["back-up", "keep-snapshots"]),
+        (moved, ["open-repository", "back-up", "keep-snapshots"]),
+    ):
+        arguments = MODULE.arguments("run").model_validate({"job": "home"})
+        made = MODULE.plan_action(replace(there, asked=contents), "run", arguments)
+        assert [step.kind for step in made.steps] == kinds, "the first run that finds the disk makes the repository"
+    proven = [proof.standings(each.applied, each.runs, {"usb"}, {}, 3.0)[0].proven for each in (state, moved)]
+    assert proven == [2.0, None], "nothing of the new one has come back yet"
 
 
 def test_what_cant_be_read_is_blocked() -> None:

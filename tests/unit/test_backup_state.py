@@ -11,6 +11,8 @@ import pytest
 
 from pi_installer_tui.modules import load, names
 from pi_installer_tui.modules.backup import MODULE, state
+from pi_installer_tui.modules.backup.places import FolderPlace
+from pi_installer_tui.modules.backup.trial import kept
 from pi_installer_tui.modules.base import Module
 from pi_installer_tui.system import disks
 from pi_installer_tui.system.demo import DemoHost
@@ -97,3 +99,11 @@ async def test_the_demo_has_its_card_and_the_usb_disk(tmp_path: Path) -> None:
     read = await MODULE.read(DemoHost.create(str(tmp_path / "demo")))
     assert {"LABEL=backup", "LABEL=rootfs"} <= set(MODULE.choices(read, "devices"))
     assert known(read.restic)
+
+
+async def test_places_whose_trial_is_kept_are_read(tmp_path: Path) -> None:
+    host = DemoHost.create(str(tmp_path / "demo"))
+    assert (await state.read(host)).trials == frozenset()
+    place = FolderPlace(kind="folder", path="/mnt/usb/restic")
+    await kept.keep(host, "usb", place, (), 1.0)
+    assert (await state.read(host)).trials == frozenset({"usb"})

@@ -13,6 +13,7 @@ from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.modules.backup import cloning
 from pi_installer_tui.modules.backup.cloning import Clone
 from pi_installer_tui.modules.backup.placing import place_of
+from pi_installer_tui.modules.backup.proof import was_at
 from pi_installer_tui.modules.backup.settings import Keep
 from pi_installer_tui.modules.backup.state import KITS, State
 from pi_installer_tui.modules.backup.usual import Job, job_of
@@ -331,9 +332,7 @@ def _clear(state: State, place: Place, setting: str, needs: str) -> tuple[ClearA
 def _was_there(state: State, place: Place) -> bool:
     """Whether something has been saved there before: then the repository isn't made again where it has gone, and it
     costs no look."""
-    return any(
-        run.action == "run" and run.outcome == "done" and run.arguments.get("place") == place.name for run in state.runs
-    )
+    return any(run.action == "run" and run.outcome == "done" and was_at(run, place) for run in state.runs)
 
 
 def _own(state: State) -> tuple[str, ...]:

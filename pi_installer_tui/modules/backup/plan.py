@@ -3,14 +3,14 @@ the timers. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.backup import applied, checks, due, placing, timers
 from pi_installer_tui.modules.backup.places import PlaceSettings
 from pi_installer_tui.modules.backup.placing import place_of, secret_names, secret_path
 from pi_installer_tui.modules.backup.settings import BackupSettings
-from pi_installer_tui.modules.backup.state import KITS, State
+from pi_installer_tui.modules.backup.state import KITS, TRIALS, State
 from pi_installer_tui.modules.backup.usual import job_of
 from pi_installer_tui.modules.part import Part
 from pi_installer_tui.system.reading import MISSING, Known, Unknown, known
@@ -55,10 +55,11 @@ class _Planning:
         self.there = known(state.secrets) or frozenset()
         self.given = others.secrets - others.to_make
         self.now = state.applied
+        self.whole = applied.merged(self.now, settings)
         self.wanted = applied.merged(self.now, self._without_lacking())
         self._packages()
         for name, place in (self.wanted.places or {}).items():
-            if name in (settings.places or {}):
+            if name in self.named and name not in self.blocked:
                 self._place(name, place)
         self._remember()
         self._units()
@@ -70,19 +71,35 @@ class _Planning:
 
     def _without_lacking(self) -> BackupSettings:
         """The settings without the places of which a secret is lacking; those are named as blocked."""
-        kept = dict(self.settings.places or {})
-        for name, place in (self.settings.places or {}).items():
-            if place.state == "absent":
-                continue
-            for key in ("key", "secret"):
-                secret = getattr(place, key, None)
-                if secret is not None and secret not in self.there | self.given:
-                    why = _("no value was given for the secret {name}").format(name=secret)
-                    self.part.blocked.append(Blocked(setting=f"{NAME}.places.{name}.{key}", why=why))
-                    kept.pop(name, None)
+        places = self.whole.places or {}
+        self.named = {name for name in self.settings.places or {} if name in places} | self._of_jobs()
+        self.blocked: set[str] = set()
+        for name in sorted(self.named):
+            for key, why in self._lacking(name, places[name]):
+                self.part.blocked.append(Blocked(setting=f"{NAME}.places.{name}.{key}", why=why))
+                self.blocked.add(name)
         if self.settings.places is None:
             return self.settings
+        kept = {name: place for name, place in self.settings.places.items() if name not in self.blocked}
         return self.settings.model_copy(update={"places": kept})
+
+    def _of_jobs(self) -> set[str]:
+        """Places that the named jobs go to and that have lost a secret: a job can't be right without them."""
+        jobs = [name for name in self.settings.jobs or {} if name in (self.whole.jobs or {})]
+        places = {place for name in jobs for place in job_of(name, self.whole).places}
+        return {name for name in places if {*secret_names(name, (self.whole.places or {})[name])} - self.there}
+
+    def _lacking(self, name: str, place: PlaceSettings) -> Iterator[tuple[str, str]]:
+        """The settings that name a secret which has no value and can't be made, and why that is."""
+        for key in ("key", "secret"):
+            secret = getattr(place, key, None)
+            if secret is not None and secret not in self.there | self.given:
+                yield key, _("no value was given for the secret {name}").format(name=secret)
+        password, before = secret_names(name, place)[0], (self.now.places or {}).get(name)
+        lost = before is not None and _opens(name, before) == _opens(name, place) and password not in self.there
+        if lost and password not in self.given and not self._emptied(name, place):
+            text = _("is gone, and what lies there can't be read without it: give it again as {name}; the kit has it")
+            yield "password", text.format(name=password)
 
     def _packages(self) -> None:
         places = (self.wanted.places or {}).values()
@@ -128,8 +145,14 @@ class _Planning:
         )
 
     def _mounted(self, place: PlaceSettings) -> bool:
-        """Nothing says that the disk isn't there. What is mounted there instead, the step itself looks at."""
-        return place.kind != "folder" or not place.device or place.mount in self.state.mounts
+        """Nothing says that the disk isn't there. What is mounted there that lsblk doesn't know, the step itself looks
+        at."""
+        if place.kind != "folder" or not place.device:
+            return True
+        there = [each for each in known(self.state.devices) or () if place.mount in each.mounts]
+        if there:
+            return any(place.device in (f"UUID={each.uuid}", f"LABEL={each.label}") for each in there)
+        return place.mount in self.state.mounts
 
     def _emptied(self, name: str, place: PlaceSettings) -> bool:
         """A folder that had a repository, or should have, and has none."""
@@ -242,6 +265,10 @@ class _Planning:
             path = secret_path(name)
             step = RemoveFile(id=step_id("forget", name), setting=NAME, needs=self._config(), path=path, sensitive=True)
             self.part.steps.append(step)
+        for name in sorted(self.state.trials):
+            if name in (self.settings.places or {}) and name not in (self.wanted.places or {}):
+                path = f"{TRIALS}/{name}.json"
+                self.part.steps.append(RemoveFile(id=step_id("forget-trial", name), setting=NAME, path=path))
         for name in sorted(self.state.known_hosts):
             place = (self.wanted.places or {}).get(name)
             if name in (self.settings.places or {}) and (place is None or placing.known_hosts(name, place) is None):
@@ -254,7 +281,7 @@ class _Planning:
             place, before = (self.wanted.places or {}).get(name), (self.now.places or {}).get(name)
             if name not in (self.settings.places or {}) and place is not None:
                 continue
-            moved = place is not None and before is not None and _lies(name, place) != _lies(name, before)
+            moved = place is not None and before is not None and _opens(name, place) != _opens(name, before)
             anew = place is not None and step_id("secret", secret_names(name, place)[0]) in self.part.ids()
             if place is None or moved or anew:
                 step = RemoveFile(id=step_id("forget-kit", name), setting=NAME, path=f"{KITS}/{name}")
@@ -270,6 +297,14 @@ class _Planning:
             if place.kind in ("rest", "s3") and (place.url or "").startswith("http://"):
                 text = _("{place} is reached unencrypted: its password can be read on the way")
                 self.part.notice(text.format(place=name))
+        for name, place in (self.wanted.places or {}).items():
+            before = (self.now.places or {}).get(name)
+            if before is not None and (old := place_of(name, before).where) != place_of(name, place).where:
+                text = _(
+                    "{place} gets another repository. The old one stays as it is at {old}: its recovery kit opens it, "
+                    "and nothing here runs, verifies or thins it out any more. Nothing is proven of the new one yet"
+                )
+                self.part.notice(text.format(place=name, old=old))
         for name in self._gone():
             text = _("what lies at {place} stays, and can be read with its recovery kit alone: its password goes")
             self.part.notice(text.format(place=name))
@@ -290,10 +325,10 @@ def _whole(settings: BackupSettings) -> BackupSettings:
     return applied.merged(settings, BackupSettings())
 
 
-def _lies(name: str, place: PlaceSettings) -> tuple[str, str]:
+def _opens(name: str, place: PlaceSettings) -> tuple[str, str]:
     """Which repository that is, and which password it has."""
     there = place_of(name, place)
-    return there.repository, there.password
+    return there.where, there.password
 
 
 def _mount(path: str, state: State) -> str:

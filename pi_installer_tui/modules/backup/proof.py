@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pi_installer_tui.modules.backup.due import grace
+from pi_installer_tui.modules.backup.placing import place_of
 from pi_installer_tui.modules.backup.settings import BackupSettings
 from pi_installer_tui.modules.backup.timers import longest, timer
 from pi_installer_tui.modules.backup.usual import Job, jobs_of
+from pi_installer_tui.restic.place import Place
 from pi_installer_tui.tasks.runs import Run
 
 #: seconds that a run may be ahead of the clock and still be believed
@@ -73,22 +75,27 @@ class JobStanding:
         return max((each.proven for each in self.places if each.proven is not None), default=None)
 
 
-def standing(job: str, place: str, runs: Iterable[Run], kits: Collection[str]) -> Standing:
+def standing(job: str, place: Place, runs: Iterable[Run], kits: Collection[str]) -> Standing:
     """A job at a place, by its runs, the newest first."""
-    mine = [run for run in runs if run.module == "backup" and run.arguments.get("place") == place]
+    mine = [run for run in runs if run.module == "backup" and was_at(run, place)]
     of_job = [run for run in mine if run.arguments.get("job") == job]
     backups = [run for run in of_job if run.action == "run"]
     drills = [run for run in of_job if run.action == "drill"]
     return Standing(
         job=job,
-        place=place,
+        place=place.name,
         last=_first(backups),
         good=_first([run for run in backups if run.outcome == "done"]),
         verified=_first([run for run in mine if run.action == "verify" and _sound(run)]),
         drill=_first(drills),
         drilled=_first([run for run in drills if run.outcome == "done" and run.reported.get("proven") is True]),
-        kit=place in kits,
+        kit=place.name in kits,
     )
+
+
+def was_at(run: Run, place: Place) -> bool:
+    """Whether it worked with the repository that is at the place now, not with one from before its settings changed."""
+    return run.arguments.get("place") == place.name and run.repository in ("", place.where)
 
 
 def standings(
@@ -102,7 +109,8 @@ def standings(
     isn't counted: nothing would be overdue until that time comes."""
     found, runs = [], [run for run in runs if run.ended <= now + AHEAD]
     for job in jobs_of(settings):
-        places = tuple(standing(job.name, place, runs, kits) for place in job.places)
+        there = [place_of(name, (settings.places or {})[name]) for name in job.places]
+        places = tuple(standing(job.name, place, runs, kits) for place in there)
         found.append(JobStanding(job.name, places, following.get(timer(job.name)), _overdue(job, places, now)))
     return tuple(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: recovery kits that somebody has read back: a file of each place, with the kit's code
 KITS = "/var/lib/pi-installer-tui/backup/kits"
+#: the last trial of a place: a file of each, `PLACE.json`
+TRIALS = "/var/lib/pi-installer-tui/backup/trials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class State:
     is there. known_hosts: texts by place. units: unit files of ours, by name; timers by name. due: what the collector
     is told of when backups are due, "" where nothing. restic: its version; ssh: the program is there. devices: file
     systems that can be mounted. repositories: places in folders that hold one. mounts: where file systems are mounted.
-    kits: codes of recovery kits that were read back, by place. worthwhile: what is worth keeping here. asked: what an
-    action asked for beside."""
+    kits: codes of recovery kits that were read back, by place. trials: places of which the last one is kept.
+    worthwhile: what is worth keeping here. asked: what an action asked for beside."""
 
     config: Reading[BackupSettings]
     mode: int
@@ -62,6 +65,7 @@ class State:
     repositories: frozenset[str] = frozenset()
     runs: tuple[Run, ...] = ()
     kits: Mapping[str, str] = field(default_factory=dict)
+    trials: frozenset[str] = frozenset()
     worthwhile: tuple[Worthwhile, ...] = ()
     asked: Asked = field(default_factory=Asked)
 
@@ -104,6 +108,7 @@ async def read(host: Host) -> State:
         devices=await _devices(host),
         mounts=await _mounts(host),
         repositories=await _repositories(host, known(standing.config)),
+        trials=await _trials(host),
         worthwhile=await propose(host) if host.privileged else (),
     )
 
@@ -130,6 +135,12 @@ async def _texts(host: Host, folder: str) -> dict[str, str]:
         return {name: await _text(host, f"{folder}/{name}") for name in await host.listdir(folder)}
     except OSError:
         return {}
+
+
+async def _trials(host: Host) -> frozenset[str]:
+    with suppress(OSError):
+        return frozenset(name.removesuffix(".json") for name in await host.listdir(TRIALS) if name.endswith(".json"))
+    return frozenset()
 
 
 async def _unit_names(host: Host) -> list[str]:

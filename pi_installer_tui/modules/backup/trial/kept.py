@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from pi_installer_tui.modules.backup.places import PlaceSettings
 from pi_installer_tui.modules.backup.placing import place_of
+from pi_installer_tui.modules.backup.state import TRIALS
 from pi_installer_tui.modules.backup.trial.tried import Tried
 from pi_installer_tui.system.host import Host
 
-FOLDER = "/var/lib/pi-installer-tui/backup/trials"
 VERSION = 1
 
 
@@ -35,18 +35,18 @@ async def keep(host: Host, name: str, settings: PlaceSettings, tried: Sequence[T
     lines = [{"what": each.what, "ok": each.ok, "said": each.said, "value": each.value} for each in tried]
     document = {"version": VERSION, "at": at, "repository": _lies(name, settings), "tried": lines}
     uid, gid = os.geteuid(), os.getegid()
-    above = FOLDER.rpartition("/")[0]
-    for folder in (above.rpartition("/")[0], above, FOLDER):
+    above = TRIALS.rpartition("/")[0]
+    for folder in (above.rpartition("/")[0], above, TRIALS):
         if await host.stat(folder) is None:
             await host.mkdir(folder, mode=0o700, uid=uid, gid=gid)
     text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-    await host.replace(f"{FOLDER}/{name}.json", text.encode("utf-8", "replace"), mode=0o600, uid=uid, gid=gid)
+    await host.replace(f"{TRIALS}/{name}.json", text.encode("utf-8", "replace"), mode=0o600, uid=uid, gid=gid)
 
 
 async def read(host: Host, name: str, settings: PlaceSettings) -> Kept | None:
     """The last one, None where there is none of the repository that the settings name, or it can't be read."""
     try:
-        document = json.loads(await host.text(f"{FOLDER}/{name}.json") or "{}")
+        document = json.loads(await host.text(f"{TRIALS}/{name}.json") or "{}")
         if document.get("version") != VERSION or document["repository"] != _lies(name, settings):
             return None
         return Kept(float(document["at"]), tuple(Tried(**line) for line in document["tried"]))
