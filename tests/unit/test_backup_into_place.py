@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pi_installer_tui.tasks.steps.backup import into_place
-from pi_installer_tui.tasks.steps.backup.moves import Existing, Move, Places
+from pi_installer_tui.tasks.steps.backup.moves import Existing, Held, Move, Places
 from pi_installer_tui.tasks.steps.backup.taking_back import take_back
 
 from .backups import difference, make_tree, state
@@ -45,10 +45,10 @@ def cut_after(moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends it after so many moves."""
     left, put = iter(range(moves)), into_place._put
 
-    def counted(places: Places, move: Move) -> None:
+    def counted(held: Held, move: Move) -> None:
         if next(left, None) is None:
             raise _PowerCut
-        put(places, move)
+        put(held, move)
 
     monkeypatch.setattr(into_place, "_put", counted)
 

@@ -216,8 +216,9 @@ async def test_restoring_comes_after_looking_where_there_is_little_room(
 ) -> None:
     """On the disk: what was begun is begun again; in the memory: there is never more than one restic."""
     tree, snapshot, saved = changed
-    running = most = 0
-    lines = Restic.lines
+    running = most = begun = 0
+    lines, look, restore_ = Restic.lines, Restic.tree, RestoreFiles._restore
+    given_up = asyncio.Event()
 
     async def counted(*args: Any, **more: Any) -> AsyncIterator[str | int]:
         nonlocal running, most
@@ -230,10 +231,30 @@ async def test_restoring_comes_after_looking_where_there_is_little_room(
         finally:
             running -= 1
 
+    async def slowly(*args: Any) -> AsyncIterator[Entry]:
+        if name == "_UNKNOWN":
+            await given_up.wait()
+        async with aclosing(look(*args)) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def noted(*args: Any) -> None:
+        nonlocal begun
+        begun += 1
+        try:
+            await restore_(*args)
+            if name == "_UNKNOWN" and begun == 1:
+                await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    monkeypatch.setattr(restore_files, "_SECOND", 0)
     monkeypatch.setattr(restore_files, name, value)
     monkeypatch.setattr(Restic, "lines", counted)
+    monkeypatch.setattr(Restic, "tree", slowly)
+    monkeypatch.setattr(RestoreFiles, "_restore", noted)
     (await backups.step(restore(backups, snapshot, tree, target=str(tmp_path / "back")))).well()
-    assert most == (2 if name == "_UNKNOWN" else 1)
+    assert begun == (2 if name == "_UNKNOWN" else 1) and most == 1
     back = state(Path(f"{tmp_path}/back{tree}"), sockets=True)
     assert difference(back, {name: each for name, each in saved.items() if name != b"odd/socket"}) == []
     assert not list((tmp_path / "back").glob(".pi-installer*")) and backups.locks() == []
@@ -274,7 +295,7 @@ async def test_a_restoration_killed_anywhere_can_be_undone(backups: Backups, cha
     plan = Plan(modules=("backup",), steps=(restore(backups, snapshot, tree, existing="replace"),))
     job = create(backups.store, plan, HERE)
     await launch(backups.store, job, HERE)
-    await asyncio.sleep(random.Random(seed).uniform(0, 2.5))
+    await asyncio.sleep(random.Random(seed).uniform(0, 1.5))
     pid = int((backups.store.folder(job) / "worker.lock").read_text())
     if backups.store.alive(job):
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH103, PTH108, PTH112, PTH115, PTH119
+# ruff: noqa: PTH112, PTH115, PTH119
 # (pathlib takes no bytes)
 """Puts what was restored into a scratch folder where it belongs, file by file by rename, as it was written down before
 (moves.py)."""
@@ -13,15 +13,15 @@ import stat
 from collections.abc import Collection, Iterator
 from typing import Literal
 
+from pi_installer_tui.tasks.steps.backup.handles import Entry
 from pi_installer_tui.tasks.steps.backup.moves import (
     EVERY,
     Existing,
+    Held,
     Move,
     Places,
     Stopped,
     Tally,
-    aside,
-    at,
     attributes,
     count,
     join,
@@ -44,21 +44,22 @@ def plan(places: Places, existing: Existing, word: str, through: Collection[str]
 
 
 def carry_out(places: Places) -> Tally:
-    """Does it, or the rest of it. Raises OSError, Stopped."""
+    """Does it, or the rest of it. Raises OSError, Stopped; Astray where somebody has put a link in the way since."""
     tally = Tally()
     moves = read(places.moves)
-    for done, move in enumerate(moves):
-        if done % EVERY == 0:
-            places.said(done, len(moves))
-            if places.stop():
-                raise Stopped
-        if move.what == "put":
-            _put(places, move)
-        count(tally, move)
-    for move in sorted(moves, key=lambda move: -move.path.count("/")):
-        if move.what == "attributes":
-            with contextlib.suppress(FileNotFoundError):
-                set_attributes(at(places.destination, move.path), move.new)
+    with Held(places) as held:
+        for done, move in enumerate(moves):
+            if done % EVERY == 0:
+                places.said(done, len(moves))
+                if places.stop():
+                    raise Stopped
+            if move.what == "put":
+                _put(held, move)
+            count(tally, move)
+        for move in sorted(moves, key=lambda move: -move.path.count("/")):
+            if move.what == "attributes":
+                with contextlib.suppress(FileNotFoundError):
+                    set_attributes(held.target(move.path), move.new)
     places.said(len(moves), len(moves))
     return tally
 
@@ -147,29 +148,31 @@ def _same(one: bytes, other: bytes, there: os.stat_result) -> bool:
 # doing ----------------------------------------------------------------------------------------------------------------
 
 
-def _put(places: Places, move: Move) -> None:
-    source, target = at(places.scratch, move.path), at(places.destination, move.path)
-    if not os.path.lexists(source):
-        return  # done before a crash
+def _put(held: Held, move: Move) -> None:
+    try:
+        source = held.source(move)
+    except FileNotFoundError:
+        return  # done before a crash, with all of its folder
+    if not source.there:
+        return
+    target = held.target(move.path)
     if move.was:
-        kept = aside(places, move)
-        if move.was == "replaced":
-            os.makedirs(places.replaced, mode=0o700, exist_ok=True)
-        if not os.path.lexists(kept):
+        kept = held.aside(move, make=True)
+        if not kept.there:
             _save(target, kept)
-        if move.kind == "dir" and os.path.lexists(target):  # a file, and it is kept
-            os.unlink(target)
+        if move.kind == "dir" and target.there:  # a file, and it is kept
+            os.unlink(target.name, dir_fd=target.folder)
     rename(source, target)
 
 
-def _save(path: bytes, kept: bytes) -> None:
-    """Keeps what is at a path; a file stays there until the other one takes its place at once."""
-    if not stat.S_ISDIR(os.lstat(path).st_mode):
+def _save(entry: Entry, kept: Entry) -> None:
+    """Keeps what is there; a file stays there until the other one takes its place at once."""
+    if not stat.S_ISDIR(entry.stat().st_mode):
         try:
-            os.link(path, kept, follow_symlinks=False)
+            os.link(entry.name, kept.name, src_dir_fd=entry.folder, dst_dir_fd=kept.folder, follow_symlinks=False)
         except OSError as error:
             if error.errno not in (*_NO_LINK, errno.EXDEV):
                 raise
         else:
             return
-    rename(path, kept)
+    rename(entry, kept)

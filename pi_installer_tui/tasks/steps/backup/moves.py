@@ -1,4 +1,4 @@
-# ruff: noqa: PTH101, PTH104, PTH108, PTH118, PTH120, PTH123
+# ruff: noqa: PTH101, PTH104, PTH118, PTH120, PTH123
 # (pathlib takes no bytes)
 """What a restoration does to a machine, written down before it is done, a line of JSON for each move: so it can be gone
 on with after a crash, and taken back, whatever happened in between. Names are bytes: those of files need not be text.
@@ -18,7 +18,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from pi_installer_tui.tasks.steps.backup.handles import Below, Entry, below, ours, own
+
 Existing = Literal["keep", "replace", "rename"]
+
+#: a folder of ours for what is copied to another file system; its beginning is that of what is never backed up
+_PRIVATE = b".pi-installer-tui-scratch-moving"
 
 #: how often somebody is told how far it is
 EVERY = 200
@@ -141,36 +146,81 @@ def count(tally: Tally, move: Move) -> None:
 # entries ------------------------------------------------------------------------------------------------------------
 
 
-def aside(places: Places, move: Move) -> bytes:
-    """Where that is now which was there."""
-    if move.was == "renamed":
-        return join(os.path.dirname(at(places.destination, move.path)), os.fsencode(move.name))
-    return join(places.replaced, str(move.n).encode())
+class Held:
+    """What is moved, and where to, by folders that are held open. To be closed (`with`)."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._scratch: Below | None = None
+        self._destination: Below | None = None
+        self._replaced: Below | None = None
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for each in (self._scratch, self._destination, self._replaced):
+            if each is not None:
+                each.close()
+
+    def source(self, move: Move) -> Entry:
+        """What was restored. Raises OSError; FileNotFoundError where the folder it was in is in its place already."""
+        if self._scratch is None:
+            self._scratch = Below(ours(self._places.scratch), links=False)
+        return self._scratch.entry(move.path)
+
+    def target(self, path: str) -> Entry:
+        """Where it goes. Raises OSError; Astray where a link of somebody's would lead elsewhere."""
+        if self._destination is None:
+            self._destination = below(self._places.destination)
+        return self._destination.entry(path)
+
+    def aside(self, move: Move, *, make: bool = False) -> Entry:
+        """Where that is now which was there. make: the folder for it. Raises OSError."""
+        if move.was == "renamed":
+            return Entry(self.target(move.path).folder, os.fsencode(move.name))
+        if self._replaced is None:
+            self._replaced = Below(ours(self._places.replaced, make=make), links=False)
+        return self._replaced.entry(str(move.n))
 
 
-def rename(source: bytes, target: bytes) -> None:
+def rename(source: Entry, target: Entry) -> None:
     """rename(2), also to another file system. Raises OSError, CalledProcessError."""
     try:
-        os.rename(source, target)
+        _rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # something else is mounted there: cp(1) keeps what restic gave back
-        beside = target + b".pi-installer-tui-new"
-        subprocess.run(
-            [b"cp", b"--archive", b"--no-target-directory", b"--remove-destination", b"--", source, beside],
-            check=True,
-            capture_output=True,
-        )
-        os.rename(beside, target)
+        # something else is mounted there: cp(1) keeps what restic gave back, in a folder that nobody else gets into
+        private = Entry(target.folder, _PRIVATE)
+        if private.there:
+            _delete(private)  # of before a crash
+        os.mkdir(private.name, 0o700, dir_fd=private.folder)
+        inside = Entry(own(private), b"new")
+        try:
+            argv = [b"cp", b"--archive", b"--no-target-directory", b"--", _path(source), _path(inside)]
+            subprocess.run(argv, check=True, capture_output=True, pass_fds=(source.folder, inside.folder))
+            _rename(inside, target)
+        finally:
+            os.close(inside.folder)
+        os.rmdir(private.name, dir_fd=private.folder)
         _delete(source)
 
 
-def _delete(path: bytes) -> None:
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        shutil.rmtree(path)
+def _rename(source: Entry, target: Entry) -> None:
+    os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
+
+
+def _path(entry: Entry) -> bytes:
+    """For a process that has its folder open too (proc_pid_fd(5))."""
+    return b"/proc/self/fd/%d/%b" % entry
+
+
+def _delete(entry: Entry) -> None:
+    if stat.S_ISDIR(entry.stat().st_mode):
+        shutil.rmtree(entry.name, dir_fd=entry.folder)
     else:
-        os.unlink(path)
+        os.unlink(entry.name, dir_fd=entry.folder)
 
 
 def kind_of(found: os.stat_result) -> str:
@@ -193,41 +243,40 @@ def attributes(path: bytes) -> dict[str, object]:
     }
 
 
-def xattrs(path: bytes) -> dict[str, str]:
-    """Extended attributes (xattr(7)), access lists and capabilities among them, in base64."""
+def xattrs(path: bytes | int) -> dict[str, str]:
+    """Extended attributes (xattr(7)), access lists and capabilities among them, in base64, of a path or what is
+    open."""
     found: dict[str, str] = {}
+    follow = isinstance(path, int)
     with contextlib.suppress(OSError):
-        for name in os.listxattr(path, follow_symlinks=False):
-            found[name] = base64.b64encode(os.getxattr(path, name, follow_symlinks=False)).decode("ascii")
+        for name in os.listxattr(path, follow_symlinks=follow):
+            found[name] = base64.b64encode(os.getxattr(path, name, follow_symlinks=follow)).decode("ascii")
     return found
 
 
-def set_attributes(path: bytes, attributes: dict[str, object]) -> None:
+def set_attributes(entry: Entry, attributes: dict[str, object]) -> None:
     """Gives a folder its owner, attributes (access lists are among them), mode and times, in this order. Raises
     OSError."""
     uid, gid, mode = int(str(attributes["uid"])), int(str(attributes["gid"])), int(str(attributes["mode"]))
-    os.chown(path, uid, gid, follow_symlinks=False)
-    wanted, has = attributes["xattrs"], xattrs(path)
+    wanted = attributes["xattrs"]
     assert isinstance(wanted, dict)
-    for name, value in wanted.items():
-        if has.get(name) != value:
-            with contextlib.suppress(OSError):  # of another kind of file system
-                os.setxattr(path, name, base64.b64decode(value), follow_symlinks=False)
-    for name in has.keys() - wanted.keys():
-        with contextlib.suppress(OSError):
-            os.removexattr(path, name, follow_symlinks=False)
-    os.chmod(path, mode)
-    os.utime(path, ns=(int(str(attributes["atime"])), int(str(attributes["mtime"]))))
+    with entry.opened() as folder:
+        os.chown(folder, uid, gid)
+        has = xattrs(folder)
+        for name, value in wanted.items():
+            if has.get(name) != value:
+                with contextlib.suppress(OSError):  # of another kind of file system
+                    os.setxattr(folder, name, base64.b64decode(value))
+        for name in has.keys() - wanted.keys():
+            with contextlib.suppress(OSError):
+                os.removexattr(folder, name)
+        os.chmod(folder, mode)
+        os.utime(folder, ns=(int(str(attributes["atime"])), int(str(attributes["mtime"]))))
 
 
 def join(folder: bytes, name: bytes) -> bytes:
     """os.path.join, of bytes."""
     return os.path.join(folder, name)
-
-
-def at(folder: bytes, path: str) -> bytes:
-    """The path of a move below a folder."""
-    return join(folder, os.fsencode(path))
 
 
 def _sync(folder: bytes) -> None:

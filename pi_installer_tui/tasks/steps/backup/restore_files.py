@@ -8,7 +8,7 @@ import contextlib
 import os
 import posixpath
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from pi_installer_tui.restic.engine import Restic
 from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import known
-from pi_installer_tui.tasks.steps.backup import into_place, moves, taking_back
+from pi_installer_tui.tasks.steps.backup import handles, into_place, moves, taking_back
 from pi_installer_tui.tasks.steps.backup.links import leads_astray
 from pi_installer_tui.tasks.steps.backup.restoring import restore
 from pi_installer_tui.tasks.steps.backup.working import (
@@ -40,6 +40,8 @@ from pi_installer_tui.tasks.steps.base import AbsolutePath, Before, Preview, Ste
 
 #: the name in `before`
 KEPT = "restored"
+#: the folder in the scratch folder that restic is given: it takes a link of /proc's for no folder
+_INSIDE = "files"
 #: files that an undo leaves are named, the first of many
 _NAMES = 50
 #: bytes of memory that must be free for a second restic, which has the repository's index in its memory too
@@ -102,8 +104,7 @@ class RestoreFiles(RepositoryStep):
         """Raises StepError where a link of somebody's would lead elsewhere."""
         for above in sorted({f"{self.target}{posixpath.dirname(path)}" for path in self.chosen}):
             if (link := leads_astray(real(host, "/"), os.fsencode(above))) is not None:
-                path = f"/{os.fsdecode(os.path.relpath(link, real(host, '/')))}"
-                raise StepError("link-on-the-way", path=path)
+                raise StepError("link-on-the-way", path=_of_the_machine(host, link))
 
     async def capture(self, context: StepContext) -> None:
         self._through_no_link(context.host)
@@ -130,21 +131,21 @@ class RestoreFiles(RepositoryStep):
                     chosen = await self._fetch(context, engine, scratch)
                 await self._plan(context, places, chosen, kept["word"])
             except BaseException:
-                await in_thread(lambda stop: remove_tree(places.scratch))
+                await in_thread(lambda stop: remove_tree(real(context.host, scratch)))
                 raise
             context.report({"snapshot": chosen.snapshot, "files": chosen.files, "size": chosen.size})
             context.report({"compared": chosen.files, "differ": 0})
         context.reached("restore:planned")
         tally = await _carry(context, places, "place", into_place.carry_out)
         context.reached("restore:in-place")
-        await in_thread(lambda stop: remove_tree(places.scratch))
+        await in_thread(lambda stop: remove_tree(real(context.host, scratch)))
         told: dict[str, Any] = {name: getattr(tally, name) for name in ("new", "replaced", "renamed", "same", "kept")}
         context.report(told | ({"aside": self._replaced(kept)} if tally.replaced else {}))
 
     def _places(self, host: Host, kept: Mapping[str, str], before: Before) -> tuple[str, moves.Places]:
         scratch = f"{kept['anchor'].rstrip('/')}/{SCRATCH}{kept['word']}"
         return scratch, moves.Places(
-            scratch=real(host, scratch),
+            scratch=real(host, f"{scratch}/{_INSIDE}"),
             destination=real(host, self.target or "/"),
             replaced=real(host, self._replaced(kept)),
             moves=os.fsencode(before.beside("moves")),
@@ -184,9 +185,10 @@ class RestoreFiles(RepositoryStep):
             for task in (looking, restoring):
                 if task is not None:
                     await _ended(task)
-        for path, entry in chosen.through.items():
-            with contextlib.suppress(FileNotFoundError):
-                await host.chmod(scratch + path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
+        with _held(host, scratch) as folder:
+            for path, entry in chosen.through.items():
+                with contextlib.suppress(FileNotFoundError):
+                    await host.chmod(f"{folder}/{_INSIDE}{path}", mode=entry.mode, uid=entry.uid, gid=entry.gid)
         return chosen
 
     async def _look_up(self, chosen: _Chosen, engine: Restic, anchor: str, free: int) -> None:
@@ -231,17 +233,21 @@ class RestoreFiles(RepositoryStep):
         def expected() -> int:
             return chosen.size if chosen.known else 0
 
-        await patiently(
-            context,
-            engine,
-            lambda: restore(context, engine, chosen.snapshot, scratch, paths, expected=expected),
-        )
+        with _held(host, scratch) as folder:
+            inside = f"{folder}/{_INSIDE}"
+            await host.mkdir(inside, mode=0o700, uid=0, gid=0)
+            await patiently(
+                context,
+                engine,
+                lambda: restore(context, engine, chosen.snapshot, inside, paths, expected=expected),
+            )
 
     async def _plan(self, context: StepContext, places: moves.Places, chosen: _Chosen, word: str) -> None:
         context.progress(None, "plan")
         self._through_no_link(context.host)
         if self.target:
-            await in_thread(lambda stop: os.makedirs(places.destination, mode=0o755, exist_ok=True))  # noqa: PTH103
+            with _no_link(host := context.host):
+                await in_thread(lambda stop: handles.make_folders(real(host, self.target)))
         await context.host.run(["sync", "--file-system", context.before.get(KEPT)["anchor"]])
         through = frozenset(path.lstrip("/") for path in chosen.through)
 
@@ -255,13 +261,13 @@ class RestoreFiles(RepositoryStep):
         if kept is None:
             return
         self._through_no_link(context.host)
-        _scratch, places = self._places(context.host, kept, before)
+        scratch, places = self._places(context.host, kept, before)
         tally = await _carry(context, places, "back", taking_back.take_back)
-        await in_thread(lambda stop: remove_tree(places.scratch))
+        await in_thread(lambda stop: remove_tree(real(context.host, scratch)))
         path = self.target
         while path and path != kept["anchor"]:  # folders that were made for it
             with contextlib.suppress(OSError):
-                await context.host.remove(path)
+                handles.remove_folder(real(context.host, path))
             path = posixpath.dirname(path)
         if tally.stays:
             for path in tally.stays[:_NAMES]:
@@ -299,7 +305,36 @@ async def _carry(
         told = {"files_done": done, "files_total": total}
         loop.call_soon_threadsafe(lambda: context.progress(done / total if total else None, phase, "", told))
 
-    return await in_thread(lambda stop: work(_watched(places, said=said, stop=stop)))
+    with _no_link(context.host):
+        return await in_thread(lambda stop: work(_watched(places, said=said, stop=stop)))
+
+
+@contextlib.contextmanager
+def _no_link(host: Host) -> Iterator[None]:
+    """What is moved is led nowhere by a link that somebody has put in the way: that is said."""
+    try:
+        yield
+    except handles.Astray as error:
+        raise StepError("link-on-the-way", path=_of_the_machine(host, error.filename)) from None
+
+
+@contextlib.contextmanager
+def _held(host: Host, scratch: str) -> Iterator[str]:
+    """The scratch folder by a path that leads to this very one (proc_pid_fd(5)): who may write to the folder it lies in
+    could put another in its place."""
+    if host.kind != "local" or host.address != "/":
+        yield scratch
+        return
+    with _no_link(host):
+        folder = handles.ours(real(host, scratch))
+    try:
+        yield f"/proc/{os.getpid()}/fd/{folder}"
+    finally:
+        os.close(folder)
+
+
+def _of_the_machine(host: Host, path: str | bytes) -> str:
+    return f"/{os.fsdecode(os.path.relpath(os.fsencode(path), real(host, '/')))}"
 
 
 async def _roomy(host: Host) -> bool:
