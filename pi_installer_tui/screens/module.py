@@ -51,7 +51,7 @@ class ModuleScreen(ShellScreen):
     about = N_(
         "What this module finds on the machine, and what you want instead.\n"
         "Each line is a setting: its value, and beside it the file or program that it comes from. What you don't touch "
-        "is left as it is; a star marks what you changed, and `leave as is` takes a change back. Mistakes are said "
+        "is left as it is; a star marks what you changed, and `take back` undoes that. Mistakes are said "
         "beside the field while you type.\n"
         "Plan shows exactly what would be done, step by step. Nothing is changed before you have seen that and agreed."
     )

@@ -169,7 +169,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("form.last", "end,G", "move(10000)", N_("last"), N_("the last field"), "help"),
     Action("row.open", "enter", "open", N_("edit"), N_("type the value, choose it, or open the entry")),
     Action("row.next", "space", "next", N_("change"), N_("the next value, where there are few"), "help"),
-    Action("row.keep", "u", "keep", N_("leave as is"), N_("take the change back: what is there is left alone")),
+    Action("row.keep", "u", "keep", N_("take back"), N_("take the change back: what is there is left alone")),
     Action("row.remove", "d,delete", "remove", N_("remove"), N_("take the entry out of its table")),
     Action("field.leave", "escape", "leave", N_("leave field"), N_("keep what was typed; letters are keys again")),
     Action("choose.back", "q,escape", "back", N_("back"), N_("go back, nothing is chosen")),

@@ -91,6 +91,16 @@ def test_a_new_layout_of_a_section_keeps_what_its_model_needs() -> None:
     assert form.document() == {"keyboard": {"layout": "de", "variant": "neo"}}
 
 
+def test_a_new_item_is_new_and_cant_be_absent() -> None:
+    form = draft({**PRESENT, "peers": {"phone": {"note": "mine"}}})
+    there = next(line for line in form.lines() if line.title == "phone")
+    added = Line((*there.path[:-1], "tablet"), there.field, "item", "tablet")
+    form.set(added.path, {})
+    items = [form.item(line) for line in (there, added)]
+    assert [item.new for item in items] == [False, True]
+    assert [[line.path[-1] for line in item.lines()] for item in items] == [["state", "note"], ["note"]]
+
+
 def test_an_item_opened_again_has_what_was_wanted_before() -> None:
     form = draft()
     line = next(line for line in form.lines() if line.title == "wlan0")

@@ -24,24 +24,34 @@ class Schedule(Frozen):
     """When a job runs: at each of the times, on each of the days."""
 
     times: Annotated[tuple[Time, ...], Field(max_length=24), AfterValidator(no_doubles)] | None = Field(
-        default=None, title=N_("Times"), description=N_("Local times: 03:00. Several run it several times a day.")
+        default=None,
+        title=N_("Times"),
+        description=N_("Local times: 03:00. Several run it several times a day."),
+        json_schema_extra={"usual": N_("not by itself")},
     )
     days: Annotated[tuple[Day, ...], Field(max_length=7), AfterValidator(no_doubles)] | None = Field(
-        default=None, title=N_("On"), description=N_("Days of the week; every day when left out.")
+        default=None,
+        title=N_("On"),
+        description=N_("Days of the week; every day when left out."),
+        json_schema_extra={"usual": N_("every day")},
     )
     monthly: Annotated[StrictInt, Field(ge=1, le=28)] | None = Field(
         default=None,
         title=N_("Day of the month"),
         description=N_("Only on that day, from 1 to 28, instead of weekdays."),
+        json_schema_extra={"usual": N_("every day")},
     )
     delay: Annotated[StrictInt, Field(ge=0, le=24 * 60)] | None = Field(
         default=None,
         title=N_("Random delay"),
         description=N_("Up to so much later, so that not all machines come at once. 15 when left out."),
-        json_schema_extra={"unit": "min"},
+        json_schema_extra={"usual": N_("15 min"), "unit": "min"},
     )
     enabled: StrictBool | None = Field(
-        default=None, title=N_("Enabled"), description=N_("Whether it runs by itself; by hand it always can.")
+        default=None,
+        title=N_("Enabled"),
+        description=N_("Whether it runs by itself; by hand it always can."),
+        json_schema_extra={"usual": N_("on, where there are times")},
     )
 
     @model_validator(mode="after")
@@ -75,17 +85,19 @@ class Proof(Frozen):
         description=N_(
             "How often the repository is looked through for what is missing or doesn't fit. weekly when left out."
         ),
+        json_schema_extra={"usual": N_("weekly")},
     )
     data: Often | None = Field(
         default=None,
         title=N_("Data"),
         description=N_("How often a share of the data is read again and compared. monthly when left out."),
+        json_schema_extra={"usual": N_("monthly")},
     )
     share: Annotated[StrictInt, Field(ge=1, le=100)] | None = Field(
         default=None,
         title=N_("Share of the data"),
         description=N_("What is read each time; 10 when left out, 100: all of it."),
-        json_schema_extra={"unit": "%"},
+        json_schema_extra={"usual": "10 %", "unit": "%"},
     )
     drill: Often | None = Field(
         default=None,
@@ -94,9 +106,13 @@ class Proof(Frozen):
             "How often files and the newest dump are really restored, to a scratch place, and compared. weekly when "
             "left out."
         ),
+        json_schema_extra={"usual": N_("weekly")},
     )
     files: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = Field(
-        default=None, title=N_("Files of a drill"), description=N_("How many are picked at random; 20 when left out.")
+        default=None,
+        title=N_("Files of a drill"),
+        description=N_("How many are picked at random; 20 when left out."),
+        json_schema_extra={"usual": "20"},
     )
 
 
@@ -110,7 +126,7 @@ class JobSettings(Frozen):
             "What is known to be worth keeping: system, home, state, web, mail, wireguard, postgresql, mariadb, "
             "sqlite:/srv/app.db, volume:grafana, compose:/srv/stack."
         ),
-        json_schema_extra={"choices": "worthwhile", "widget": "several"},
+        json_schema_extra={"usual": N_("choose"), "choices": "worthwhile", "widget": "several"},
     )
     paths: Paths | None = Field(
         default=None, title=N_("Files and folders"), description=N_("What else: whole paths, such as /srv/photos.")
@@ -119,12 +135,13 @@ class JobSettings(Frozen):
         default=None,
         title=N_("Leave out"),
         description=N_("Patterns as restic knows them: *.tmp, /home/*/.cache, node_modules."),
-        json_schema_extra={"widget": "lines"},
+        json_schema_extra={"usual": N_("nothing"), "widget": "lines"},
     )
     one_file_system: StrictBool | None = Field(
         default=None,
         title=N_("One file system"),
         description=N_("Whether what is mounted below the paths is left out."),
+        json_schema_extra={"usual": N_("off")},
     )
     stop: (
         Annotated[
@@ -137,14 +154,14 @@ class JobSettings(Frozen):
         default=None,
         title=N_("Stop meanwhile"),
         description=N_("unit:grafana-server.service, container:wiki: stopped before, started again whatever happens."),
-        json_schema_extra={"choices": "stoppable", "widget": "several"},
+        json_schema_extra={"usual": N_("nothing"), "choices": "stoppable", "widget": "several"},
     )
     tags: Tags | None = Field(default=None, title=N_("Tags"), description=N_("Words that its snapshots carry."))
     places: Annotated[tuple[Name, ...], Field(max_length=20), AfterValidator(no_doubles)] | None = Field(
         default=None,
         title=N_("Places"),
         description=N_("Where to, one after the other; one that fails stops none of the others."),
-        json_schema_extra={"choices": "places", "widget": "several"},
+        json_schema_extra={"usual": N_("all"), "choices": "places", "widget": "several"},
     )
     schedule: Schedule | None = Field(default=None, title=N_("Schedule"), description=N_("When it runs by itself."))
     keep: Keep | None = Field(default=None, title=N_("Retention"), description=N_("Which of its snapshots stay."))

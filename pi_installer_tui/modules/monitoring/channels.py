@@ -12,7 +12,10 @@ from pi_installer_tui.modules.values import HostName, Port, State, Url, Words, w
 from pi_installer_tui.tasks.frozen import Frozen
 
 _LEAST: Any = Field(
-    default=None, title=N_("From"), description=N_("Less severe alerts aren't sent by it; info: all are.")
+    default=None,
+    title=N_("From"),
+    description=N_("Less severe alerts aren't sent by it; info: all are."),
+    json_schema_extra={"usual": "info"},
 )
 _STATE: Any = Field(
     default=None, title=N_("State"), description=N_("absent: the channel goes away, and its password or token.")

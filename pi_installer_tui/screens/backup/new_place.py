@@ -88,7 +88,7 @@ class NewPlaceScreen(ShellScreen):
             return
         model = _fields(self._kind)
         self._say_kind()
-        self._form = Form(model, model(), choices, f"backup.places.{self._called}", id="form")
+        self._form = Form(model, model(), choices, f"backup.places.{self._called}", new=True, id="form")
         await self.query_one("#new", Container).mount(self._form)
         self._form.focus_first()
         self.refresh_bindings()

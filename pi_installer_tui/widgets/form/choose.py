@@ -24,7 +24,7 @@ FEW = 9
 
 
 class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=False):
-    """Ends with (False, the choice), (True, None) for `leave as is`, or None when it was left."""
+    """Ends with (False, the choice), (True, None) for none of them (`leave as is`), or None when it was left."""
 
     place: ClassVar[str] = "choose"
     CSS = """
@@ -34,16 +34,25 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("choose")]
 
     def __init__(
-        self, title: str, options: Sequence[Any], now: Any, wanted: Any, *, leave: bool, free: bool = False
+        self,
+        title: str,
+        options: Sequence[Any],
+        now: Any,
+        wanted: Any,
+        *,
+        leave: bool,
+        free: bool = False,
+        none: str = "",
     ) -> None:
-        """now: what the machine has. wanted: where the list starts. leave: `leave as is` can be chosen. free: what is
-        typed can be chosen too."""
+        """now: what the machine has. wanted: where the list starts. leave: none of them can be chosen; none: how that
+        is called, where it isn't `leave as is`. free: what is typed can be chosen too."""
         super().__init__()
         self._title = title
         self._options = tuple(options)
         self._now = now
         self._wanted = wanted
         self._leave = leave
+        self._none = none or _("leave as is")
         self._free = free
         self._matches: list[tuple[bool, Any]] = []
 
@@ -83,7 +92,7 @@ class ChooseScreen(ModalScreen["tuple[bool, Any] | None"], inherit_bindings=Fals
 
     def _row(self, n: int, left: bool, value: Any) -> Row:
         if left:
-            return Row(str(n), (Cell(_("(leave as is)"), "quiet"), Cell("")))
+            return Row(str(n), (Cell(f"({self._none})", "quiet"), Cell("")))
         note = _("as typed") if value not in self._options else _("now") if value == self._now else ""
         return Row(str(n), (Cell(printable(str(value))), Cell(note, "quiet")))
 

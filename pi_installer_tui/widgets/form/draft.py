@@ -55,6 +55,7 @@ class Draft:
     present: what the machine has, as plain data.
     wanted:  what was touched before, as plain data (a table's item that is opened again).
     check:   what is wrong with a document, by place.
+    new:     of something that isn't there yet: nothing can be left as it is.
     """
 
     def __init__(
@@ -63,8 +64,11 @@ class Draft:
         present: Mapping[str, Any],
         check: Callable[[dict[str, Any]], Errors],
         wanted: Mapping[str, Any] | None = None,
+        *,
+        new: bool = False,
     ) -> None:
         self.shape = shape
+        self.new = new
         self.present = present
         self._check = check
         self._touched: dict[Path, Plain] = {}
@@ -76,9 +80,11 @@ class Draft:
         self.errors = self._check(self.document())
 
     @classmethod
-    def of(cls, model: type[BaseModel], initial: BaseModel, wanted: Mapping[str, Any] | None = None) -> Draft:
+    def of(
+        cls, model: type[BaseModel], initial: BaseModel, wanted: Mapping[str, Any] | None = None, *, new: bool = False
+    ) -> Draft:
         """The draft of a model's settings, starting with what is, and with what is wanted already."""
-        return cls(shape_of(model), plain(initial), lambda document: mistakes(model, document), wanted)
+        return cls(shape_of(model), plain(initial), lambda document: mistakes(model, document), wanted, new=new)
 
     # values -------------------------------------------------------------------------------------------------------
 
@@ -130,6 +136,8 @@ class Draft:
     def _lines(self, shape: Shape, path: Path, depth: int) -> Iterator[Line]:
         for field in shape.fields(self.tag(shape, path)):
             here = (*path, field.name)
+            if self.new and field.name == "state" and "absent" in field.choices:
+                continue
             if field.shape is None:
                 yield Line(here, field, field.kind, field.title, depth)
                 continue
@@ -158,6 +166,7 @@ class Draft:
             present if isinstance(present, Mapping) else {},
             lambda document: self._errors_below(line.path, document),
             wanted if isinstance(wanted, Mapping) else None,
+            new=present is ABSENT,
         )
         return below
 

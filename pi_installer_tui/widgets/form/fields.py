@@ -51,6 +51,7 @@ class Field:
     several:       of a list: its choices from the machine are put in or out, one by one.
     made:          of a secret: an empty one is made by the job, and shown once.
     file:          of a secret: it has several lines, and what is typed is the path of a file that it is in.
+    usual:         what a new entry has where this is left out, in words; "": nothing is known of that.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Field:
     shape: Shape | None = None
     made: bool = False
     file: bool = False
+    usual: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def _field(name: str, info: FieldInfo) -> Field:
         "several": extra.get("widget") == "several",
         "made": bool(extra.get("made")),
         "file": bool(extra.get("file")),
+        "usual": _(str(extra.get("usual") or "")),
     }
     return Field(**common, **_kind(name, annotation, extra, discriminator))
 

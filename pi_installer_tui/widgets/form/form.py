@@ -243,6 +243,7 @@ class Fields(Vertical):
                     touched=kind != "heading" and self.draft.touched(path),
                     error=_below(mine[0], place_of(self.place, path), errors[mine[0]]) if mine else "",
                     note=self._notes.get(place, NOTHING),
+                    new=self.draft.new,
                 )
             )
         rest = [words for at, words in errors.items() if at not in shown]
@@ -402,6 +403,7 @@ class Form(Fields, Generic[M]):
     wanted:  what is wanted already, as a setup file has it. asked: the paths of a short form (`short`); none: all.
     choices: the choices that fields name (`timezones`).
     place:   where the settings are in a setup file: the module's name.
+    new:     they are of something that isn't there yet.
     """
 
     def __init__(
@@ -414,9 +416,11 @@ class Form(Fields, Generic[M]):
         notes: Mapping[str, Note] | None = None,
         wanted: Mapping[str, Any] | None = None,
         asked: Sequence[str] = (),
+        new: bool = False,
         id: str | None = None,  # noqa: A002  (Textual's own word)
     ) -> None:
-        super().__init__(Draft.of(model, initial, wanted), choices, place, notes=notes, asked=asked, id=id)
+        draft = Draft.of(model, initial, wanted, new=new)
+        super().__init__(draft, choices, place, notes=notes, asked=asked, id=id)
         self.model = model
 
     def settings(self) -> M | Invalid:

@@ -57,13 +57,15 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a row shows. was: what the machine has (ABSENT: nothing). note: said as long as nothing else has to be."""
+    """What a row shows. was: what the machine has (ABSENT: nothing). note: said as long as nothing else has to be. new:
+    its entry isn't there yet, and can't be left as it is."""
 
     value: Any = ABSENT
     was: Any = ABSENT
     touched: bool = False
     error: str = ""
     note: Note = NOTHING
+    new: bool = False
 
 
 class Row(Widget, can_focus=True):
@@ -133,7 +135,17 @@ class Row(Widget, can_focus=True):
             return self.text(self.content.value)
         if self.content.note.value:
             return f"({self.content.note.value})"
-        return _("(needed)") if self.line.field.required and self.content.error else _("(leave as is)")
+        if self.line.field.required and self.content.error:
+            return _("(needed)")
+        return f"({self.left_out})" if self.content.new else _("(leave as is)")
+
+    @property
+    def left_out(self) -> str:
+        """What a new entry has where nothing is wanted, in words."""
+        field = self.line.field
+        if field.usual or not (field.choices or field.choices_from):
+            return field.usual or _("not set")
+        return _("choose")
 
     def note_text(self) -> str:
         """The last column: what is wrong, what it was, or the note."""
@@ -411,6 +423,7 @@ class ChoiceRow(TextRow):
                 self.content.was,
                 self.content.value,
                 leave=leave,
+                none=self.left_out if self.content.new else "",
                 free=not self.line.field.choices,
             ),
             chosen,
@@ -486,6 +499,8 @@ class BoolRow(ChoiceRow):
     def value_text(self) -> str:
         if self.content.value is not ABSENT:
             return self.text(self.content.value)
+        if self.content.new:
+            return f"[-] {self.left_out}"
         return f"[-] {self.content.note.value}" if self.content.note.value else _("[-] leave as is")
 
     def action_open(self) -> None:
