@@ -17,6 +17,7 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.widgets.actions import ACTIONS, key_name
 from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, Rows, remark
 from pi_installer_tui.widgets.search import SearchField
 
@@ -30,6 +31,9 @@ CONSOLES = (
     ("hdmi", N_("draw for the Linux console: 16 colours, its font's glyphs")),
     ("serial", N_("draw for a serial line: ASCII, no colours, at the line's pace")),
 )
+
+#: the columns, in cells: title, help, key
+WIDTHS = (32, 0, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,10 @@ class PaletteScreen(ModalScreen[Callable[[], Awaitable[object]] | None], inherit
     place: ClassVar[str] = "palette"
     CSS = """
     PaletteScreen { align: center top; }
-    PaletteScreen Vertical { width: 72; height: 18; margin-top: 2; border: solid ansi_cyan; background: ansi_default; }
+    PaletteScreen Vertical {
+        width: 95%; max-width: 110; height: 19; margin-top: 2;
+        border: solid ansi_cyan; background: ansi_default;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
 
@@ -113,7 +120,8 @@ class PaletteScreen(ModalScreen[Callable[[], Awaitable[object]] | None], inherit
     def compose(self) -> ComposeResult:
         with Vertical():
             yield SearchField(_("a module or a command"))
-            yield Rows((20, 0, 6))
+            yield Rows(WIDTHS)
+            yield Panel([[]], id="whole")
 
     def on_mount(self) -> None:
         self.query_one(SearchField).focus()
@@ -128,6 +136,12 @@ class PaletteScreen(ModalScreen[Callable[[], Awaitable[object]] | None], inherit
         list_ = self.query_one(Rows)
         list_.set_rows(rows or [remark(Cell(_("nothing is called like that"), "quiet"))])
         list_.action_first()
+
+    def on_rows_moved(self, message: Rows.Moved) -> None:
+        """What a command does, whole: beside its title there is room for the beginning of that only."""
+        row = message.row
+        said = self._commands[int(row.id)].help if row is not None and row.id else ""
+        self.query_one("#whole", Panel).set_lines([[Cell(said, "quiet")]])
 
     def on_input_changed(self, message: Input.Changed) -> None:
         self._show(message.value.strip())

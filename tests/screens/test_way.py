@@ -14,6 +14,7 @@ from pi_installer_tui.screens.history import HistoryScreen
 from pi_installer_tui.screens.home import HomeScreen
 from pi_installer_tui.screens.job import JobScreen
 from pi_installer_tui.screens.message import Problem
+from pi_installer_tui.screens.palette import WIDTHS, commands
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.checks import CommandSays
@@ -314,6 +315,13 @@ async def test_the_palette_finds_modules_and_what_is_valid_now(start: Start, siz
         await program.until(lambda: len(program.app.screen.query_one(Rows).rows) == 1)
         await program.press("enter")
         await program.until("Hostname")
+
+
+async def test_the_palette_shows_every_title_whole(start: Start) -> None:
+    async with start() as program:
+        titles = [command.title for command in commands(program.app.screen)]  # type: ignore[arg-type]
+        assert len(titles) > 30
+        assert not [title for title in titles if len(title) > WIDTHS[0]]
 
 
 async def test_the_palette_runs_an_action_of_the_screen_below(start: Start) -> None:
