@@ -30,7 +30,7 @@ async def test_a_disk_in_use_is_refused_and_a_free_one_needs_its_name_typed(star
         await program.press("o")
         await program.until(lambda: isinstance(program.app.screen, CloneScreen))
         await program.until("it is in use")
-        assert "c copy" not in program.text
+        assert "c copy" not in program.text and "Enter open" not in program.text
         await program.press("enter", "c")
         assert isinstance(program.app.screen, CloneScreen)
         await golden.check(program.app, "backup-clone-used")

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 WIDTHS = (14, 9, 22, 0)
 
 
+class _Disks(Rows, inherit_bindings=True):
+    """The disks, of which only one that can be taken is opened."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.screen.check_action("copy", ()) if action == "open" else True
+
+
 class CloneScreen(ShellScreen):
     """The disks, and the way to a copy."""
 
@@ -60,7 +67,7 @@ class CloneScreen(ShellScreen):
         names = (_("disk"), _("size"), _("model"), _("can be taken"))
         titles = "  ".join(name.ljust(width) for name, width in zip(names, WIDTHS, strict=True))
         yield Panel([[Cell(f"  {titles}", "quiet")]])
-        yield Rows(WIDTHS, id="disks")
+        yield _Disks(WIDTHS, id="disks")
         detail = TextPane(id="detail")
         detail.text.can_focus = False
         yield detail
@@ -147,7 +154,7 @@ class CloneScreen(ShellScreen):
         self._tell()
 
     def on_rows_opened(self) -> None:
-        if self.check_action("copy", ()):
+        if self.check_action("copy", ()):  # a click opens too
             self.action_copy()
 
     # keys ---------------------------------------------------------------------------------------------------------
