@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -54,9 +55,10 @@ def restore(backups: Backups, snapshot: str, *paths: Path, target: str = "", exi
 
 
 async def undo(backups: Backups, job: str) -> Done:
-    plan = (await review(await plan_undo(backups.store, job, HERE), HERE)).plan
-    assert len(plan.steps) == 1, plan
-    return await backups.run(plan)
+    reviewed = await review(await plan_undo(backups.store, job, HERE), HERE)
+    assert len(reviewed.plan.steps) == 1, reviewed.plan
+    assert re.match("Removes|Restores|Loads|Deletes|.* wasn't there", reviewed.previews[0].text), "what it will do"
+    return await backups.run(reviewed.plan)
 
 
 @pytest.fixture

@@ -144,6 +144,8 @@ class Restore(StepBase):
             what = await first.preview(host, Overlay(files=dict(overlay.files)))
         if what is not None and what.kind in ("command", "packages"):
             return replace(what, text="\n".join(filter(None, (what.text, diff))))
+        if what is not None and what.kind == "note" and not diff:
+            return what
         return Preview("diff", diff, path) if diff else Preview("note", _("nothing changes"))
 
     async def done(self, host: Host) -> bool:

@@ -21,6 +21,7 @@ from pi_installer_tui.system import machine
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.system.reading import known
 from pi_installer_tui.tasks.steps.backup import handles, into_place, moves, taking_back
+from pi_installer_tui.tasks.steps.backup.clear_aside import DAYS
 from pi_installer_tui.tasks.steps.backup.links import leads_astray
 from pi_installer_tui.tasks.steps.backup.restoring import restore
 from pi_installer_tui.tasks.steps.backup.working import (
@@ -91,7 +92,7 @@ class RestoreFiles(RepositoryStep):
         where = _("where they were") if not self.target else _("below {target}").format(target=self.target)
         existing = {
             "keep": _("What exists is kept as it is."),
-            "replace": _("What exists is replaced; it is kept until you delete it, for the undo."),
+            "replace": _("What exists is replaced; it is kept for {days} days, for the undo.").format(days=DAYS),
             "rename": _("What exists is renamed."),
         }[self.existing]
         return _("Restores {paths} {where}. {existing}").format(
