@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from pi_installer_tui.app import Opened
 from pi_installer_tui.console import SSH, Profile, Terminal, detect
+from pi_installer_tui.modules.backup import applied
 from pi_installer_tui.restic.answers import Snapshot
 from pi_installer_tui.restic.index import Index, Total
 from pi_installer_tui.restic.place import Place
@@ -207,6 +208,21 @@ async def test_a_place_that_cannot_be_read_says_why_and_stops_no_other(
 
 
 # the tree ---------------------------------------------------------------------------------------------------------
+
+
+async def test_looking_again_sees_places_that_somebody_else_removed(start: Start, machine: Opened) -> None:
+    async with start() as program:
+        await program.until(lambda: program.app.is_open)
+        screen = SnapshotsScreen()
+        await program.app.push_screen(screen)
+        await program.until("14 runs")
+        settings = (await machine.host.text(applied.PATH)) or ""
+        await machine.host.replace(applied.PATH, b"version: 1\nplaces: {}\n", mode=0o600, uid=0, gid=0)
+        await program.press("i")
+        await program.until("There is no place for backups yet")
+        await machine.host.replace(applied.PATH, settings.encode(), mode=0o600, uid=0, gid=0)
+        await program.press("i")
+        await program.until("14 runs")
 
 
 async def test_it_opens_where_the_files_are_and_goes_in_and_out(start: Start, kept: Kept) -> None:

@@ -79,12 +79,30 @@ class Library:
 
     def __init__(self, host: Host, places: Sequence[Place], *, cache: str = CACHE) -> None:
         self.host = host
-        self.places = tuple(place.name for place in places)
-        self._restic = {place.name: Restic(host, place, cache=cache) for place in places}
+        self._cache = cache
+        self._restic: dict[str, Restic] = {}
         self._snapshots: dict[str, tuple[Snapshot, ...]] = {}
         self._trees: OrderedDict[tuple[str, str], Index] = OrderedDict()
         self._chosen: dict[tuple[str, str], Chosen] = {}
         self._changes: dict[tuple[str, str, str], tuple[Change, ...]] = {}
+        self.use(places)
+
+    def use(self, places: Sequence[Place]) -> None:
+        """Other places, as the settings have them by now. What was read of one that is as it was is kept."""
+        before = {name: restic.place for name, restic in self._restic.items()}
+        self.places = tuple(place.name for place in places)
+        self._restic = {
+            place.name: self._restic[place.name]
+            if before.get(place.name) == place
+            else Restic(self.host, place, cache=self._cache)
+            for place in places
+        }
+        same = {place.name for place in places if before.get(place.name) == place}
+        for key in [key for key in self._trees if key[0] not in same]:
+            self._trees.pop(key).close()
+            self._chosen.pop(key, None)
+        self._snapshots = {name: found for name, found in self._snapshots.items() if name in same}
+        self._changes = {key: found for key, found in self._changes.items() if key[0] in same}
 
     def forget(self) -> None:
         """What was listed is asked again next time. A snapshot's tree never changes and is kept."""

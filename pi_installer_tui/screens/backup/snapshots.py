@@ -104,10 +104,19 @@ class SnapshotsScreen(Finding, Larger):
         self.say_doing(_("asking the places ..."))
         found: list[Taken] = []
         try:
-            if self._library is None:
-                self._library = library.Library(self.shell.host, await sources.places(self.shell.host))
+            if not self._lent:
+                places = await sources.places(self.shell.host)
+                if self._library is None:
+                    self._library = library.Library(self.shell.host, places)
+                else:
+                    self._library.use(places)
+            assert self._library is not None
+            if self._place not in self._library.places:
+                self._place = ""
             self._asked = set(self._library.places)
-            self._failed = {}
+            self._failed, self._fault = {}, ""
+            if not self._asked:
+                self._taken = ()
             drills = await sources.drills(self.shell.host)
             async with aclosing(self._library.runs()) as answers:
                 async for place, answer in answers:
