@@ -295,11 +295,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
     async def _show_job(self, job: str) -> None:
         from pi_installer_tui.screens.job import JobScreen
 
-        leading = [screen for screen in self.screen_stack if isinstance(screen, ShellScreen)]
-        below = next((found for screen in reversed(leading) if (found := screen.leads_on()) is not None), None)
-        await self._home()
-        if below is not None:
-            await self.push_screen(below)
+        while len(self.screen_stack) > 1 and not (isinstance(self.screen, ShellScreen) and self.screen.stays):
+            await self.pop_screen()
         await self.push_screen(JobScreen(job))
 
     @work(group="show", exclusive=True)
@@ -348,10 +345,6 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         from pi_installer_tui.screens.wizard import WizardScreen
 
         await self.push_screen(WizardScreen())
-
-    async def _home(self) -> None:
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
 
     # keys ---------------------------------------------------------------------------------------------------------
 

@@ -98,7 +98,7 @@ class Shell(Protocol):
         """Runs a reviewed plan as a job and shows it."""
 
     def show_job(self, job: str) -> object:
-        """Shows a job, over Home."""
+        """Shows a job, over the last screen that stays (`ShellScreen.stays`), else over Home."""
 
     def show_undo(self, job: str) -> object:
         """Plans the way back from a job and shows it for review."""
@@ -130,6 +130,8 @@ class ShellScreen(Screen[None], inherit_bindings=False):
     #: ids of the widgets that its workers draw on
     PARTS: ClassVar[tuple[str, ...]] = ()
     about: ClassVar[str] = ""
+    #: a job that begins from here, or is opened from here, is shown over it: Esc leads back, and not to Home
+    stays: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     @property
@@ -154,10 +156,6 @@ class ShellScreen(Screen[None], inherit_bindings=False):
     def body(self) -> Iterable[Widget]:
         """What stands between the title and the keys."""
         return ()
-
-    def leads_on(self) -> ShellScreen | None:
-        """The screen that a job which began from here leads back to, instead of Home."""
-        return None
 
     def say_doing(self, doing: str) -> None:
         """A quiet remark beside the title."""

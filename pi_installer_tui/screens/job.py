@@ -443,8 +443,11 @@ class JobScreen(Larger):
         failure = view.failure
         if failure is not None and failure.step == name:
             lines += [Cell(""), Prose(words.failure(failure.reason, failure.values), "bad")]
+            if advice := self._damaged(name, view):
+                lines += [Cell(""), *advice, Cell("")]
             lines += [Cell("  " + line) for line in failure.tail]
-            lines += [Cell(""), Prose(self._stayed(view, failure.partly))]
+            if not advice:
+                lines += [Cell(""), Prose(self._stayed(view, failure.partly))]
         if diff := self._diffs.get(name):
             lines += [Cell(""), *toned(diff)]
         printed = [line for step, line in view.output if step == name]
@@ -461,6 +464,15 @@ class JobScreen(Larger):
         from pi_installer_tui.screens.backup import came_back
 
         return came_back.lines(state.reported)
+
+    def _damaged(self, name: str, view: JobView) -> list[Cell]:
+        """What to do about damage that a step found in a repository."""
+        step = next((each for each in self._plan.flat if each.id == name), None) if self._plan else None
+        if step is None or step.kind != "verify-repository":
+            return []
+        from pi_installer_tui.screens.backup import damaged
+
+        return damaged.lines(view.steps[name].reported)
 
     def _stayed(self, view: JobView, partly: bool) -> str:
         done = sum(1 for s in view.steps.values() if s.status == "done")

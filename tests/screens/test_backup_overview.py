@@ -132,6 +132,12 @@ BACKUP: dict[str, Any] = {
 }
 
 
+DAMAGED: dict[str, Any] = {
+    **run("verify", 5000, "failed", place="usb", reason="restic-damaged", values={"place": "usb"}),
+    "reported": {"share": 10, "errors": 2, "packs": ["ab" * 32]},
+}
+
+
 def good_runs() -> list[dict[str, Any]]:
     """Both jobs ran and were drilled."""
     return [
@@ -203,6 +209,7 @@ async def test_the_headline_is_since_when_all_is_proven_restorable(start: Start,
             ("usb", "nas"),
             "the last run of home failed",
         ),
+        ([*good_runs(), DAMAGED], ("usb", "nas"), "the repository at usb is damaged: `u`"),
     ],
 )
 async def test_the_headline_says_what_is_wrong(
@@ -213,6 +220,26 @@ async def test_the_headline_says_what_is_wrong(
     assert found.why.startswith(said)
     line = headline(found, time.time(), GLYPHS["ascii"], 76)[1][0].text
     assert line.strip().startswith(said) and len(line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("found", "since", "damaged"),
+    [
+        ({"share": 10, "errors": 1}, {"share": 10, "errors": 0}, True),
+        ({"share": 10, "errors": 1}, {"share": 100, "errors": 0}, False),
+        ({"share": 0, "errors": 1}, {"share": 0, "errors": 0}, False),
+        ({"share": 0, "errors": 1}, {"share": 10}, True),
+        ({"share": 0, "errors": 0}, {"share": 0, "errors": 0}, False),
+    ],
+)
+async def test_damage_is_told_until_a_verification_that_must_have_seen_it_finds_none(
+    machine: Opened, found: dict[str, Any], since: dict[str, Any], damaged: bool
+) -> None:
+    """A share of the data is picked anew each time, and one that was cancelled has found nothing."""
+    verified = [{**run("verify", ago, place="usb"), "reported": told} for ago, told in ((2 * DAY, found), (DAY, since))]
+    await backed_up(machine, [*good_runs(), *verified])
+    places = (await look(machine.host)).places
+    assert (places["usb"].damaged, places["nas"].damaged) == (damaged, False)
 
 
 async def test_a_run_is_planned_for_the_place_that_is_chosen(start: Start, machine: Opened) -> None:
@@ -257,11 +284,12 @@ async def test_the_history_has_every_run_and_is_filtered_by_job_and_result(start
         await to_backup(program)
         await program.press("u")
         await program.until(lambda: isinstance(program.app.screen, RunsScreen))
-        await program.until("3 runs  shown: home, all")
+        await program.until("4 runs  shown: home, all")
         await program.press("f")
         await program.until("7 runs  shown: all jobs, all")
         await program.press("g")
         assert "2 things are damaged or missing" in program.text, "the newest one's details"
+        assert "What to do next stands on its job's screen" in program.text
         await golden.check(program.app, "backup-runs")
         await program.press("o", "o")
         await program.until("2 runs  shown: all jobs, didn't go well")
@@ -396,6 +424,10 @@ async def test_only_what_is_read_back_from_the_kit_marks_it(start: Start, machin
         await program.press("y")
         await program.until("Done")
         assert await machine.host.listdir(state.KITS) == ("usb",)
+        await program.press("escape")
+        await program.until(lambda: isinstance(program.app.screen, PlacesScreen))
+        await program.press("escape")
+        assert isinstance(program.app.screen, BackupScreen), "where the places were opened from, and not Home"
         for path in machine.store.root.rglob("*"):
             assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.screens.backup.seen import PlaceSeen
 
 #: the columns, in cells: whether it is held, host, user, process, since when, what it keeps others from
-WIDTHS = (14, 16, 10, 9, 8, 0)
+WIDTHS = (14, 14, 10, 9, 8, 0)
 
 
 class LocksScreen(ShellScreen):
@@ -38,6 +38,7 @@ class LocksScreen(ShellScreen):
 
     place = "backup_locks"
     where = N_("Backup: locks")
+    stays = True
     PARTS = ("said", "locks", "detail")
     about = N_(
         "restic locks a repository while it works on it: several may add to it at once, but nobody may remove anything "

@@ -46,6 +46,7 @@ class BackupScreen(ShellScreen):
 
     place = "backup"
     where = N_("Backup")
+    stays = True
     PARTS = ("head", "jobs", "now", "detail")
     about = N_(
         "The first line is what counts: since when it is proven that everything here comes back. A restore drill "

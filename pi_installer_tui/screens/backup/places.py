@@ -40,6 +40,7 @@ class PlacesScreen(ShellScreen):
 
     place = "backup_places"
     where = N_("Backup: places")
+    stays = True
     PARTS = ("places", "detail")
     about = N_(
         "Where backups are kept. A new place is set up step by step: its kind, what it needs, a trial of each "
@@ -55,12 +56,12 @@ class PlacesScreen(ShellScreen):
     AUTO_FOCUS = "#places"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("backup_places")]
 
-    def __init__(self, at: str = "") -> None:
-        """at: the place under the cursor at first."""
+    def __init__(self) -> None:
         super().__init__()
         self._seen: Seen | None = None
         self._trials: dict[str, Kept] = {}
-        self._new = at
+        #: a place that is being set up: the cursor goes to it once it is there
+        self._new = ""
 
     def body(self) -> Iterable[Widget]:
         names = (_("place"), _("kind"), _("last run"), _("recovery kit"), _("where"))
@@ -112,10 +113,6 @@ class PlacesScreen(ShellScreen):
 
         found = {one.name: await kept.read(self.shell.host, one.name, one.settings) for one in seen.places.values()}
         return {name: trial for name, trial in found.items() if trial is not None}
-
-    def leads_on(self) -> ShellScreen:
-        one = self._one
-        return PlacesScreen(self._new or (one.name if one is not None else ""))
 
     @property
     def _one(self) -> PlaceSeen | None:
@@ -274,6 +271,8 @@ def _details(place: PlaceSeen, trial: Kept | None, now: float) -> list[Cell]:
     lines: list[Cell] = [Prose(address(place.settings))]
     if place.password is False:
         lines.append(Prose(_("Its password isn't on this machine: nothing can be kept there or had back."), "bad"))
+    if place.damaged:
+        lines.append(Prose(_("A verification found damage: `u` on the overview shows what to do next."), "bad"))
     if text := onward.said(place):
         lines.append(Prose(printable(text), "warn" if place.following != "drill" else "plain"))
     if trial is not None:

@@ -141,6 +141,7 @@ def _reported(found: Mapping[str, Any]) -> list[tuple[str, Tone]]:
         if count:
             said = ngettext("{n} thing is damaged or missing", "{n} things are damaged or missing", count)
             lines.append((said.format(n=count), "bad"))
+            lines.append((_("What to do next stands on its job's screen: `u` on the overview, then Enter."), "warn"))
         else:
             share = found.get("share") or 0
             whole = _("the structure is whole")
@@ -150,7 +151,7 @@ def _reported(found: Mapping[str, Any]) -> list[tuple[str, Tone]]:
     if "removed" in found:
         count = found["removed"]
         went = ngettext("{n} snapshot went", "{n} snapshots went", count).format(n=count)
-        said = _("{went}, {kept} stayed; {freed} were freed")
+        said = _("{went}, {kept} stayed; {freed} were freed") if "freed" in found else _("{went}, {kept} stayed")
         lines.append((said.format(went=went, kept=found.get("kept", 0), freed=size(found.get("freed"))), "plain"))
     if found.get("snapshot"):
         lines.append((_("snapshot {id}").format(id=str(found["snapshot"])[:8]), "quiet"))

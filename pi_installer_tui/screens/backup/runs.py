@@ -4,7 +4,7 @@ failed or were cancelled; by job and by result; each leads to its job with all t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -32,10 +32,11 @@ RESULTS = {"all": N_("all"), "well": N_("went well"), "ill": N_("didn't go well"
 
 
 class RunsScreen(ShellScreen):
-    """The runs. job: only its runs at first; "" for all."""
+    """The runs. job: only its runs at first, and verifications of its places; "" for all."""
 
     place = "backup_runs"
     where = N_("Backup: runs")
+    stays = True
     PARTS = ("said", "runs", "detail")
     about = N_(
         "Every run there was, newest first, whether a timer or a person started it, also those that failed or were "
@@ -90,10 +91,15 @@ class RunsScreen(ShellScreen):
     @property
     def _shown(self) -> list[Run]:
         """The runs that are shown."""
-        return [run for run in self._runs or () if self._fits(run)]
+        runs = self._runs or ()
+        places = {words.place_of(run) for run in runs if words.job_of(run) == self._job} - {""}
+        return [run for run in runs if self._fits(run, places)]
 
-    def _fits(self, run: Run) -> bool:
-        if self._job and words.job_of(run) != self._job:
+    def _fits(self, run: Run, places: Collection[str]) -> bool:
+        """places: where the job that is shown goes to; a verification there concerns it too."""
+        of = words.job_of(run)
+        mine = of == self._job or (not of and run.action == "verify" and words.place_of(run) in places)
+        if self._job and not mine:
             return False
         return self._result == "all" or words.went_well(run) == (self._result == "well")
 

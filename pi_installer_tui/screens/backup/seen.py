@@ -4,7 +4,7 @@ proven that all comes back. The screens ask the module here."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,15 @@ class JobSeen:
 @dataclass(frozen=True, slots=True)
 class PlaceSeen:
     """A place. password: the repository's password is on this machine (None: not known); kit: its recovery kit was
-    read back; last: the newest run that had to do with it; following: what comes next until backups there are proven
-    (onward.py), of the job following_job."""
+    read back; last: the newest run that had to do with it; damaged: a verification found damage; following: what comes
+    next until backups there are proven (onward.py), of the job following_job."""
 
     name: str
     settings: PlaceSettings
     password: bool | None = None
     kit: bool = False
     last: Run | None = None
+    damaged: bool = False
     following: Next = ""
     following_job: str = ""
 
@@ -91,6 +92,7 @@ def seen(state: State, now: float) -> Seen:
             None if secrets is None else (place.password or password_name(name)) in secrets,
             name in state.kits,
             next((run for run in state.runs if words.place_of(run) == name), None),
+            _damaged(name, state.runs),
             *following_of(name, name in state.kits, found),
         )
         for name, place in (config.places or {}).items()
@@ -119,6 +121,24 @@ def _job(found: JobStanding, settings: JobSettings) -> JobSeen:
     )
 
 
+def _damaged(place: str, runs: Iterable[Run]) -> bool:
+    """Whether a verification of a place found damage that no later one takes back. Of data only one of all of it can:
+    a share is picked anew each time. runs: the newest first."""
+    sound = False
+    for run in runs:
+        if run.action != "verify" or words.place_of(run) != place or "errors" not in run.reported:
+            continue
+        share = int(run.reported.get("share") or 0)
+        if run.reported["errors"]:
+            if share or not sound:
+                return True
+        elif share == 100:
+            return False
+        else:
+            sound = True
+    return False
+
+
 def _why(found: tuple[JobStanding, ...], places: Mapping[str, PlaceSeen]) -> str:
     """What keeps all of it from being proven, or is wrong though it is; the worst first."""
     if not found:
@@ -128,6 +148,8 @@ def _why(found: tuple[JobStanding, ...], places: Mapping[str, PlaceSeen]) -> str
             if at.drill is not None and not words.went_well(at.drill) and at.drill.outcome != "cancelled":
                 text = _("the last restore drill of {job} from {place} didn't prove it: `u` shows why")
                 return text.format(job=job.job, place=at.place)
+    if broken := [name for name, place in places.items() if place.damaged]:
+        return _("the repository at {place} is damaged: `u` shows what to do next").format(place=broken[0])
     for job in found:
         if not job.places:
             return _("{job} has no place to go to: `p` sets one up").format(job=job.job)

@@ -43,6 +43,7 @@ class SnapshotsScreen(Finding, Larger):
 
     place = "backup_snapshots"
     where = N_("Snapshots")
+    stays = True
     PARTS = ("head", "snapshots", "detail")
     about = N_(
         "Everything that can be had back, newest first. A line is one run of a job at one place: its files, and the "

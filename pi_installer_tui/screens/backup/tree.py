@@ -55,6 +55,7 @@ class TreeScreen(Finding):
 
     place = "backup_tree"
     where = N_("Files of a snapshot")
+    stays = True
     PARTS = ("head", "tree")
     about = N_(
         "The files as they were. Enter opens a folder or shows the text of a file, Left goes to the folder above.\n"

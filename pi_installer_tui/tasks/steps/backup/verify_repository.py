@@ -10,6 +10,9 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.tasks.steps.backup.working import Bounded, Rate, RepositoryStep, patiently, repository
 from pi_installer_tui.tasks.steps.base import StepContext, StepError
 
+#: damaged packs that are reported by their ids, at the most
+PACKS = 25
+
 
 class VerifyRepository(RepositoryStep):
     """share: percent of the data that is read again; 0: the structure alone."""
@@ -32,6 +35,8 @@ class VerifyRepository(RepositoryStep):
         async with repository(self.place, context) as engine:
             found = await patiently(context, engine, lambda: engine.check(self.share, progress=Rate(context, "check")))
         context.report({"errors": len(found.errors)})
+        if found.packs:
+            context.report({"packs": list(found.packs[:PACKS])})
         lines = Bounded(context)
         for line in found.errors:
             lines.say(line)
