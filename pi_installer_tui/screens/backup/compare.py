@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.screens.backup.library import Library
 
 #: the columns, in cells: sign and word, size before, size after, path
-_WIDTHS = (11, 9, 9, 0)
+_WIDTHS = (12, 9, 9, 0)
 #: restic's letters for what happened, as a sign and in a word
 WHAT: Mapping[str, tuple[str, str, Tone]] = {
     "+": ("+", N_("new"), "good"),
