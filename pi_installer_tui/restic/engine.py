@@ -33,6 +33,8 @@ read_sum = parsing.summary
 #: what restic says of a name's bytes that aren't UTF-8
 REPLACED = "\ufffd"
 
+#: what restic says of a file whose data the repository lacks: it saves it once more (internal/archiver/archiver.go)
+_SAVED_AGAIN = "not found in the repository index; storing the file again"
 #: hexadecimal digits of an id (SHA-256)
 _ID = 64
 #: seconds between the looks of a caller's own at how far a restoration is
@@ -179,8 +181,10 @@ class Restic(Upkeep):
                     case "summary":
                         summary = message
                     case "error":
-                        unread.append(str(message.get("item", "")))
-                        said(f"{message.get('item', '')}: {parsing.error_text(message)}")
+                        why = parsing.error_text(message)
+                        if _SAVED_AGAIN not in why:
+                            unread.append(str(message.get("item", "")))
+                        said(f"{message.get('item', '')}: {why}")
                     case _:
                         for line in _note(message, text):
                             said(line)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from pi_installer_tui.tasks.store import JobSummary
 
 _OUTPUT = "output"
+#: steps of backups whose numbers are told as in the history of runs
+_TOLD = frozenset({"back-up", "keep-snapshots", "restore-drill", "verify-repository"})
 #: a time of the clock
 CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
@@ -83,6 +85,8 @@ class JobScreen(Larger):
         self._plan: Plan | None = None
         self._summary: JobSummary | None = None
         self._drawn = 0
+        #: the end of the output says what came of it
+        self._summed_up = False
         self._shown = ""
         self._led = False
         self._diffs: dict[str, str] = {}
@@ -405,13 +409,15 @@ class JobScreen(Larger):
         self._shown = row.id
 
     def _draw_output(self, view: JobView, pane: TextPane, fresh: bool) -> None:
+        told = [line for name in view.steps for line in self._came_back(name, view)] if view.outcome else []
+        fresh = fresh or (bool(told) and not self._summed_up)
+        self._summed_up = bool(told)
         if view.outcome and not view.total:
-            told = [line for name in view.steps for line in self._came_back(name, view)]
             pane.set(_("Output"), told or [Cell(_("No command printed anything."), "quiet")])
         elif fresh:
             self._drawn = view.total
             lines: list[TextLine] = [line for _step, line in view.output]
-            pane.set(_("Output"), lines)
+            pane.set(_("Output"), [*lines, Cell(""), *told] if told else lines)
             pane.text.action_last()
         elif (new := view.total - self._drawn) > 0:
             self._drawn = view.total
@@ -442,9 +448,9 @@ class JobScreen(Larger):
             lines += [Cell(""), Prose(words.taken_back(view.outcome, view.reverted.because), "warn")]
         failure = view.failure
         if failure is not None and failure.step == name:
-            lines += [Cell(""), Prose(words.failure(failure.reason, failure.values), "bad")]
-            if advice := self._damaged(name, view):
-                lines += [Cell(""), *advice, Cell("")]
+            advice = self._damaged(name, view)
+            lines += [Cell(""), *(advice or [Prose(words.failure(failure.reason, failure.values), "bad")])]
+            lines += [Cell("")] if advice else []
             lines += [Cell("  " + line) for line in failure.tail]
             if not advice:
                 lines += [Cell(""), Prose(self._stayed(view, failure.partly))]
@@ -456,10 +462,16 @@ class JobScreen(Larger):
         pane.set(_("Step"), lines)
 
     def _came_back(self, name: str, view: JobView) -> list[Cell]:
-        """What a step reported of what it restored."""
+        """What a step of a backup reported: what it saved, found, or restored."""
         step = next((each for each in self._plan.flat if each.id == name), None) if self._plan else None
         state = view.steps.get(name)
-        if step is None or state is None or not step.kind.startswith("restore-"):
+        if step is None or state is None or not state.reported:
+            return []
+        if step.kind in _TOLD:
+            from pi_installer_tui.screens.backup import run_words
+
+            return [Prose(text, tone) for text, tone in run_words.reported(state.reported)]
+        if not step.kind.startswith("restore-"):
             return []
         from pi_installer_tui.screens.backup import came_back
 

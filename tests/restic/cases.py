@@ -207,6 +207,14 @@ async def a_flipped_bit_is_found_by_reading_the_data(bench: Bench) -> None:
     done = await restic.restore(snapshot.id, ["/"], str(bench.folder / "out"))
     assert {path.rpartition("/")[2] for path, _why in done.errors} == {"large"}, done.errors
 
+    pack.unlink()
+    await restic.run("rebuild-index", write=True)
+    said: list[str] = []
+    again = await restic.back_up([str(bench.tree())], said=said.append)
+    assert (await restic.check(100)).good, "what the repository lacks is saved once more"
+    if await restic.able("check-json"):  # 0.14 doesn't say why it tells of a file
+        assert said and again.unread == (), "and could be read"
+
 
 @case
 async def a_missing_pack_and_a_damaged_index_are_found(bench: Bench) -> None:

@@ -57,7 +57,10 @@ def lines(reported: Mapping[str, Any]) -> list[Cell]:
     packs = [str(each) for each in reported.get("packs") or ()]
     told: list[Cell] = [Cell(_("What to do next"), "strong")]
     told += [Prose(_(each)) for each in (*_FIRST, _ALL_WAS if reported.get("share") == 100 else _ALL, *_THEN)]
-    told += [Cell(f"   restic repair packs {pack}", "key") for pack in packs[:_PACKS]]
+    if packs:
+        # an id has 64 letters: on a line of its own it is whole at 80 columns
+        ids = " \\\n     ".join(packs[:_PACKS])
+        told += [Cell(line, "key") for line in f"   restic repair packs \\\n     {ids}".split("\n")]
     if len(packs) > _PACKS:
         told.append(Prose("   " + _("(and so on for each pack that is named in the output)")))
     told.append(Cell("   restic repair index", "key"))

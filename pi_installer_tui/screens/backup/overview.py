@@ -325,7 +325,7 @@ def _row(job: JobSeen, now: float, signs: Glyphs) -> Row:
         following = Cell(_("overdue"), "bad")
     else:
         following = Cell("-", "quiet") if job.next is None else Cell(words.in_days(job.next, now))
-    proven = Cell("-", "warn") if job.proven is None else Cell(words.ago(job.proven, now))
+    proven = Cell("-", "warn") if job.proven is None else Cell(words.age(now - job.proven))
     places = printable(", ".join(job.places)) if job.places else "-"
     return Row(
         job.name,

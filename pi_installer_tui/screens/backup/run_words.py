@@ -116,11 +116,14 @@ def details(run: Run, now: float) -> list[Cell]:
     lines: list[Cell] = [Prose(f"{moment(run.started)} ({ago(run.started, now)}){lasted}{who}")]
     if run.reason:
         lines.append(Prose(printable(words.failure(run.reason, run.values)), "bad"))
-    lines += [Prose(text, tone) for text, tone in _reported(run.reported)]
+    lines += [Prose(text, tone) for text, tone in reported(run.reported)]
+    if run.reported.get("errors"):
+        lines.append(Prose(_("What to do next stands on its job's screen: `u` on the overview, then Enter."), "warn"))
     return lines
 
 
-def _reported(found: Mapping[str, Any]) -> list[tuple[str, Tone]]:
+def reported(found: Mapping[str, Any]) -> list[tuple[str, Tone]]:
+    """What the steps of a run reported, in sentences."""
     lines: list[tuple[str, Tone]] = []
     if "files" in found and "size" in found:
         files = ngettext("{n} file", "{n} files", found["files"]).format(n=found["files"])
@@ -141,7 +144,6 @@ def _reported(found: Mapping[str, Any]) -> list[tuple[str, Tone]]:
         if count:
             said = ngettext("{n} thing is damaged or missing", "{n} things are damaged or missing", count)
             lines.append((said.format(n=count), "bad"))
-            lines.append((_("What to do next stands on its job's screen: `u` on the overview, then Enter."), "warn"))
         else:
             share = found.get("share") or 0
             whole = _("the structure is whole")

@@ -90,6 +90,10 @@ class SnapshotsScreen(Finding, Larger):
         if self.shell.is_open:
             self._look()
 
+    def on_screen_resume(self) -> None:
+        if self.ready and not self.closing:
+            self._draw()  # they are older by now
+
     def on_unmount(self) -> None:
         if self._library is not None and not self._lent:
             self._library.close()
