@@ -147,6 +147,7 @@ Cause = Literal[
     "read-only",
     "permission",
     "sftp-failure",
+    "here",
 ]
 
 

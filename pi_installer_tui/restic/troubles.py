@@ -18,6 +18,8 @@ _TAIL = 25
 #: in the order in which they are tried: what says most comes first
 _SAID: tuple[tuple[Reason, Cause, tuple[str, ...]], ...] = (
     ("wrong-password", "", (r"wrong password or no key found",)),
+    # what restic works on lies here, not at the place (internal/fs/file_unix.go, TempFile)
+    ("no-space", "here", (r"/restic-temp-[^/\s]+: (?:no space left on device|disk quota exceeded)",)),
     (
         "no-space",
         "",
@@ -125,6 +127,8 @@ _NOTHING = re.compile(
     r"|config file does not exist|file does not exist|\(404\)|404 Not Found|specified key does not exist|NoSuchKey"
     r"|object doesn't exist|Error 404"
 )
+#: the folder of a temporary file
+_HERE = re.compile(r"(/\S*)/restic-temp-")
 #: where a function of Go's stack is: the line after its name
 _FRAME = re.compile(r"\t\S+\.(?:go|s):\d+$")
 _LOGIN = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]*@")
@@ -146,7 +150,9 @@ def trouble(status: int, lines: Sequence[str]) -> Trouble:
     for pattern, reason, cause in _PATTERNS:
         line = next((line for line in reversed(tail) if pattern.search(line)), None)
         if line is not None:
-            values = {"cause": cause} if cause else {}
+            values: dict[str, str] = {"cause": cause} if cause else {}
+            if cause == "here" and (found := _HERE.search(line)) is not None:
+                values["path"] = found[1]
             return Trouble(reason, tail, status=str(status), line=line.strip()[:300], **values)
     text = "\n".join(tail)
     if _NOTHING.search(text) or "Is there a repository at the following location?" in text:

@@ -145,6 +145,9 @@ def sentence(trouble: Trouble) -> str:
             then = N_("Connect and mount it, and try again.")
         case "failed":
             what, then = N_("restic failed at {place} ({line})."), N_("Its last lines are in the log of the job.")
+        case "no-space" if cause == "here":
+            what = N_("No room is left in {path} of this machine, where restic puts together what it sends to {place}.")
+            then = N_("Make room in {path}, and try again.")
         case "damaged":
             what, then = _OTHER["damaged"]
             stayed = N_("Nothing was removed.")

@@ -59,6 +59,8 @@ SAID: list[tuple[int, str, Reason, Cause]] = [
     (1, "subprocess ssh: pi@nas: Permission denied (publickey,password).\nFatal: unable to start the sftp session",
      "refused", "ssh-key"),
     (1, "Fatal: unable to save snapshot: write /mnt/usb/pi/data/26/26-tmp-1: no space left on device", "no-space", ""),
+    (1, "Fatal: unable to save snapshot: Write: write /tmp/restic-temp-pack-364171961: no space left on device",
+     "no-space", "here"),
     (1, "Save(<lock/3d5>) returned error, retrying after 552ms: open /mnt/usb/locks/3d5-tmp-1: read-only file system",
      "refused", "read-only"),
     (1, "Fatal: unable to open config file: open /srv/pi/config: permission denied", "refused", "permission"),
@@ -112,6 +114,13 @@ def test_what_was_mounted_is_named() -> None:
     assert "Another disk (/dev/sdb1)" in said("other")
     assert "isn't mounted at /mnt/usb" in said("nothing")
     assert "isn't any more" in said("pulled") and "Nothing was written" not in said("pulled")
+
+
+def test_a_full_disk_here_is_told_from_a_full_place() -> None:
+    said = "Fatal: unable to save snapshot: Write: write /var/tmp/restic-temp-pack-3: no space left on device"
+    found = trouble(1, [said])
+    found.values["place"] = "usb"
+    assert "No room is left in /var/tmp of this machine" in sentence(found) and "usb is full" not in sentence(found)
 
 
 def test_a_name_with_braces_is_only_a_name() -> None:
