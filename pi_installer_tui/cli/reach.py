@@ -97,6 +97,8 @@ def _verdict_json(seen: Seen, found: Verdict) -> dict[str, Any]:
             "beyond": seen.beyond or None,
             "came": seen.came or None,
             "mapped": _mapped(mapped) if mapped is not None else None,
+            "answers6": list(seen.answers6),
+            "pinhole": _mapped(seen.kept6.mapped) if seen.kept6 is not None else None,
         },
     }
 

@@ -90,6 +90,13 @@ def kept(**changes: Any) -> Facts:
     return facts(seen={"wg0": dataclasses.replace(SEEN, kept=dataclasses.replace(KEPT, **changes))})
 
 
+def through(**changes: Any) -> Facts:
+    """A line with IPv6 alone, whose router was asked to let the port in."""
+    six = Way("eth0", "fe80::1", ("2a02:8109:1:2::20/64",), "2a02:8109:1:2::20", 1500)
+    hole = Mapped("pcp", "fe80::1%eth0", "2a02:8109:1:2::20", 51820, "2a02:8109:1:2::20", 51820, 7200)
+    return facts(seen={"wg0": Seen(way6=six, kept6=dataclasses.replace(Kept(hole, NOW - 600), **changes))})
+
+
 def away(days: int) -> State:
     live = dataclasses.replace(LIVE, handshake=int(NOW - days * DAY) if days else 0)
     return tunnel(peers={"phone": dataclasses.replace(PEER, live=live)})
@@ -156,6 +163,9 @@ CASES: dict[str, tuple[State, Facts, str, str]] = {
     "outside isn't known": (STATE, facts(seen={"wg0": Seen(way4=HOME, kept=KEPT)}), "wg0.endpoint", "unknown"),
     "never mapped": (STATE, facts(seen={"wg0": dataclasses.replace(SEEN, kept=None)}), "wg0.mapping", "wrong"),
     "mapping refused": (STATE, kept(failed="606"), "wg0.mapping", "wrong"),
+    "IPv6 alone, let through": (STATE, through(), "wg0.mapping", "ok"),
+    "IPv6 alone, not any more": (STATE, through(failed="606"), "wg0.mapping", "wrong"),
+    "IPv6 alone, nobody asks again": (STATE, through(granted=NOW - 7201), "wg0.mapping", "wrong"),
     "mapping ran out": (STATE, kept(granted=NOW - 7201), "wg0.mapping", "wrong"),
     "mapping forgotten": (STATE, facts(listed={"wg0": False}), "wg0.mapping", "wrong"),
     "another port outside": (

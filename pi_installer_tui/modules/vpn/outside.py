@@ -90,10 +90,21 @@ def mapped(state: State, tunnel: Tunnel, told: TunnelSettings, facts: Facts) -> 
     name, question = f"{tunnel.name}.mapping", _("Does the router still pass the port on?")
     seen = facts.seen.get(tunnel.name)
     kept = seen.kept if seen is not None else None
-    if seen is not None and judge(seen).mapping == "needless":
+    verdict = judge(seen) if seen is not None else None
+    if verdict is not None and verdict.mapping == "needless":
         yield Finding(name, question, "ok", (), _("Nothing translates: there is nothing to be passed on."))
         return
     fix = _("Ask the router again: pi-installer-tui vpn map.")
+    if seen is not None and seen.kept6 is not None and verdict is not None and verdict.kind == "ipv6-only":
+        through = f"{seen.kept6.mapped.protocol} [{seen.kept6.mapped.inner_address}]:{seen.kept6.mapped.inner_port}"
+        receipt = (Receipt(f"cat {PATH}", through),)
+        if verdict.mapping == "granted" and facts.now <= seen.kept6.until:
+            why = _("It is reached by IPv6 only, and the router's firewall lets the port through.")
+            yield Finding(name, question, "ok", receipt, why)
+        else:
+            why = seen.kept6.failed or _("The router's firewall for IPv6 was asked, and not again in time.")
+            yield Finding(name, question, "wrong", receipt, why, fix)
+        return
     if kept is None:
         why = "; ".join(dict.fromkeys(seen.refused.values())) if seen and seen.refused else _("It was never granted.")
         yield Finding(name, question, "wrong", (Receipt(f"cat {PATH}", _("nothing of this tunnel")),), why, fix)
