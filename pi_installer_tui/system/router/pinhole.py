@@ -81,7 +81,7 @@ async def _call(
 ) -> dict[str, str]:
     """By IPv6, from the address in question, at the same port and path; by IPv4 where nobody answers there."""
     parts = urlsplit(control)
-    six = f"http://[{gateway}]:{parts.port or 80}{parts.path}"
+    six = f"http://[{gateway}]:{parts.port or 80}{parts.path}" + (f"?{parts.query}" if parts.query else "")
     try:
         return await igd.call(host, service, six, action, arguments, source=address)
     except RouterError as error:
