@@ -17,6 +17,7 @@
     wireguard.py     wg, wg-quick; tunnel.py: a tunnel with seven peers; curve.py: keys; gpg.py: gpg
     disks.py         lsblk, findmnt, blkid: the card and a USB disk; mounting.py: mount, umount
     restic/          restic on a folder; home.py: pi's files and three weeks of backups; restic/past.py makes theirs
+    databases.py     PostgreSQL, as our own processes ask, dump and load
     servers.py       ssh-keyscan, ssh, sftp: one server that lets nobody in
 
 To play another program, write its coroutine in the file of its topic, decorate it with `@player("name")` (with

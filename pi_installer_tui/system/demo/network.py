@@ -803,7 +803,13 @@ async def arping(call: Call) -> int:
 
 @player("python3")
 async def python3(call: Call) -> int:
-    """Python with the one script that the modules run: `arp.py INTERFACE ADDRESS`, who has an address."""
+    """Python with the one script that the modules run (`arp.py INTERFACE ADDRESS`, who has an address), and with our
+    own modules that work with databases."""
+    if call.argv[1:3] == ("-I", "-m"):
+        from pi_installer_tui.system.demo.databases import MODULES
+
+        if call.argv[3] in MODULES:
+            return await MODULES[call.argv[3]](call)
     words = [word for word in call.argv[1:] if not word.startswith("-")]
     if len(words) != 3 or not words[0].endswith("/arp.py"):
         raise Refused(f"python3: can't open file '{words[0] if words else ''}': [Errno 2] No such file or directory", 2)

@@ -6,12 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pi_installer_tui.system.demo import home
+from pi_installer_tui.system.demo import databases, home
 from pi_installer_tui.system.demo.restic.backing_up import Sums, Tree
 from pi_installer_tui.system.demo.restic.repository import CHUNK, VERSION, Node, Repository, compact, moment
 
 #: what the recording has of it beside home.py
 _RECORDED = (home.Kept(".ssh/authorized_keys", mode=0o600),)
+#: the databases are new in the job: so many nights have their dumps
+_DUMPED = 3
 _PASSWORD = "/etc/pi-installer-tui/secrets/backup.usb"
 
 
@@ -32,6 +34,9 @@ def fill(repository: Repository) -> None:
         before: dict[str, Any] | None = None
         for days in home.NIGHTS:
             before = _night(repository, tree, days, now, before)
+            if days in home.NIGHTS[-_DUMPED:]:
+                for database, dump in databases.dumps(machine).items():
+                    _dump(repository, database, dump, days, now)
         # the key comes last: with it the past is complete
         (Path(machine.files.at(home.REPOSITORY)) / "config").unlink()
         repository.make((machine.text(_PASSWORD) or "").strip().encode(), home.IDENTITY)
@@ -80,6 +85,32 @@ def _night(repository: Repository, tree: Tree, days: int, now: float, before: di
     name = home.snapshot_id(days, now)
     repository.add(snapshot, name)
     return {**snapshot, "id": name}
+
+
+def _dump(repository: Repository, database: str, dump: str, days: int, now: float) -> None:
+    """The snapshot of a database that night, right after that of the files."""
+    sums, ran, data = Sums(), int(home.night(days, now)) + 5, dump.encode()
+    at = moment(ran * 10**9)
+    blob, packed = repository.save(data)
+    sums.count(packed, len(data), "data")
+    sums.files["new"], sums.processed, sums.size = 1, 1, len(data)
+    name = f"databases-postgresql-{database}.sql"
+    node = {"name": name, "type": "file", "mode": 0o644, "mtime": at, "atime": at, "ctime": at, "uid": 0, "gid": 0}
+    nodes = [{**node, "size": len(data), "links": 1, "content": [blob]}]
+    tree = compact({"nodes": nodes}).encode() + b"\n"
+    top, packed = repository.save(tree)
+    sums.count(packed, len(tree), "tree")
+    snapshot = {
+        "time": at,
+        "tree": top,
+        "paths": [f"/{name}"],
+        "hostname": "raspberrypi",
+        "username": "root",
+        "tags": ["job=home", f"run={home.snapshot_id(days, now)[-12:]}", f"database=postgresql:{database}"],
+        "program_version": f"restic {VERSION}",
+        "summary": {"backup_start": at, "backup_end": at, **sums.summary()},
+    }
+    repository.add(snapshot)
 
 
 def _plain(tree: Tree) -> Node:
