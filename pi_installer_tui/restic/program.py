@@ -25,6 +25,10 @@ CACHE = "/var/cache/pi-installer-tui/restic"
 GRACE = 60
 #: seconds of retries after which a look (snapshots, locks) is given up; restic itself tries for 15 minutes
 PATIENCE = 60.0
+#: seconds between two looks whether the disk is still there while restic works on it
+DISK = 15.0
+#: looks at a full disk in a row, and the part of a processor below which nothing is done
+_LOOKS, _IDLE = 3, 0.02
 #: lines of its text that are kept
 _KEPT = 200
 _PIECE = 64 * 1024  # bytes
@@ -283,13 +287,16 @@ class Program:
     ) -> AsyncGenerator[str | int, None]:
         """The lines that a command prints, then its exit status; as `messages` otherwise. Leaving early interrupts
         restic, so that it takes its locks with it. It is silent between two tries, at last for minutes: where that
-        exhausts the patience the Trouble is that of its last try."""
+        exhausts the patience the Trouble is that of its last try. A disk that is pulled ends it: restic would try for
+        a quarter of an hour, of which 0.14 says nothing."""
         await self.ready(write=write)
         loop = asyncio.get_running_loop()
         rest, since, refused = b"", 0.0, 0
         found: Trouble | None = None
         argv, env = await self.held(self.argv(*command))
         async with self.host.start(argv, env=env, grace=GRACE) as process:
+            gone: list[Trouble] = []
+            watching = asyncio.create_task(self._watch_disk(process, gone))
             try:
                 async for chunk in _chunks(process, patience):
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -307,13 +314,47 @@ class Program:
                             raise found
                 if rest.strip():
                     yield rest.decode("utf-8", "surrogateescape")
-                yield await process.wait()
+                status = await process.wait()
+                if not gone:
+                    yield status
             except TimeoutError:
                 await self._interrupt(process)
                 raise (found or Trouble("unreachable", cause="timeout", place=self.place.name)) from None
             except BaseException:
                 await self._interrupt(process)
                 raise
+            finally:
+                watching.cancel()
+            if gone:
+                raise gone[0]
+
+    async def _watch_disk(self, process: Process, gone: list[Trouble]) -> None:
+        """Ends restic when the disk that it works on isn't there any more, or is full and nothing is done (0.14 can
+        wait for itself then, and never ends), and says so in `gone`."""
+        spent, idle = -1.0, 0
+        while self.place.kind == "folder" and not gone:
+            await asyncio.sleep(DISK)
+            with suppress(CommandNotFound, HostError, OSError):
+                disk, before = await mounted.look(self.host, self.place), spent
+                spent = await self._spent(process.pid)
+                full = disk.free is not None and disk.free < _PACK
+                rests = before >= 0 and spent - before < _IDLE * DISK
+                idle = idle + 1 if full and rests else 0
+                if not disk.readable and self.place.device:
+                    gone.append(Trouble("not-mounted", (), wrong="pulled", place=self.place.name, **self._disk()))
+                elif idle >= _LOOKS:
+                    gone.append(Trouble("no-space", place=self.place.name))
+        if gone:
+            with suppress(CommandNotFound, HostError):
+                await self.host.run(["kill", "-INT", str(process.pid)])
+                await asyncio.sleep(GRACE)
+                await self.host.run(["kill", "-KILL", str(process.pid)])
+
+    async def _spent(self, pid: int) -> float:
+        """Seconds of a processor that a process has had (proc_pid_stat(5), utime and stime). Raises OSError."""
+        text = await self.host.text(f"/proc/{pid}/stat") or ""
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if len(fields) > 12 else -1.0
 
     async def _interrupt(self, process: Process) -> None:
         """Asks restic to end, as Ctrl-C would: 0.14 lets its locks lie when it is ended by SIGTERM. What it still

@@ -113,7 +113,10 @@ _OTHER: dict[Reason, tuple[str, str]] = {
     ),
     "no-space": (
         N_("{place} is full."),
-        N_("Make room there, or keep fewer snapshots; what was written already is used by the next run."),
+        N_(
+            "Make room there, or keep fewer snapshots, for which restic needs a little room too; what was written "
+            "already is used by the next run."
+        ),
     ),
     "damaged": (
         N_("The repository at {place} is damaged: some of what it holds can't be read."),

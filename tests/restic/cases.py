@@ -16,7 +16,8 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pi_installer_tui.restic.answers import Progress, Reason, Trouble
+from pi_installer_tui.restic import program
+from pi_installer_tui.restic.answers import Progress, Reason
 from pi_installer_tui.restic.engine import REPLACED, Restic, literal
 from pi_installer_tui.restic.index import Index
 from pi_installer_tui.restic.keeping import Moment, Policy, keep, written
@@ -365,7 +366,19 @@ async def a_full_place_is_told_and_good_again_with_room(bench: Bench) -> None:
         large = bench.folder / "large"
         large.write_bytes(os.urandom(12_000_000))
         await fails("no-space", lambda: restic.back_up([str(large)]))
-        command("mount", "-o", "remount,size=40m", disk)
+        several = [bench.folder / f"several-{number}" for number in range(4)]
+        for each in several:
+            each.write_bytes(os.urandom(5_000_000))
+        command("mount", "-o", "remount,size=12m", disk)
+        await restic.unlock_stale()
+        looks = program.DISK
+        program.DISK = 1.0
+        try:  # 0.14 may wait for itself where several packs find no room, and never end
+            async with asyncio.timeout(60):
+                await fails("no-space", lambda: restic.back_up([str(each) for each in several]))
+        finally:
+            program.DISK = looks
+        command("mount", "-o", "remount,size=60m", disk)
         await restic.unlock_stale()
         await restic.back_up([str(large)])
         assert len(await restic.snapshots()) == 2
@@ -430,13 +443,16 @@ async def a_disk_that_is_pulled_during_a_run_is_never_written_past(bench: Bench)
     with bench.disk("attic") as device:
         command("mount", device, mount)
         restic = bench.empty(mount / "repository", place)
+        looks, program.DISK = program.DISK, 0.5
         running = asyncio.ensure_future(restic.back_up([str(source)]))
         while not [path for path in (mount / "repository" / "data").rglob("*") if path.is_file()]:
             assert not running.done(), running
             await asyncio.sleep(0.05)
-        command("umount", "--lazy", mount)
-        with suppress(Trouble):  # what is written goes to the disk as long as that is attached
-            await running
+        command("umount", "--lazy", mount)  # what is written goes to the disk as long as that is attached
+        try:
+            await fails("not-mounted", lambda: running)
+        finally:
+            program.DISK = looks
         assert list(mount.iterdir()) == [], "the folder behind the mount point was filled"
         trouble = await fails("not-mounted", lambda: restic.back_up([str(source)]))
         assert "attic" in sentence(trouble)
