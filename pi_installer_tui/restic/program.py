@@ -27,8 +27,9 @@ GRACE = 60
 PATIENCE = 60.0
 #: seconds between two looks whether the disk is still there while restic works on it
 DISK = 15.0
-#: looks at a full disk in a row, and the part of a processor below which nothing is done
-_LOOKS, _IDLE = 3, 0.02
+#: looks at a full disk in a row, and seconds of a processor from one to the next below which nothing is done: a restic
+#: that waits for itself takes none, one that reads 3 MB/s more than that
+_LOOKS, _IDLE = 3, 0.05
 #: lines of its text that are kept
 _KEPT = 200
 _PIECE = 64 * 1024  # bytes
@@ -296,7 +297,7 @@ class Program:
         argv, env = await self.held(self.argv(*command))
         async with self.host.start(argv, env=env, grace=GRACE) as process:
             gone: list[Trouble] = []
-            watching = asyncio.create_task(self._watch_disk(process, gone))
+            watching = asyncio.create_task(self._watch_disk(process, gone, fills=command[0] == "backup"))
             try:
                 async for chunk in _chunks(process, patience):
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -328,17 +329,17 @@ class Program:
             if gone:
                 raise gone[0]
 
-    async def _watch_disk(self, process: Process, gone: list[Trouble]) -> None:
-        """Ends restic when the disk that it works on isn't there any more, or is full and nothing is done (0.14 can
-        wait for itself then, and never ends), and says so in `gone`."""
+    async def _watch_disk(self, process: Process, gone: list[Trouble], *, fills: bool) -> None:
+        """Ends restic when the disk that it works on isn't there any more, or, where it `fills` it, is full and nothing
+        is done (0.14 can wait for itself then, and never ends). Says so in `gone`."""
         spent, idle = -1.0, 0
         while self.place.kind == "folder" and not gone:
             await asyncio.sleep(DISK)
             with suppress(CommandNotFound, HostError, OSError):
                 disk, before = await mounted.look(self.host, self.place), spent
                 spent = await self._spent(process.pid)
-                full = disk.free is not None and disk.free < _PACK
-                rests = before >= 0 and spent - before < _IDLE * DISK
+                full = fills and disk.free is not None and disk.free < _PACK
+                rests = before >= 0 and spent - before < _IDLE
                 idle = idle + 1 if full and rests else 0
                 if not disk.readable and self.place.device:
                     gone.append(Trouble("not-mounted", (), wrong="pulled", place=self.place.name, **self._disk()))
