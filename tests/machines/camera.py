@@ -24,6 +24,8 @@ CONSOLES = {
     "hdmi": {"TERM": "linux"},
     "serial": {"TERM": "vt220"},
 }
+#: what the program says that it found, on Home
+_FOUND = {"ssh": "ssh: true colour, utf8", "hdmi": "hdmi: 16 colours, ", "serial": "serial: no colour, ascii"}
 #: a cell in pixels
 _WIDE, _HIGH = 8, 16
 #: the halves of a cell that are in the colour of the text, the upper one first
@@ -35,7 +37,7 @@ class Photographed:
     """The program of root's on one of CONSOLES, 80x24. Its terminal answers, as each does."""
 
     def __init__(self, machine: Machine, console: str) -> None:
-        self.columns, self.rows = 80, 24
+        self.console, self.columns, self.rows = console, 80, 24
         environment = CONSOLES[console]
         self.terminal = machine.tty(["pi-installer-tui"], term=environment["TERM"], env=environment)
         self.screen = Screen(self.columns, self.rows)
@@ -55,12 +57,14 @@ class Photographed:
 
     def hand_over(self, peer: str) -> None:
         """From Home to where a peer gets its configuration."""
+        self.terminal.wait_for(_FOUND[self.console])
         self.terminal.wait_for("commands")
         self.key(":", "a module or a command")
         self.key("vpn", "VPN: adopt a tunnel")
         self.key("\r", "by name")
         self.key("/", "a part of a name")
         self.key(f"{peer}\r", f"only {peer}")
+        self.terminal.wait_for("x hand over")  # the list has the keys again, not the field
         self.key("x", f"Hand over: {peer}")
         self.terminal.wait_for("Its private key is ")
 

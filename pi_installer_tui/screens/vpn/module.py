@@ -70,6 +70,7 @@ class VpnScreen(Finding, PeerKeys):
         self._state: State | None = None
         self._live: dict[str, LiveTunnel] | None = None
         self._inside: frozenset[tuple[str, str]] | None = None
+        self._stale = False  # what runs isn't what the files said any more
         self._unseen = ""  # why it isn't known what runs
         self._traffic = seen.Traffic()
         self._order = "name"
@@ -122,11 +123,12 @@ class VpnScreen(Finding, PeerKeys):
             self._state = await seen.read(self.shell.host)
         except Exception as error:
             # what can't be read is in the state; this is a fault, and must not take the screens with it
+            self._stale = False
             if not self.closing:
                 said = _("This can't be read: {error}").format(error=printable(str(error)))
                 self.query_one("#head", Panel).set_lines([[Cell(said, "bad")], [], []])
             return
-        self._inside = None
+        self._inside, self._stale = None, False
         await self._look_once()
 
     def _look(self) -> None:
@@ -153,9 +155,9 @@ class VpnScreen(Finding, PeerKeys):
             self._traffic.add(time.monotonic(), self._live)
             before, self._inside = self._inside, seen.running(self._live)
             if before not in (None, self._inside):
+                self._stale = True
                 self._read()  # the timer, the command line, or another screen
-                return
-        if not self.closing:
+        if not self.closing and not self._stale:
             self._draw()
             self.refresh_bindings()
 

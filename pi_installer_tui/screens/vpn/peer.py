@@ -56,6 +56,7 @@ class PeerScreen(PeerKeys):
         self._called = one.name
         self._traffic = traffic
         self._inside: frozenset[tuple[str, str]] | None = None
+        self._stale = False  # what runs isn't what the files said any more
         self._timer: Timer | None = None
         self._looking = False
         self._was_left = False
@@ -91,7 +92,10 @@ class PeerScreen(PeerKeys):
     @work(exclusive=True, group="read", exit_on_error=False)
     async def _read(self) -> None:
         """What is, anew: a plan was perhaps carried out meanwhile."""
-        self._state, self._inside = await seen.read(self.shell.host), None
+        try:
+            self._state, self._inside = await seen.read(self.shell.host), None
+        finally:
+            self._stale = False
         await self._look_once()
         if not self.closing:
             self._draw_facts()
@@ -115,8 +119,10 @@ class PeerScreen(PeerKeys):
             self._traffic.add(time.monotonic(), live)
             before, self._inside = self._inside, seen.running(live)
             if before not in (None, self._inside):
+                self._stale = True
                 self._read()  # the timer, the command line, or another screen
-                return
+        if self._stale:
+            return
         everyone = seen.peers(self._state, live, self._traffic, time.time(), date.today())
         self._one = next((one for one in everyone if one.id == self._which), None)
         if not self.closing:
