@@ -184,6 +184,8 @@ async def plan(
         wrong = [mistake for found in (*probed, *judged) for mistake in found]
     if wrong:
         return Planned(None, tuple(dict.fromkeys(wrong)), states)
+    further = await asyncio.gather(*(loaded[n].look_further(host, states[n], s) for n, s in whole.items()))
+    states |= dict(zip(whole, further, strict=True))
     given = secrets or {}
     needs = await _needs(host, whole, states)
     others = Others(

@@ -168,6 +168,11 @@ class Module(ABC, Generic[S, C]):
         the machine's rules refuse. Nothing of a value gets into a mistake."""
         return ()
 
+    async def look_further(self, host: Host, state: S, settings: C) -> S:
+        """The state with what has to be known besides because of these settings, for what the plan says of them. It may
+        take some seconds; nothing of it stops the plan."""
+        return state
+
     @abstractmethod
     def plan(self, state: S, settings: C, others: Others) -> Plan:
         """The way from state to settings. Pure: no I/O, no clock, no randomness. Empty when all is as wanted."""

@@ -10,7 +10,8 @@ rules.py      packet rules        forwarding.py  what the kernel passes on      
 validating.py what is wrong       keeping.py     where peers' keys lie            offer.py   for the wizard
 actions.py    what is done beside settings; adopting.py tunnels that others made
 handover.py   the configuration that a peer is given
-mapping.py, pinholes.py, porting.py  the port at the router     verdict.py, doctor.py, waiting.py  what is in the way
+mapping.py, pinholes.py, porting.py  the port at the router     verdict.py, doctor.py, waiting.py  what is in the way;
+leading.py     whether an endpoint leads here, before it is agreed to
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ class Vpn(Module["State", "VpnSettings"]):
         from pi_installer_tui.modules.vpn.validating import validate
 
         return validate(state, settings)
+
+    async def look_further(self, host: Host, state: State, settings: VpnSettings) -> State:
+        from pi_installer_tui.modules.vpn.leading import ask
+
+        return await ask(host, state, settings)
 
     def plan(self, state: State, settings: VpnSettings, others: Others) -> Plan:
         from pi_installer_tui.modules.vpn.plan import plan

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.modules.vpn import findings, outside, verdict
+from pi_installer_tui.modules.vpn import findings, leading, outside, verdict
 from pi_installer_tui.modules.vpn.findings import Facts, Finding, Receipt
 from pi_installer_tui.modules.vpn.reading import unit
 from pi_installer_tui.modules.vpn.settings import TunnelSettings
@@ -60,7 +60,7 @@ async def examine(host: Host, state: State, *, ask: str = "", now: float | None 
             seen[name] = await verdict.look(host, tunnel.port, ask, tunnel=name)
             listed[name] = await _listed(host, seen[name])
         if told is not None and told.endpoint:
-            resolved[name] = await _resolved(host, told.endpoint)
+            resolved[name] = await leading.resolved(host, told.endpoint)
         up[name] = await _up(host, name)
     made = replace(facts, path=path, path_said=said, seen=seen, resolved=resolved, listed=listed, up=up)
     return tuple(judge(state, made))
@@ -80,7 +80,7 @@ def judge(state: State, facts: Facts) -> Iterator[Finding]:
         yield findings.table(state, tunnel, told)
         yield from findings.firewall(state, tunnel, facts, told)
         yield outside.mtu(tunnel, facts)
-        yield from outside.endpoint(tunnel, told, facts)
+        yield from outside.endpoint(name, told, facts)
         yield from outside.mapped(state, tunnel, told, facts)
         yield findings.stale(tunnel, facts)
 
@@ -156,19 +156,6 @@ async def _remembered(host: Host) -> tuple[int, Receipt | None]:
     except (HostError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return 0, None
     return found, Receipt(" ".join(_ROUTE), f"mtu {found}")
-
-
-async def _resolved(host: Host, name: str) -> tuple[str, ...] | None:
-    if outside.usable(name):
-        return (name,)
-    try:
-        done = await host.run(("getent", "ahosts", name))
-    except HostError:
-        return None
-    if done.status not in (0, 2):  # getent(1): 2, no such key
-        return None
-    words = (line.split() for line in done.stdout.splitlines())
-    return tuple(dict.fromkeys(parts[0] for parts in words if parts and outside.usable(parts[0])))
 
 
 async def _listed(host: Host, seen: verdict.Seen) -> bool | None:

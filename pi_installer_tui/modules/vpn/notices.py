@@ -32,6 +32,8 @@ def of(
     if given.endpoint is not None and private(given.endpoint):
         text = _("{endpoint} is a private address: from elsewhere peers don't find this machine by it")
         yield text.format(endpoint=given.endpoint)
+    elif name in state.leads:
+        yield state.leads[name]
     if new and given.address is None:
         text = _("the network in {tunnel} will be {networks}")
         yield text.format(tunnel=name, networks=", ".join(tunnel.address or ()))

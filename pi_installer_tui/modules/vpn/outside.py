@@ -43,12 +43,12 @@ def mtu(tunnel: Tunnel, facts: Facts) -> Finding:
     )  # fmt: skip
 
 
-def endpoint(tunnel: Tunnel, told: TunnelSettings, facts: Facts) -> Iterator[Finding]:
+def endpoint(tunnel: str, told: TunnelSettings, facts: Facts) -> Iterator[Finding]:
     """Whether the name that peers are told leads here."""
     if not told.endpoint:
         return
-    name, question = f"{tunnel.name}.endpoint", _("Does {name} lead here?").format(name=told.endpoint)
-    resolved = facts.resolved.get(tunnel.name)
+    name, question = f"{tunnel}.endpoint", _("Does {name} lead here?").format(name=told.endpoint)
+    resolved = facts.resolved.get(tunnel)
     asked = f"getent ahosts {told.endpoint}"
     if resolved is None:
         yield Finding(name, question, "unknown", (Receipt(asked, "-"),), _("Names can't be asked for here."))
@@ -63,7 +63,7 @@ def endpoint(tunnel: Tunnel, told: TunnelSettings, facts: Facts) -> Iterator[Fin
         fix = _("Take a name or an address that is found from outside.")
         yield Finding(name, question, "wrong", tuple(evidence), why, fix)
         return
-    seen = facts.seen.get(tunnel.name)
+    seen = facts.seen.get(tunnel)
     verdict = judge(seen) if seen is not None else None
     here = {one for one in ((verdict.address, verdict.address6) if verdict else ()) if one}
     if seen is not None:

@@ -89,7 +89,8 @@ class State:
     units: unit files of ours by name; timers: whether they are on and wait. sysctl: our file. slaac: the kernel takes
     its IPv6 address from the router's word (accept_ra 1), which it stops to do as soon as it forwards. seed: text that
     is this machine's alone. found: what other programs left that can be adopted; remembered: what PiVPN's own file
-    says; easy: what wg-easy keeps; both are asked for when a tunnel is adopted. seat: where the owner sits."""
+    says; easy: what wg-easy keeps; both are asked for when a tunnel is adopted. seat: where the owner sits. leads: of
+    endpoints that are wanted now, by tunnel, in words whether they lead here; asked for when it is planned."""
 
     wg: Reading[str]
     kernel: Reading[bool]
@@ -120,6 +121,7 @@ class State:
     remembered: Mapping[str, str] = field(default_factory=dict)
     easy: Reading[Server] = MISSING
     seat: Seat = _NOWHERE
+    leads: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> VpnSettings:
