@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from pi_installer_tui.modules.vpn.actions import plan as act
 from pi_installer_tui.modules.vpn.actions import validate as act_wrong
 from pi_installer_tui.modules.vpn.needs import needs
 from pi_installer_tui.modules.vpn.offer import offer
-from pi_installer_tui.modules.vpn.present import present, summary
+from pi_installer_tui.modules.vpn.present import choices, present, summary
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
-from pi_installer_tui.modules.vpn.state import State
+from pi_installer_tui.modules.vpn.state import State, read
 from pi_installer_tui.modules.vpn.validating import validate
+from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.reading import Known, Unknown, Value
 from pi_installer_tui.system.wireguard.conf import Conf
 from pi_installer_tui.tasks.plan import Plan
@@ -288,6 +291,35 @@ def test_a_new_tunnel_is_proposed_with_the_dns_server_that_runs_here() -> None:
         assert (tunnel.get("dns") == [tunnel["address"][0].partition("/")[0]]) is asked
         assert (program in found.remark) is asked
         assert not validate(bare(), wanted(tunnel))
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"/etc/resolv.conf": "search lan\nnameserver 192.168.1.1\nnameserver 9.9.9.9\nnameserver\n"}, ["192.168.1.1"]),
+        ({"/etc/resolv.conf": "nameserver 9.9.9.9\n"}, []),
+        (
+            {
+                "/etc/resolv.conf": "nameserver 127.0.0.53\n",
+                "/run/systemd/resolve/resolv.conf": "nameserver fe80::1%eth0\nnameserver 192.168.1.2\n",
+            },
+            ["192.168.1.2"],
+        ),
+    ],
+)
+def test_the_dns_servers_of_the_lan_and_of_this_machine_are_choices(
+    files: dict[str, str], found: list[str], tmp_path: Path
+) -> None:
+    host = DemoHost.create(str(tmp_path / "demo"))
+    host.machine.files.remove("/etc/resolv.conf")
+    for path, content in files.items():
+        host.machine.write(path, content)
+    state = asyncio.run(read(host))
+    assert list(state.resolvers) == found
+    own, _six = ready().by_name["wg0"].address
+    for programs, here in (({}, []), ({53: "pihole-FTL"}, [own.partition("/")[0]])):
+        asked = replace(ready(ports=programs), resolvers=tuple(found))
+        assert list(choices(asked, "resolvers")) == [*here, *found]
 
 
 def test_what_only_this_machine_shows_to_be_wrong() -> None:

@@ -43,9 +43,20 @@ def proposed(state: State) -> dict[str, Any]:
     found = wanted(state, VpnSettings.model_validate({"tunnels": {TUNNEL: {}}})).tunnels or {}
     address, port = list(found[TUNNEL].address or ()), found[TUNNEL].port
     data = {"enabled": True, "address": address, "port": port, "reach": REACH}
-    if state.ports.get(DNS) in _RESOLVERS:
-        data["dns"] = [each.partition("/")[0] for each in address[:1]]
+    if dns := _asked_here(state, address):
+        data["dns"] = dns
     return data
+
+
+def own_resolvers(state: State) -> list[str]:
+    """Where peers ask the DNS server that runs here: the machine's address in a tunnel. None where none does."""
+    if not state.by_name:
+        return list(proposed(state).get("dns", ()))
+    return [one for tunnel in state.by_name.values() for one in _asked_here(state, tunnel.address)]
+
+
+def _asked_here(state: State, address: Sequence[str]) -> list[str]:
+    return [each.partition("/")[0] for each in address[:1]] if state.ports.get(DNS) in _RESOLVERS else []
 
 
 def claims(state: State, settings: VpnSettings) -> Sequence[Claim]:

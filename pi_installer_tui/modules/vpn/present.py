@@ -9,7 +9,7 @@ from typing import Any
 
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.modules.base import Fact
-from pi_installer_tui.modules.vpn import forwarding, timers
+from pi_installer_tui.modules.vpn import forwarding, offer, timers
 from pi_installer_tui.modules.vpn.plan import plan
 from pi_installer_tui.modules.vpn.settings import PeerSettings, TunnelSettings, VpnSettings
 from pi_installer_tui.modules.vpn.state import Peer, State, Tunnel
@@ -178,6 +178,8 @@ def choices(state: State, name: str) -> Sequence[str]:
     match name:
         case "interfaces":
             return tuple(each for each in state.interfaces if each != "lo")
+        case "resolvers":
+            return (*offer.own_resolvers(state), *state.resolvers)
         case "tunnels":
             return tuple(state.by_name)
         case "peers":

@@ -53,6 +53,7 @@ async def read(host: Host) -> State:
     inner = {each for name in (known(tunnels) or {}) for each in (name,)} | set(known(running) or {})
     units = await _units(host)
     uplink = surroundings.uplink(links, routes)
+    lan = surroundings.lan(links, inner)
     unix = {} if isinstance(listening, Unknown) else {s.port: s.process for s in listening if s.proto == "udp"}
     configured = await surroundings.sysctls(host)
     k3s = "k3s" in unix.values() or await host.stat("/etc/rancher/k3s") is not None
@@ -64,7 +65,8 @@ async def read(host: Host) -> State:
         uplink=uplink,
         interfaces=tuple(link["ifname"] for link in links if "ifname" in link),
         nets=surroundings.nets(links, inner),
-        lan=surroundings.lan(links, inner),
+        lan=lan,
+        resolvers=await surroundings.resolvers(host, lan),
         ports=unix,
         forwards=await surroundings.forwards(host, FORWARD, "ipv4/ip_forward", configured),
         forwards6=await surroundings.forwards(host, FORWARD6, "ipv6/conf/all/forwarding", configured),

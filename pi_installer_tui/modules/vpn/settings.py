@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
@@ -22,6 +22,8 @@ Reach = Literal["everything", "lan", "machine"]
 Keeping = Literal["forget", "encrypted", "plain"]
 #: how the router is asked for the port
 Mapping_ = Literal["auto", "pcp", "nat-pmp", "upnp", "none"]
+
+_RESOLVERS: Any = {"choices": "resolvers", "widget": "several"}
 
 
 class PeerSettings(Frozen):
@@ -50,7 +52,10 @@ class PeerSettings(Frozen):
         default=None, title=N_("Behind it"), description=N_("Networks that are reached through it: its own LAN.")
     )
     dns: Annotated[tuple[HostName, ...], Field(max_length=6), AfterValidator(no_doubles)] | None = Field(
-        default=None, title=N_("DNS"), description=N_("Servers and search domains; the tunnel's when left out.")
+        default=None,
+        title=N_("DNS"),
+        description=N_("Servers and search domains; the tunnel's when left out."),
+        json_schema_extra=_RESOLVERS,
     )
     keepalive: Annotated[StrictInt, Field(ge=0, le=65535)] | None = Field(
         default=None,
@@ -123,7 +128,12 @@ class TunnelSettings(Frozen):
         description=N_("Where the router takes it from outside; the same port when left out."),
     )
     dns: Annotated[tuple[HostName, ...], Field(max_length=6), AfterValidator(no_doubles)] | None = Field(
-        default=None, title=N_("DNS for peers"), description=N_("Servers and search domains that peers are told.")
+        default=None,
+        title=N_("DNS for peers"),
+        description=N_(
+            "Servers and search domains that peers are told: one that runs here, that of the LAN, any other."
+        ),
+        json_schema_extra=_RESOLVERS,
     )
     reach: Reach | None = Field(
         default=None,

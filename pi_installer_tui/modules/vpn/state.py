@@ -82,7 +82,8 @@ class Found:
 class State:
     """wg: WireGuard's version, MISSING where wg(8) isn't there. kernel: the kernel has WireGuard (else wireguard-go
     serves). applied: the settings that were applied last; mode: permission bits of their file. interfaces: names. nets:
-    networks that the machine is in, but the tunnels'; lan: the private ones of them that other machines are in too.
+    networks that the machine is in, but the tunnels'; lan: the private ones of them that other machines are in too;
+    resolvers: the name servers in these that the machine asks.
     ports: UDP ports in use, and by which program ("" unknown). forwards, forwards6: sysctl. firewall: `ufw`,
     `nftables`, `none`, or what else drops. flannel: k3s has WireGuard's port 51820 or 51821. programs: those of ours
     that are installed. rules: texts of the tunnels' packet rules; tables: those in the kernel, of the family inet.
@@ -100,6 +101,7 @@ class State:
     interfaces: tuple[str, ...] = ()
     nets: tuple[str, ...] = ()
     lan: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
     ports: Mapping[int, str] = field(default_factory=dict)
     forwards: Value[bool] = _NOTHING
     forwards6: Value[bool] = _NOTHING

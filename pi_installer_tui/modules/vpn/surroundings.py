@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import re
@@ -18,6 +19,8 @@ FORWARD, FORWARD6 = "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 #: interfaces that Docker, Podman, libvirt, LXC, Kubernetes and other tunnels make
 _VIRTUAL = re.compile(r"(docker|br-|veth|podman|cni|virbr|vnet|lxc|lxd|flannel|cali|tailscale|zt|tun|tap|wg)")
+
+_RESOLV_CONF = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
 
 
 async def text(host: Host, path: str) -> str:
@@ -89,6 +92,26 @@ def lan(links: Sequence[Mapping[str, Any]], tunnels: set[str]) -> tuple[str, ...
     that went into its own tunnel."""
     own = [link for link in links if not _VIRTUAL.match(str(link.get("ifname", "")))]
     return tuple(net for net in nets(own, tunnels) if any(addresses.overlaps(net, each) for each in _PRIVATE))
+
+
+async def resolvers(host: Host, lan: Sequence[str]) -> tuple[str, ...]:
+    """Name servers in the LAN that this machine itself asks (resolv.conf(5)); where it asks a program of its own, those
+    that this one asks (systemd-resolved(8); NetworkManager.conf(5), rc-manager)."""
+    for path in _RESOLV_CONF:
+        asked = _elsewhere(await text(host, path))
+        if asked:
+            return tuple(dict.fromkeys(one for one in asked if any(addresses.overlaps(one, net) for net in lan)))
+    return ()
+
+
+def _elsewhere(text: str) -> list[str]:
+    """The name servers in a resolv.conf(5) that aren't this machine itself."""
+    found = []
+    for words in (line.split() for line in text.splitlines()):
+        if len(words) > 1 and words[0] == "nameserver":
+            with contextlib.suppress(ValueError):
+                found += [words[1]] if not ipaddress.ip_address(words[1]).is_loopback else []
+    return found
 
 
 async def sysctls(host: Host) -> Mapping[str, Known[bool]]:
