@@ -262,6 +262,8 @@ def test_a_tunnel_that_goes_takes_all_of_it_along() -> None:
     assert then.settings == VpnSettings()
     paths = {step.path for step in made.steps if isinstance(step, RemoveFile)}
     assert {"/etc/pi-installer-tui/vpn.yaml", "/etc/pi-installer-tui/secrets/vpn.wg0.cabin"} <= paths
+    waits = [step.waits for step in made.steps if isinstance(step, RemoveFile) and step.path.endswith("wg0.conf")]
+    assert waits == [("vpn.wg0.phone", "vpn.wg0.laptop", "vpn.wg0.cabin")]
 
 
 def test_what_runs_otherwise_than_the_file_says_is_made_to_follow() -> None:

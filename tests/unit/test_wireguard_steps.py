@@ -19,7 +19,7 @@ from pi_installer_tui.tasks.events import JobEnded
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.review import review
 from pi_installer_tui.tasks.secrets import Secrets, handed_over, names, take
-from pi_installer_tui.tasks.steps import ImportTunnel, Step, StepContext, StepError, Tunnel
+from pi_installer_tui.tasks.steps import ImportTunnel, RemoveFile, Step, StepContext, StepError, Tunnel
 from pi_installer_tui.tasks.steps.base import Overlay
 from pi_installer_tui.tasks.steps.wireguard import PeerChange
 from pi_installer_tui.tasks.store import Store
@@ -184,6 +184,19 @@ async def test_a_key_that_waits_goes_with_its_peer(machine: Machine) -> None:
     change = PeerChange(name="phone", key=phone, gone=True, waits="vpn.wg0.phone")
     await machine.run(Tunnel(id="revoke", path=PATH, peers=(change,)))
     assert machine.secrets.made("vpn.wg0.phone") is None and machine.secrets.made("vpn.wg0.laptop") is not None
+
+
+async def test_keys_that_wait_go_with_their_tunnel_and_come_back_with_it(machine: Machine) -> None:
+    await machine.run(NEW)
+    before = {name: machine.secrets.made(name) for name in ("vpn.wg0.phone", "vpn.wg0.laptop")}
+    machine.secrets.show("vpn.wg0.laptop")  # it was handed over meanwhile
+    gone = await machine.run(RemoveFile(id="gone", path=PATH, sensitive=True, waits=tuple(before)))
+    assert machine.secrets.made("vpn.wg0.phone") is None
+    jobs = [path.read_text() for path in machine.store.root.joinpath("jobs").rglob("*.json*")]
+    assert not [text for text in jobs if (before["vpn.wg0.phone"] or "") in text]
+    await machine.undo(gone)
+    assert machine.secrets.made("vpn.wg0.phone") == before["vpn.wg0.phone"] is not None
+    assert machine.secrets.made("vpn.wg0.laptop") is None
 
 
 async def test_cut_off_at_any_point_it_converges_and_can_be_taken_back(tmp_path: Path) -> None:

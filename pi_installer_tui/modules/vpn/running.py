@@ -71,7 +71,8 @@ def remove(made: Planning, name: str) -> None:
         needs = made.part.ids()[-1:]
     if there is not None:
         step = f"{NAME}.{name}.gone"
-        made.add(RemoveFile(id=step, setting=setting, needs=needs, path=there.file, sensitive=True))
+        waits = tuple(keeping.secret(name, peer) for peer in there.peers)
+        made.add(RemoveFile(id=step, setting=setting, needs=needs, path=there.file, sensitive=True, waits=waits))
         for peer in (each for each in there.peers.values() if each.kept):
             path = keeping.path(name, peer.name, peer.kept, peer.title)
             gone = f"{NAME}.{name}.key.{peer.name}.gone"

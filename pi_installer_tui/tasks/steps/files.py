@@ -11,6 +11,7 @@ import errno
 import posixpath
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,6 +22,8 @@ from pi_installer_tui.system.formats import edit as edit_text
 from pi_installer_tui.system.host import Completed, Host
 from pi_installer_tui.tasks.fingerprints import fingerprint
 from pi_installer_tui.tasks.frozen import Frozen
+from pi_installer_tui.tasks.journal import write_file
+from pi_installer_tui.tasks.secrets import SecretName
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
     Before,
@@ -278,9 +281,10 @@ class EditFile(_Content):
 
 
 class RemoveFile(Named):
-    """A file or a link goes away."""
+    """A file or a link goes away. waits: secrets that were made for it and that nobody has seen; they go with it."""
 
     kind: Literal["remove-file"] = "remove-file"
+    waits: tuple[SecretName, ...] = ()
 
     def describe(self) -> str:
         return clipped(_("remove {path}"), self.path)
@@ -296,11 +300,23 @@ class RemoveFile(Named):
         return await host.stat(self.path) is None
 
     async def apply(self, context: StepContext) -> None:
+        if context.secrets is not None:
+            for name in self.waits:
+                if (value := context.secrets.made(name)) is not None:
+                    write_file(_waited(context.before, name), value.encode())
+                    context.secrets.show(name)
         if (await self._old(context.host, None)).kind:
             context.reached("file:removing")
             with contextlib.suppress(FileNotFoundError):
                 await context.host.remove(self.path)
             context.reached("file:removed")
+
+    async def undo(self, context: StepContext, before: Before) -> None:
+        await super().undo(context, before)
+        if context.secrets is not None:
+            for name in self.waits:
+                with contextlib.suppress(FileNotFoundError):
+                    context.secrets.keep(name, _waited(before, name).read_text())
 
     async def _old(self, host: Host, overlay: Overlay | None) -> Seen:
         await _real_folder(host, self.path)
@@ -308,6 +324,11 @@ class RemoveFile(Named):
         if old.kind not in ("file", "link", ""):
             raise StepError("not-a-file", path=self.path)
         return old
+
+
+def _waited(before: Before, name: str) -> Path:
+    """Where a secret lies that went with a file; not in the index, which holds no secrets."""
+    return before.beside(f"waited-{name}")
 
 
 class Link(Named):
