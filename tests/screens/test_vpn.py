@@ -19,11 +19,13 @@ from textual.pilot import Pilot
 
 from pi_installer_tui import planning
 from pi_installer_tui.console import Terminal, detect
+from pi_installer_tui.modules.vpn.settings import VpnSettings
 from pi_installer_tui.modules.vpn.state import State
 from pi_installer_tui.screens.ask import Ask
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.job import JobScreen
 from pi_installer_tui.screens.line import AskLine
+from pi_installer_tui.screens.module import ModuleScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.vpn.handing import HandoverScreen, compact, hidden
 from pi_installer_tui.screens.vpn.module import VpnScreen
@@ -83,9 +85,9 @@ async def done(pilot: Pilot[None]) -> None:
 
 
 async def again(pilot: Pilot[None]) -> None:
-    """The table again, from a job's screen, below which there is Home."""
+    """The table again, from a job's screen, which is over it."""
     await keys(pilot, "q")
-    pilot.app.open_module("vpn")  # type: ignore[attr-defined]
+    await shown(pilot, VpnScreen)
     await until(pilot, "cabin")
 
 
@@ -275,6 +277,27 @@ async def test_a_peer_is_changed_in_its_own_form(pilot: Pilot[None]) -> None:
         await pilot.pause(0.02)
     await until(pilot, "a friend's laptop")
     assert "Peers: guest" in text(pilot.app)
+
+
+@pytest.mark.parametrize("key", ["e", "n", "s"])
+async def test_a_tunnel_whose_unit_was_disabled_by_hand_is_in_the_form(
+    pilot: Pilot[None], host: DemoHost, key: str
+) -> None:
+    done = await host.run(("systemctl", "disable", "--now", "wg-quick@wg0.service"))
+    assert done.ok, done.stderr
+    await keys(pilot, "r")
+    await until(pilot, "is down")
+    await at(pilot, "guest")
+    await keys(pilot, key)
+    await until(pilot, {"e": "Peers: guest", "n": "Tunnels: wg0", "s": "wg0"}[key])
+    await until(pilot, {"e": "a friend's laptop", "n": "► + add", "s": "51820"}[key])
+    form = next(screen for screen in pilot.app.screen_stack if isinstance(screen, ModuleScreen))._form
+    assert form is not None
+    settings = form.settings()
+    assert isinstance(settings, VpnSettings)
+    (said,) = (settings.tunnels or {}).values()
+    assert said.enabled and said.endpoint == "home.example.org"
+    assert set(said.peers or {}) == {name for name, *_rest in tunnel.PEERS}
 
 
 async def test_a_new_peer_is_made_and_handed_over(pilot: Pilot[None], host: DemoHost) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.screens.base import ShellScreen
@@ -11,6 +11,7 @@ from pi_installer_tui.screens.module import ModuleScreen, Start
 from pi_installer_tui.screens.vpn import seen
 
 if TYPE_CHECKING:
+    from pi_installer_tui.modules.vpn.state import State
     from pi_installer_tui.screens.vpn.seen import PeerSeen
 
 _CHANGING = ("pause", "rotate", "revoke", "forget", "rename", "change")
@@ -24,6 +25,11 @@ class PeerKeys(ShellScreen):
     @property
     def one(self) -> PeerSeen | None:
         """The peer that is meant."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> State | None:
+        """What is, None while it isn't read."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -67,11 +73,8 @@ class PeerKeys(ShellScreen):
         self.app.push_screen(AskLine(_("Its new name:"), _NAME, wrong, value=one.name), named)
 
     def action_change(self) -> None:
-        if (one := self.one) is not None:
-            # of one that the program didn't make nothing is in the form yet
-            wanted: dict[str, Any] = (
-                {} if one.settings is not None else {"tunnels": {one.tunnel: {"peers": {one.name: {}}}}}
-            )
+        if (one := self.one) is not None and (state := self.state) is not None:
+            wanted = seen.wanted_anew(state, one.tunnel, one.name)
             self.app.push_screen(ModuleScreen(seen.MODULE, Start(wanted, ("tunnels", one.tunnel, "peers", one.name))))
 
     def action_hand(self) -> None:

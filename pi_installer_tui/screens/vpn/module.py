@@ -51,6 +51,7 @@ class VpnScreen(Finding, PeerKeys):
 
     place = "vpn"
     where = N_("VPN")
+    stays = True
     PARTS = ("head", "peers")
     about = N_(
         "The tunnels and their peers, as they are now: whether one is connected, when its last handshake was, how much "
@@ -261,6 +262,10 @@ class VpnScreen(Finding, PeerKeys):
         return next((one for one in self._everyone if row is not None and one.id == row.id), None)
 
     @property
+    def state(self) -> State | None:
+        return self._state
+
+    @property
     def _tunnel(self) -> str:
         """The tunnel under the cursor, else the first one."""
         one = self.one
@@ -303,8 +308,8 @@ class VpnScreen(Finding, PeerKeys):
             self._read()
 
     def action_new(self) -> None:
-        if tunnel := self._tunnel:
-            start = Start(path=("tunnels", tunnel, "peers"))
+        if (tunnel := self._tunnel) and self._state is not None:
+            start = Start(seen.wanted_anew(self._state), ("tunnels", tunnel, "peers"))
         elif self._state is not None and not seen.trouble(self._state):
             from pi_installer_tui.modules.vpn.offer import TUNNEL, proposed
 
@@ -314,7 +319,8 @@ class VpnScreen(Finding, PeerKeys):
         self.app.push_screen(ModuleScreen(self._module, start))
 
     def action_settings(self) -> None:
-        self.app.push_screen(ModuleScreen(self._module))
+        start = Start(seen.wanted_anew(self._state) if self._state is not None else {})
+        self.app.push_screen(ModuleScreen(self._module, start))
 
     def action_adopt(self) -> None:
         self.shell.open_action(self._module, "adopt")

@@ -65,6 +65,10 @@ class PeerScreen(PeerKeys):
     def one(self) -> PeerSeen | None:
         return self._one
 
+    @property
+    def state(self) -> State:
+        return self._state
+
     def body(self) -> Iterable[Widget]:
         yield Panel([[], [], [], []], id="now")
         yield TextPane(id="peer")

@@ -94,6 +94,27 @@ def applied(state: State, tunnel: str) -> TunnelSettings | None:
     return (settings.tunnels or {}).get(tunnel) if settings is not None else None
 
 
+def wanted_anew(state: State, tunnel: str = "", peer: str = "") -> dict[str, Any]:
+    """What a form has to begin with as wanted, as a setup file has it, since it isn't among what is: tunnels of ours
+    that run otherwise than they were set (somebody disabled the unit), as far as their peers are in the file; and this
+    peer, where it alone is otherwise, or where nothing was set of it."""
+    from pi_installer_tui.modules.vpn.present import present
+
+    shown, found = present(state).tunnels or {}, dict[str, Any]()
+    for name, each in (state.settings.tunnels or {}).items():
+        if name in state.by_name and name not in shown:
+            found[name] = each.model_dump(mode="json", exclude_none=True)
+            there = state.by_name[name].peers
+            found[name]["peers"] = {one: said for one, said in found[name].get("peers", {}).items() if one in there}
+    if peer and peer not in (found.get(tunnel) or {}).get("peers", ()):
+        own = applied(state, tunnel)
+        given = (own.peers or {}).get(peer) if own is not None else None
+        if given is None or peer not in (shown[tunnel].peers or {} if tunnel in shown else ()):
+            peers = found.setdefault(tunnel, {}).setdefault("peers", {})
+            peers[peer] = given.model_dump(mode="json", exclude_none=True) if given is not None else {}
+    return {"tunnels": found} if found else {}
+
+
 def tunnels(state: State) -> Mapping[str, Tunnel]:
     """The tunnels that there are, none where that isn't known."""
     return known(state.tunnels) or {}
