@@ -170,6 +170,7 @@ async def test_a_peer_is_shown_with_all_that_is_known(pilot: Pilot[None]) -> Non
     await keys(pilot, "enter")
     await shown(pilot, PeerScreen)
     await until(pilot, "Public key")
+    assert "d revoke" in text(pilot.app).splitlines()[-1]
     assert "a friend's laptop" in text(pilot.app)
     assert curve.public(curve.private("wg0 guest")) in text(pilot.app)
     assert "198.51.100.9:40112" in text(pilot.app)
@@ -317,6 +318,17 @@ async def test_a_new_peer_is_made_and_handed_over(pilot: Pilot[None], host: Demo
     await shown(pilot, JobScreen)
     await again(pilot)
     assert "8 peers" in text(pilot.app)
+
+
+async def test_a_new_peer_with_a_wrong_name_says_how_it_goes_away(pilot: Pilot[None]) -> None:
+    await keys(pilot, "n")
+    await until(pilot, "► + add")
+    await keys(pilot, "Balc ony", "enter")
+    await until(pilot, "Peers: Balc ony")
+    await keys(pilot, "q")
+    await until(pilot, "! d removes it: may have small letters, digits, _ and -")
+    await keys(pilot, "d")
+    await until(pilot, "Balc ony", gone=True)
 
 
 # handing over -----------------------------------------------------------------------------------------------------

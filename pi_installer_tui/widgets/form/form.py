@@ -235,6 +235,7 @@ class Fields(Vertical):
             shown.update(mine)
             if isinstance(row, ItemRow):
                 row.removable = self.draft.removable(row.line) or self.draft.was(path) is ABSENT
+                row.misnamed = self.draft.was(path) is ABSENT and place_of(self.place, path) in mine[:1]
             place = place_of("", path)
             row.show(
                 Content(

@@ -533,6 +533,12 @@ class ItemRow(Row):
     def __init__(self, line: Line, choices: Choices) -> None:
         super().__init__(line, choices)
         self.removable = False
+        self.misnamed = False  # it is new, and what is wrong is the entry itself: its name can't be changed any more
+
+    def note_text(self) -> str:
+        if self.misnamed and self.content.error:
+            return _("! d removes it: {why}").format(why=self.content.error)
+        return super().note_text()
 
     def text(self, value: Any) -> str:
         shape = self.line.field.shape
