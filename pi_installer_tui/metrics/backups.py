@@ -27,9 +27,10 @@ class Backups:
         self._seen: tuple[object, ...] = ()
         self._jobs: dict[str, Any] = {}
         self._since = 0.0
-        #: by job and place: when its good runs ended, whether the newest of all failed
+        #: by job and place: when its good runs ended
         self._good: dict[tuple[str, str], list[float]] = {}
-        self._failed: dict[tuple[str, str], bool] = {}
+        #: where the newest failed, by action, job (of a verification "") and place: the share of the data that it read
+        self._failed: dict[tuple[str, str, str], int] = {}
 
     def read(self) -> dict[str, Backup]:
         """By job: those that run by themselves."""
@@ -42,8 +43,12 @@ class Backups:
         for name, job in self._jobs.items():
             keys = [(name, place) for place in job["places"]]
             late = [now - self._base(key, now) - job["every"] - job["grace"] for key in keys]
-            found[name] = Backup(max([0.0, *late]), any(self._failed.get(key, False) for key in keys))
+            found[name] = Backup(max([0.0, *late]), any(self._fails(*key) for key in keys))
         return found
+
+    def _fails(self, job: str, place: str) -> bool:
+        """Whether its last run there failed, or the last drill, or a verification of the place."""
+        return any(key in self._failed for key in (("run", job, place), ("drill", job, place), ("verify", "", place)))
 
     def _base(self, key: tuple[str, str], now: float) -> float:
         """From when on a run is waited for: the newest good one, for a first one when it was set up."""
@@ -69,16 +74,21 @@ class Backups:
         """A run, a line of JSON (tasks/runs.py). A torn one is left out."""
         try:
             run = json.loads(line)
-            if (run["module"], run["action"]) != ("backup", "run"):
+            action, told = str(run["action"]), run["arguments"]
+            if run["module"] != "backup" or action not in ("run", "drill", "verify"):
                 return
-            key = (str(run["arguments"]["job"]), str(run["arguments"].get("place", "")))
-            ended, outcome = float(run["ended"]), str(run["outcome"])
+            job, place = "" if action == "verify" else str(told["job"]), str(told.get("place", ""))
+            share, ended, outcome = int(told.get("share", 0)), float(run["ended"]), str(run["outcome"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return
+        key = (action, job, place)
         if outcome == "done":
-            self._good.setdefault(key, []).append(ended)
-        if outcome != "cancelled":
-            self._failed[key] = outcome != "done"
+            if action == "run":
+                self._good.setdefault((job, place), []).append(ended)
+            if share >= self._failed.get(key, 0):  # what reads less doesn't see what the other one found
+                self._failed.pop(key, None)
+        elif outcome != "cancelled":
+            self._failed[key] = max(share, self._failed.get(key, 0))
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

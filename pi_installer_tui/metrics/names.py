@@ -59,7 +59,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("power", "soft-limit-since-boot", "", N_("soft temperature limit since the start"), flag=True),
     # backup.home.overdue: of a job of the module Backup
     Kind("backup", "overdue", "s", N_("backup overdue"), several=True),
-    Kind("backup", "failed", "", N_("backup failed"), several=True, flag=True),
+    Kind("backup", "failed", "", N_("backup or its proof failed"), several=True, flag=True),
     Kind("system", "uptime", "s", N_("time since the start"), up=False),
     Kind("system", "processes", "", N_("processes")),
 )

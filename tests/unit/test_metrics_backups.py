@@ -94,9 +94,34 @@ def test_a_run_that_failed_is_told_until_one_is_good_again(watched: Watched) -> 
     assert watched.home(SET_UP + 5 * HOUR) == Backup(0.0, failed=False)
 
 
+def test_a_drill_that_failed_is_told_until_one_is_good_again(watched: Watched) -> None:
+    watched.ran(SET_UP + HOUR)
+    watched.ran(SET_UP + 2 * HOUR, "failed", action="drill")
+    watched.ran(SET_UP + 3 * HOUR)
+    assert watched.home(SET_UP + 3 * HOUR).failed, "a run proves nothing"
+    watched.ran(SET_UP + 4 * HOUR, action="drill")
+    assert not watched.home(SET_UP + 4 * HOUR).failed
+
+
+def test_damage_that_a_verification_found_is_told_until_one_that_sees_as_much_is_good(watched: Watched) -> None:
+    def verified(hour: int, outcome: str, share: int) -> bool:
+        arguments = {"place": "usb", "share": share} if share else {"place": "usb"}
+        watched.ran(SET_UP + hour * HOUR, outcome, action="verify", arguments=arguments)
+        return watched.home(SET_UP + hour * HOUR).failed
+
+    assert not verified(1, "done", 0)
+    assert verified(2, "failed", 10)
+    assert verified(3, "done", 0), "the structure alone isn't what was wrong"
+    assert verified(4, "failed", 0)
+    assert verified(5, "cancelled", 100)
+    assert not verified(6, "done", 100)
+
+
 def test_other_jobs_and_torn_lines_count_for_nothing(watched: Watched) -> None:
-    watched.ran(SET_UP + HOUR, "failed", action="drill")
+    watched.ran(SET_UP + HOUR, "failed", action="restore")
     watched.ran(SET_UP + HOUR, "failed", module="other")
+    watched.ran(SET_UP + HOUR, "failed", arguments={"job": "by-hand", "place": "usb"})
+    watched.ran(SET_UP + HOUR, "failed", action="verify", arguments={"place": "other"})
     with Path(f"{watched.root}{RUNS}").open("a") as file:
         file.write('{"job": "x", "modu')
     assert watched.home(SET_UP + HOUR) == Backup(0.0, failed=False)
