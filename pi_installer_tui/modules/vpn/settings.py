@@ -55,7 +55,7 @@ class PeerSettings(Frozen):
         default=None,
         title=N_("DNS"),
         description=N_("Servers and search domains; the tunnel's when left out."),
-        json_schema_extra=_RESOLVERS,
+        json_schema_extra={**_RESOLVERS, "usual": N_("the tunnel's")},
     )
     keepalive: Annotated[StrictInt, Field(ge=0, le=65535)] | None = Field(
         default=None,
@@ -133,7 +133,7 @@ class TunnelSettings(Frozen):
         description=N_(
             "Servers and search domains that peers are told: one that runs here, that of the LAN, any other."
         ),
-        json_schema_extra=_RESOLVERS,
+        json_schema_extra={**_RESOLVERS, "usual": N_("none named")},
     )
     reach: Reach | None = Field(
         default=None,
