@@ -117,12 +117,13 @@ class Table:
 
     def refused(self, *, revision: int = NEWEST, users: Container[str] | None = None) -> Iterator[Broken]:
         """Why cron takes nothing of this file, by line; nothing where it takes it. revision: of Debian's package
-        3.0pl1. users: the accounts there are, for the user's column (None: they aren't looked at)."""
+        3.0pl1. users: the accounts there are, for the user's column (None: unknown)."""
         for line in self.lines:
             if isinstance(line, Broken):
                 yield line
-            elif isinstance(line, Entry) and line.user is not None and users is not None and line.user not in users:
-                if line.enabled:
+            elif isinstance(line, Entry) and line.user is not None and line.enabled:
+                # a slash is in no name of a user
+                if "/" in line.user or (users is not None and line.user not in users):
                     what = _("there is no user {user}").format(user=line.user)
                     yield Broken(line.line, Mistake("user", line.columns[1], what, "bad username"))
             elif isinstance(line, Setting):
