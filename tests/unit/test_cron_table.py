@@ -33,7 +33,8 @@ ODD = (
 
 PIECES = st.sampled_from(
     [b"*", b"*/5", b"1-5", b"0", b" ", b"\t", b"  ", b"root", b"A=b", b'B="x"', b"=", b"#", b"#off# ", b"%", b"\\%",
-     b"\r", b"\n", b"\n\n", b"\xff", b"\0", b"@daily", b"* * * * * true", b"* * * * * root true", b"'", b'"', b"/bin/x", b","]
+     b"\r", b"\n", b"\n\n", b"\xff", b"\0",
+     b"@daily", b"* * * * * true", b"* * * * * root true", b"'", b'"', b"/bin/x", b","]
 )  # fmt: skip
 TABLES = st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=40).map(b"".join))
 

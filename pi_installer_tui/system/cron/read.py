@@ -148,7 +148,7 @@ class _Reader:
 
     async def packages(self) -> tuple[str, str, bool]:
         """The package of cron and its version, and whether anacron is there."""
-        asked = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\\n", *DAEMONS, "anacron"]
+        asked = ["dpkg-query", "-W", "-f=${db:Status-Abbrev} ${Package} ${Version}\\n", *DAEMONS, "anacron"]
         try:
             done = await self.host.run(asked)
         except CommandNotFound as error:
