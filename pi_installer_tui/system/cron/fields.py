@@ -31,6 +31,8 @@ _TITLES: dict[Name, str] = {
     "month": N_("month"),
     "day of week": N_("day of the week"),
 }
+#: get_list() and get_range() return a char, in which this byte is EOF (where char is signed, as on amd64)
+_BYTE_255 = "\udcff"
 #: cron.h, MAX_TEMPSTR: longer words are refused
 _LONGEST_WORD = 1000
 
@@ -134,6 +136,8 @@ def read(line: str, start: int = 0) -> tuple[Schedule, int]:
         field = _field(line, at, number)
         found.append(field)
         at = _skip_blanks(line, at + len(field.text))
+        if line.startswith(_BYTE_255, at) or field.skipped.startswith(_BYTE_255):
+            raise Mistake(name, at + 1, _("cron takes the byte 255 for the end of the file"), _cron(name))
     text = line[start:at].rstrip(" \t")
     return _schedule(text, found), at
 

@@ -102,7 +102,9 @@ def changes(schedule: Schedule, zone: tzinfo, after: int, days: int = 366) -> tu
         forward = behind > before
         far = high - low >= _HOURS_3 if forward else high - low > _HOURS_3  # the difference to cron's clock is 1 more
         if forward:
-            what: Literal["moved", "lost", "once", "both"] = "lost" if schedule.wildcard or far else "moved"
+            few = high - low < 5
+            what: Literal["moved", "lost", "once", "both"]
+            what = "lost" if far or (schedule.wildcard and not few) else "moved"
         else:
             what = "both" if schedule.wildcard or far else "once"
         told.append(Change(at * _MINUTE, _wall(hit[0]), len(hit), what, _wall(at + behind)))

@@ -139,7 +139,7 @@ class Table:
     def _refused_setting(self, line: Setting, revision: int) -> Iterator[Broken]:
         if line.bare and revision < EMPTY_SETTING:
             what = _('{name}= needs quotes around nothing: {name}=""').format(name=line.name)
-            yield Broken(line.line, Mistake("", 1, what, "bad minute"))
+            yield Broken(line.line, Mistake("", 1, what, _taken_for_an_entry(self.text(line.line))))
         mail = line.name in ("MAILTO", "MAILFROM") and not self.system
         if mail and revision >= EMPTY_SETTING and not safe(line.value):
             what = _("{value} can't be an address for cron").format(value=line.value)
@@ -236,6 +236,15 @@ def safe(address: str) -> bool:
     """Whether cron sends mail there (safe_p())."""
     letters = all(letter.isascii() and (letter.isalnum() or letter in _SAFE) for letter in address)
     return letters and address[:1] not in _SAFE
+
+
+def _taken_for_an_entry(text: str) -> str:
+    """Cron's words for a line that it takes for no setting."""
+    try:
+        fields.read(text, len(text) - len(text.lstrip(" \t")))
+    except Mistake as mistake:
+        return mistake.cron
+    return "bad command"
 
 
 def _one_line(text: str) -> bytes:
