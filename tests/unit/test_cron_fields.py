@@ -129,7 +129,7 @@ def test_day_of_month_or_day_of_week() -> None:
         ("0 6 * 6-8 *", "Jun-Aug daily 06:00", "at 06:00 on every day in June to August"),
         ("0,30 1,5,9 * * *", "every 30 min in 1,5,9 h", "every 30 minutes in the hours 1, 5 and 9"),
         ("7,9 1,5,9 * * *", ":7,9 of 1,5,9 h", "at minutes 7 and 9 of the hours 1, 5 and 9"),
-        ("0 1,2,4,8,16 * * *", ":0 of 1,2,4,8,16 h", "at minutes 0 of the hours 1, 2, 4, 8 and 16"),
+        ("0 1,2,4,8,16 * * *", ":0 of 1,2,4,8,16 h", "at minute 0 of the hours 1, 2, 4, 8 and 16"),
     ],
 )
 def test_schedules_in_words(text: str, brief: str, whole: str) -> None:

@@ -26,7 +26,7 @@ ODD = (
     b"'GREETING' = \"  hello = you  \"  \n"
     b"0 0 1 * * mail -s \\% root%Hello%you\n"
     b"@reboot /bin/true\r\n"
-    b"1 1 1 1 1 \xff\xfe caf\xc3\xa9\n"
+    b"1 1 1 1 1 x\xff\xfe caf\xc3\xa9\n"
     b"   \t\n"
     b"0 4 * * sun last"
 )
@@ -108,7 +108,7 @@ def test_lines_are_what_cron_takes_them_for() -> None:
     assert (mail.shell, mail.stdin) == ("mail -s % root", "Hello\nyou\n")
     assert mail.settings["GREETING"] == "  hello = you"  # strdtb() takes blanks off inside quotes too
     assert boot.schedule.reboot and boot.shell == "/bin/true\r"
-    assert bytes_.command.encode("utf-8", "surrogateescape") == b"\xff\xfe caf\xc3\xa9"
+    assert bytes_.command.encode("utf-8", "surrogateescape") == b"x\xff\xfe caf\xc3\xa9"
     assert isinstance(table.lines[9], Remark) and isinstance(table.lines[14], Remark)
     assert (last.line, table.unfinished) == (16, True)
     assert poll.environment("ada", "/home/ada") == {
@@ -257,6 +257,7 @@ def test_why_a_file_is_refused() -> None:
     assert why(b"* * * * * true\n", system=True) == ["1: bad username"]
     assert why(b"#x\n" * 10_000) == [] and why(b"#x\n" * 10_001) == ["10001: crontab is too long"]
     assert why(b"* * * * * tr\0ue\n") == ["1: bad command"]
+    assert why(b"* * * * * \xff\n") == ["1: bad day-of-week"] and why(b"*\xff * * * * x\n") == ["1: bad minute"]
     lines = Table(b"* * * * *\n@daily\n* * * *\n").lines
     assert isinstance(lines[0], Entry) and isinstance(lines[1], Entry) and isinstance(lines[2], Broken)
     assert isinstance(Table(b"@daily=5\n").lines[0], Setting)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.accounts import PASSWD, Account, accounts
-from pi_installer_tui.system.host import CommandNotFound, FileStat, Host
+from pi_installer_tui.system.host import FileStat, Host, HostError
 
 from .anacron import Anacrontab, parse
 from .table import Table
@@ -151,7 +151,7 @@ class _Reader:
         asked = ["dpkg-query", "-W", "-f=${db:Status-Abbrev} ${Package} ${Version}\\n", *DAEMONS, "anacron"]
         try:
             done = await self.host.run(asked)
-        except CommandNotFound as error:
+        except HostError as error:
             self.unread.append(("dpkg-query", str(error)))
             return "", "", False
         rows = [line.split() for line in done.stdout.splitlines() if line.startswith("ii")]

@@ -95,7 +95,7 @@ def _often(schedule: Schedule, *, brief: bool = False) -> str:
     if len(minutes) == 60:
         every = _("every minute")
     elif step and len(minutes) > 1:
-        pattern = ngettext("every {n} min", "every {n} min", step) if brief else _("every {n} minutes")
+        pattern = _("every {n} min") if brief else _("every {n} minutes")
         every = pattern.format(n=step)
         if minutes[0]:
             every = _("{every} from minute {minute} on").format(every=every, minute=minutes[0])
@@ -119,9 +119,12 @@ def _often(schedule: Schedule, *, brief: bool = False) -> str:
         if len(hours) == 24:
             pattern = _("hourly :{minutes}") if brief else _("every hour at minutes {minutes}")
             return pattern.format(minutes=listed)
-        pattern = _(":{minutes} of {hours} h") if brief else _("at minutes {minutes} of the hours {hours}")
+        pattern = _(":{minutes} of {hours} h")
+        if not brief:
+            one, many = N_("at minute {minutes} of the hours {hours}"), N_("at minutes {minutes} of the hours {hours}")
+            pattern = ngettext(one, many, len(minutes))
         return pattern.format(
-            minutes=listed if len(minutes) > 1 else minutes[0],
+            minutes=listed,
             hours=_spans(hours) if brief else joined([str(each) for each in hours]),
         )
     else:
