@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pi_installer_tui.system.cron import words
 from pi_installer_tui.system.cron.fields import parse
 from pi_installer_tui.system.cron.runs import Run, changes, upcoming
 
@@ -136,3 +137,23 @@ def test_forms_have_the_stars_of_cron_and_not_of_the_fields_they_stand_for() -> 
     havana = ZoneInfo("America/Havana")
     [daily] = changes(parse("@daily"), havana, at("2026-01-01T00:00", havana), 180)
     assert (daily.what, daily.runs) == ("moved", datetime(2026, 3, 8, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "spring", "autumn"),
+    [
+        (
+            "30 2 * * *",
+            "on 28 March 2027 02:30 does not exist: the job runs at 03:00",
+            "on 31 October 2027 02:30 comes twice: the job runs the first time only",
+        ),
+        (
+            "*/20 2 * * *",
+            "on 28 March 2027 3 times from 02:00 on do not exist, and the job isn't run for them",
+            "on 31 October 2027 3 times from 02:00 on come twice: the job runs both times",
+        ),
+    ],
+)
+def test_changes_of_the_clock_in_words(text: str, spring: str, autumn: str) -> None:
+    told = [words.change(each) for each in changes(parse(text), BERLIN, at("2027-01-01T00:00"))]
+    assert told == [spring, autumn]

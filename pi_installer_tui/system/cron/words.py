@@ -9,6 +9,7 @@ from itertools import pairwise
 from pi_installer_tui.i18n import N_, _, ngettext
 
 from .fields import Schedule, day_name, joined, month_name
+from .runs import Change
 
 _SHORT_DAYS = (N_("Sun"), N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"))
 _SHORT_MONTHS = (
@@ -83,6 +84,29 @@ def short(schedule: Schedule) -> str:
         days = _("{weekdays} if {days}").format(weekdays=_short_weekdays(schedule), days=_short_days(schedule))
     months = "" if len(schedule.month.values) == 12 else _spans(schedule.month.values, _SHORT_MONTHS, 1)
     return " ".join(part for part in (months, days, when) if part)
+
+
+def change(told: Change) -> str:
+    """What a change of the clock does: `on 28 March 2027 02:30 does not exist: the job runs at 03:00`."""
+    day = _("{day} {month} {year}").format(day=told.wall.day, month=month_name(told.wall.month), year=f"{told.wall:%Y}")
+    at = f"{told.wall:%H:%M}"
+    if told.count > 1:
+        at = ngettext("{count} time from {time} on", "{count} times from {time} on", told.count).format(
+            count=told.count, time=at
+        )
+    pattern = {
+        "moved": N_("on {day} {times} does not exist: the job runs at {runs}"),
+        "lost": N_("on {day} {times} does not exist, and the job isn't run for it"),
+        "once": N_("on {day} {times} comes twice: the job runs the first time only"),
+        "both": N_("on {day} {times} comes twice: the job runs both times"),
+    }[told.what]
+    many = {
+        "moved": N_("on {day} {times} do not exist: the job runs for each of them at {runs}"),
+        "lost": N_("on {day} {times} do not exist, and the job isn't run for them"),
+        "once": N_("on {day} {times} come twice: the job runs the first time only"),
+        "both": N_("on {day} {times} come twice: the job runs both times"),
+    }[told.what]
+    return _(pattern if told.count == 1 else many).format(day=day, times=at, runs=f"{told.runs:%H:%M}")
 
 
 def _often(schedule: Schedule, *, brief: bool = False) -> str:
