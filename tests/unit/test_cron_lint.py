@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pi_installer_tui.system.cron.anacron import parse as parse_anacrontab
 from pi_installer_tui.system.cron.findings import of_table
@@ -13,6 +16,8 @@ from pi_installer_tui.system.cron.read import CRONTAB, Cron, Crontab, read, runn
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.host import FileStat
+
+from .test_cron_table import TABLES
 
 USERS = ("root", "pi")
 ETC_CRONTAB = b"""SHELL=/bin/sh
@@ -237,6 +242,8 @@ async def test_commands_are_looked_for_in_the_path_of_their_crontab(host: DemoHo
     assert await findings_of(host, "@daily flock -n /x nothere\n") == {
         ("not-found", "nothere isn't found in PATH=/usr/bin:/bin")
     }
+    relative = await findings_of(host, "PATH=$PATH:~/bin\n@daily here\n")
+    assert ("not-found", "here isn't found in PATH=$PATH:~/bin") in relative
     assert await findings_of(host, "@daily /none --x\n") == {("not-found", "there is no /none")}
     assert await findings_of(host, "@daily /opt/plain\n") == {("not-found", "/opt/plain isn't executable")}
     assert await findings_of(host, "@daily python3 /opt/plain\n") == set()
@@ -287,3 +294,18 @@ def test_anacron_runs_the_folders_where_it_is_installed() -> None:
     assert runner("/etc/cron.daily", crontabs, table, anacron=False) == "/etc/crontab:4"
     assert runner("/etc/cron.daily", crontabs, None, anacron=True) == ""
     assert runner("/etc/cron.hourly", crontabs, table, anacron=True) == "/etc/crontab:3"
+
+
+@given(TABLES, st.booleans())
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_of_any_bytes_something_is_said_and_each_refusal_has_its_finding(
+    host: DemoHost, data: bytes, system: bool
+) -> None:
+    table = Table(data, system=system)
+    crontab = Crontab("/etc/cron.d/any", "" if system else "root", table, FileStat("file", 0o644, 0, 0, 0, 0))
+    found = asyncio.run(lint(host, Cron((crontab,))))
+    assert {broken.line for broken in table.refused()} <= {each.line for each in found if each.severity == "error"}
+    for each in found:
+        assert 0 <= each.line <= data.count(b"\n") + 1 and each.text
+        if each.line and each.column:
+            assert each.column <= len(table.text(each.line)) + 1

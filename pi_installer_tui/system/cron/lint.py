@@ -147,7 +147,7 @@ class _Looked:
 
     async def which(self, name: str, folders: Sequence[str]) -> str:
         for folder in folders:
-            if folder and await self.program(f"{folder}/{name}"):
+            if folder.startswith("/") and await self.program(f"{folder}/{name}"):
                 return f"{folder}/{name}"
         return ""
 

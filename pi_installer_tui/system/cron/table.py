@@ -134,7 +134,9 @@ class Table:
             yield Broken(MOST_LINES + header + 1, Mistake("", 1, what, "crontab is too long"))
         if self.unfinished:
             what = _("the last line has no end: cron ignores the whole file")
-            yield Broken(len(self._raw), Mistake("", len(self._raw[-1]) + 1, what, "missing newline before EOF"))
+            yield Broken(
+                len(self._raw), Mistake("", len(self.text(len(self._raw))) + 1, what, "missing newline before EOF")
+            )
 
     def _refused_setting(self, line: Setting, revision: int) -> Iterator[Broken]:
         if line.bare and revision < EMPTY_SETTING:
