@@ -153,6 +153,18 @@ def test_cron_takes_what_we_say_it_takes(machine: Machine, amount: int) -> None:
     assert 100 < list(verdicts.values()).count("0") < len(tables) - 100
 
 
+def test_an_installed_crontab_is_read_as_it_was_given(machine: Machine) -> None:
+    given = b"# mine\n\n\tA = b\r\n#off# 30 3 * * * x\n  */5\t* * * *  /bin/echo \xff\\%%in \n@reboot y\n"
+    for _again in range(2):
+        machine.run(["crontab", "-u", "pi", "-"], stdin=given)
+        [crontab] = [each for each in known(machine).crontabs if each.user == "pi"]
+        assert (crontab.table.body, crontab.refused) == (given, "")
+        assert [entry.enabled for entry in crontab.table.entries] == [False, True, True]
+        given = Table(given).enabled(4, on=True).body
+        machine.run(["crontab", "-u", "pi", "-"], stdin=given)
+        given = Table(given).enabled(4, on=False).body
+
+
 @one_suite
 def test_cron_makes_the_same_of_fields_and_settings(machine: Machine, amount: int) -> None:
     """Debian 13's cron tells with -x what it sets for each field, and what it took for a setting."""

@@ -279,6 +279,24 @@ async def test_what_others_may_change_and_root_runs(host: DemoHost) -> None:
         ("writable", "everybody may write to /srv/open, and root runs /srv/open/x")
     }
     assert await findings_of(host, "@daily /opt/everybody\n", "pi") == set()
+    await host.symlink("/opt/link", "/srv/open/x")
+    assert await findings_of(host, "@daily /opt/link\n") == {
+        ("writable", "everybody may write to /srv/open, and root runs /opt/link")
+    }
+
+
+async def test_what_may_not_be_looked_at_is_not_called_missing(host: DemoHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    await put(host, "/bin/sh", b"", 0o755)
+    stat = host.stat
+
+    async def refused(path: str) -> FileStat | None:
+        if path.startswith("/root/"):
+            raise PermissionError(13, "Permission denied", path)
+        return await stat(path)
+
+    monkeypatch.setattr(host, "stat", refused)
+    assert await findings_of(host, "PATH=/root/bin:/usr/bin\n@daily secret\n@daily /root/bin/job\n") == set()
+    assert await findings_of(host, "@daily secret\n") != set()
 
 
 def test_anacron_runs_the_folders_where_it_is_installed() -> None:

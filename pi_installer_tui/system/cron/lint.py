@@ -127,23 +127,29 @@ class _Looked:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self.hidden: set[str] = set()
         self._stats: dict[str, FileStat | None] = {}
 
     async def stat(self, path: str) -> FileStat | None:
-        """Of what a path leads to. Where it may not be looked at, it is taken as not there."""
+        """Of what a path leads to; None where nothing is there, and where it may not be looked at: then it is in
+        `hidden`."""
         if path not in self._stats:
+            found = None
             try:
                 found = await self.host.stat(path)
                 if found is not None and found.kind == "link":
                     found = await self.host.stat(await self.host.realpath(path))
+            except PermissionError:
+                self.hidden.add(path)
             except OSError:
                 found = None
             self._stats[path] = found
         return self._stats[path]
 
     async def program(self, path: str) -> bool:
+        """Whether it can be run, as far as one may look."""
         found = await self.stat(path)
-        return found is not None and found.kind == "file" and bool(found.mode & 0o111)
+        return path in self.hidden or (found is not None and found.kind == "file" and bool(found.mode & 0o111))
 
     async def which(self, name: str, folders: Sequence[str]) -> str:
         for folder in folders:
@@ -155,7 +161,11 @@ class _Looked:
         """A file that root runs and others may write, or that lies in a folder in which they may."""
         found: list[Finding] = []
         mend = _("Make it root's, and take the right to write from others: chmod go-w.")
-        for place in (script, dirname(script)):
+        try:
+            real = await self.host.realpath(script)
+        except OSError:
+            real = script
+        for place in dict.fromkeys((script, dirname(script), dirname(real))):
             stat = await self.stat(place)
             if stat is None:
                 continue
@@ -193,7 +203,7 @@ async def _entry(looked: _Looked, path: str, entry: Entry, user: str, home: str)
         if program.startswith("/"):
             stat = await looked.stat(program)
             if stat is None:
-                if not _guarded(entry.shell, program):
+                if program not in looked.hidden and not _guarded(entry.shell, program):
                     tell("not-found", "error", _("there is no {program}").format(program=program))
             elif stat.kind == "file" and not stat.mode & 0o111 and not (number and _interpreted(words, program)):
                 mend = _("Make it executable: chmod +x.")
@@ -217,6 +227,7 @@ def _first_command(shell: str) -> list[str]:
     """The words of the first simple command; none where the line can't be taken apart."""
     lexer = shlex.shlex(shell, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
+    lexer.commenters = ""
     words: list[str] = []
     try:
         for word in lexer:
