@@ -24,6 +24,7 @@ _CHANGING = (
     (r"\d{4}-\d\d-\d\dThh:mm:ss[+-]\d{4}", "YYYY-MM-DDThh:mm:ss+zzzz"),
     (r"\b\d+ s\b", "N s"),
     (r"\bin \d+ (?:min|h|d)  +", "in N h  "),
+    (r"(done \d+ h +)now  +", r"\1in N h  "),  # the next run of a backup
     (r"load \d\.\d", "load N.N"),
     (r"\d\d °C", "NN °C"),
     (r"up \d+ h \d+ min", "up N h N min"),

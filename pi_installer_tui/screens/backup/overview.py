@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.screens.watch import JobView
 
 #: the columns, in cells: job, places, last run, next run, size, proven
-WIDTHS = (11, 11, 17, 8, 8, 0)
+WIDTHS = (11, 11, 17, 9, 8, 0)
 #: seconds between two looks at the jobs that run
 AGAIN = 5.0
 _ACTIVE = frozenset({"queued", "running", "waiting"})
