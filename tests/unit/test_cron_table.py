@@ -273,3 +273,19 @@ def test_a_shell_reads_what_split_gives_it() -> None:
 def test_every_form_is_an_entry() -> None:
     table = Table("".join(f"{form} true\n" for form in FORMS).encode())
     assert [entry.schedule.form for entry in table.entries] == list(FORMS)
+
+
+def test_no_edit_makes_a_setting_or_a_comment_of_a_job() -> None:
+    table = Table(b"@daily x\n#off# @daily y\n* * * * * =z\n")
+    with pytest.raises(ValueError, match="something else"):
+        table.with_command(1, "=x")
+    with pytest.raises(ValueError, match="something else"):
+        table.with_command(2, "=x")
+    with pytest.raises(ValueError, match="something else"):
+        table.with_schedule(3, "@daily")
+    system = Table(b"@daily root = x\n* * * * * root * x\n", system=True)
+    for line in (1, 2):
+        with pytest.raises(ValueError, match="something else"):
+            system.moved(line, table)
+    for data in (b"#off# @daily =x\n", b"#off# A=b\n", b"#off# @daily x\0\n"):
+        assert isinstance(Table(data).lines[0], Remark)

@@ -90,7 +90,8 @@ def parse(text: str, line: int, *, system: bool, settings: Mapping[str, str]) ->
         return Remark(line, text)
     if text.startswith(OFF):
         off = _entry(text, len(OFF), line, system, settings, enabled=False)
-        return off if isinstance(off, Entry) else Remark(line, text)
+        entry = "\0" not in text and setting(text[len(OFF) :].lstrip(" \t")) is None
+        return off if entry and isinstance(off, Entry) else Remark(line, text)
     if text[begin] == "#":
         return Remark(line, text)
     if "\0" in text:

@@ -1,8 +1,8 @@
 """A crontab as its bytes: a user's own, or one with the user's column (/etc/crontab, /etc/cron.d). An edit gives a new
 one, of which only that line differs: comments, blanks, tabs, CRLF, a missing last newline, any other bytes stay.
 
-python-crontab isn't used: it writes lines anew, takes prose that looks like one for an entry, and drops what it doesn't
-know; it is no dependency of this program."""
+python-crontab (3.4.0) isn't used: a file that it only read it writes back with other blanks, `@daily` for `0 0 * * *`,
+settings elsewhere, and what it doesn't know as a comment; prose that looks like a job is a job for it."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Table:
 
     def with_schedule(self, line: int, schedule: str) -> Table:
         """The same with another schedule for a job; user and command stay as they are written. Raises KeyError,
-        Mistake."""
+        Mistake, ValueError (`@daily` before a command that begins with `=` is a setting)."""
         text, entry = self.text(line), self.entry(line)
         begin = entry.columns[0] - 1
         new = fields.parse(schedule).text
@@ -197,7 +197,7 @@ class Table:
 
     def moved(self, line: int, target: Table, *, user: str = "") -> Moved:
         """A job out of this crontab to the end of another. user: for the user's column, where the other one has it and
-        this one hasn't. Raises KeyError, ValueError (no such user can be written)."""
+        this one hasn't. Raises KeyError, ValueError (it can't be written there)."""
         text, entry = self.text(line), self.entry(line)
         if self.system != target.system:
             columns = [entry.schedule.text, user] if target.system else [entry.schedule.text]
@@ -205,7 +205,9 @@ class Table:
                 raise ValueError(_("the other crontab has a column for the user, and there is none to be written"))
             text = ("" if entry.enabled else OFF) + " ".join([*columns, entry.command])
         to = target.added(text)
-        landed = to.entries[-1]
+        landed = to.lines[-1]
+        if not isinstance(landed, Entry) or landed.command != entry.command:
+            raise ValueError(_("in the other crontab cron would take this line for something else"))
         names = {**entry.settings, **landed.settings}
         pairs = {name: (entry.settings.get(name), landed.settings.get(name)) for name in names}
         return Moved(self.removed(line), to, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
@@ -214,6 +216,8 @@ class Table:
         made = self._with(line - 1, 1, [_one_line(text)])
         if isinstance(found := made.lines[line - 1], Broken):
             raise found.mistake
+        if not isinstance(found, Entry):
+            raise ValueError(_("cron would take this line for something else"))
         return made
 
     def _with(self, at: int, count: int, new: list[bytes]) -> Table:
