@@ -252,18 +252,18 @@ def test_what_differs_all_the_same_is_told() -> None:
 @pytest.mark.parametrize(
     ("schedule", "why"),
     [
-        ("* * * *", "5 columns, and here are 4"),
+        ("* * * *", "a schedule has five fields"),
         ("@fortnightly", "doesn't know"),
-        ("5/10 * * * *", "no range"),
+        ("5/10 * * * *", "needs a range"),
         ("60 * * * *", "from 0 to 59"),
         ("* * 0 * *", "from 1 to 31"),
         ("* * * * 8", "from 0 to 7"),
-        ("* * * foo *", "no name"),
+        ("* * * foo *", "is no month"),
         ("9-5 * * * *", "backwards"),
-        ("*/0 * * * *", "0 goes nowhere"),
-        ("1~5 * * * *", "doesn't understand"),
-        ("1,,2 * * * *", "doesn't understand"),
-        ("* * L * *", "no name"),
+        ("*/0 * * * *", "at least 1"),
+        ("1~5 * * * *", "cron doesn't read"),
+        ("1,,2 * * * *", "is no minute"),
+        ("* * L * *", "is no day of the month"),
     ],
 )
 def test_what_is_no_schedule_is_refused_with_its_reason(schedule: str, why: str) -> None:

@@ -3,27 +3,12 @@ cron 3.0pl1 (which days count: its DOM_STAR and DOW_STAR), systemd.time(7), syst
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.i18n import _
+from pi_installer_tui.system.cron import fields
 from pi_installer_tui.system.timers.expression import BOUNDS, DAYS, EVERY_DAY, Event, Field, parse, runs, uneven
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-#: crontab(5), as cron itself reads them. cron's week begins on Sunday, systemd's `weekly` is on Monday
-_SHORTHANDS = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
-_SPACES = re.compile(r"[ \t]+")
-_RANGE = re.compile(r"(?P<first>\*|[0-9a-zA-Z]+)(?:-(?P<last>[0-9a-zA-Z]+))?(?:/(?P<step>\d+))?")
 
 
 class CannotConvert(Exception):
@@ -63,66 +48,41 @@ class ToCron:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    name: str
-    low: int
-    high: int
-    names: tuple[str, ...] = ()
-
-
-_COLUMNS = (
-    _Column(N_("minute"), 0, 59),
-    _Column(N_("hour"), 0, 23),
-    _Column(N_("day of the month"), 1, 31),
-    _Column(N_("month"), 1, 12, _MONTHS),
-    _Column(N_("day of the week"), 0, 7, _WEEK),
-)
-
-
 # cron to timer ----------------------------------------------------------------------------------------------------
 
 
 def to_timer(schedule: str) -> ToTimer:
-    """A crontab line's schedule, five columns or one of the @ forms. Raises CannotConvert for what is no schedule."""
-    words = [word for word in _SPACES.split(schedule.strip(" \t")) if word]
-    if words == ["@reboot"]:
+    """A crontab line's schedule, five fields or one of the @ forms. Raises CannotConvert for what is no schedule, and
+    for what cron takes as something else than it looks like."""
+    try:
+        read = fields.parse(schedule)
+    except fields.Mistake as error:
+        raise CannotConvert(_("cron doesn't take it: {why}.").format(why=error.what)) from None
+    if read.reboot:
         start = _("cron starts it when cron itself starts, a timer when the machine has started.")
         late = _("A timer that is made later than that starts it at once.")
         return ToTimer(Timing(on_boot=0.0), (start, late))
-    if len(words) == 1 and words[0].startswith("@"):
-        if words[0] not in _SHORTHANDS:
-            raise CannotConvert(_("cron doesn't know {word}.").format(word=words[0]))
-        words = _SHORTHANDS[words[0]].split()
-    if len(words) != len(_COLUMNS):
-        raise CannotConvert(_("A schedule has 5 columns, and here are {n}.").format(n=len(words)))
-    fields: list[frozenset[int]] = []
-    reasons: list[str] = []
-    for column, word in zip(_COLUMNS, words, strict=True):
-        try:
-            fields.append(_column(word, column))
-        except CannotConvert as error:
-            reasons += error.reasons
-    if reasons:
+    if reasons := [
+        reason for name, field in zip(fields.NAMES, read.fields, strict=True) for reason in _odd(name, field)
+    ]:
         raise CannotConvert(*reasons)
-    minutes, hours, month_days, months, week = fields
-    week = frozenset((n - 1) % 7 for n in week)  # Monday first; 7 is Sunday as 0 is
+    minutes, hours, month_days, months, week = (frozenset(field.values) for field in read.fields)
+    week = frozenset((n - 1) % 7 for n in week)  # Monday first
     time = f"{_calendar(hours, 'hour')}:{_calendar(minutes, 'minute')}:00"
     month = _calendar(months, "month")
     every = f"*-{month}-* {time}"
     days = _weekdays(week)
     of_month = f"*-{month}-{_calendar(month_days, 'day')} {time}"
-    # entry.c: a column that begins with * restricts nothing by itself, so both have to be right; else one is enough
-    either = not (words[2].startswith("*") or words[4].startswith("*"))
     calendars: tuple[str, ...] = (f"{days}{of_month}",)
     either_notes: tuple[str, ...] = ()
-    if either and (not days or of_month == every):
+    if read.either and (not days or of_month == every):
         calendars = (every,)
-    elif either:
+    elif read.either:
         calendars = (of_month, f"{days}{every}")
         two = _("cron takes the day of the month or the day of the week. That makes two expressions, and each counts.")
         either_notes = (two,)
-    return ToTimer(Timing(calendars), (*either_notes, *_anew(minutes, hours), *_clock(hours)))
+    wide = [note for name, field in zip(fields.NAMES, read.fields, strict=True) for note in _wide(name, field)]
+    return ToTimer(Timing(calendars), (*either_notes, *wide, *_anew(minutes, hours), *_clock(hours)))
 
 
 def _anew(minutes: frozenset[int], hours: frozenset[int]) -> tuple[str, ...]:
@@ -147,39 +107,21 @@ def _clock(hours: frozenset[int]) -> tuple[str, ...]:
     )
 
 
-def _column(text: str, column: _Column) -> frozenset[int]:
-    name = _(column.name)
-    found: set[int] = set()
-    for word in text.split(","):
-        match = _RANGE.fullmatch(word)
-        if match is None or (match["first"] == "*" and match["last"]):
-            raise CannotConvert(_("{field}: cron doesn't understand “{word}”.").format(field=name, word=word))
-        if match["first"] == "*":
-            first, last = column.low, column.high
-        else:
-            first = _number(match["first"], column)
-            last = _number(match["last"], column) if match["last"] else first
-            if match["step"] and not match["last"]:
-                said = _("{field}: in “{word}” a step has no range; cron wants one.")
-                raise CannotConvert(said.format(field=name, word=word))
-        if first > last:
-            raise CannotConvert(_("{field}: the range {word} runs backwards.").format(field=name, word=word))
-        step = int(match["step"] or 1)
-        if not step:
-            raise CannotConvert(_("{field}: a step of 0 goes nowhere.").format(field=name))
-        found.update(range(first, last + 1, step))
-    return frozenset(found)
+def _odd(name: fields.Name, field: fields.Field) -> Iterable[str]:
+    """What of a field isn't to cron what it seems to be."""
+    title = fields.title(name)
+    if field.skipped:
+        yield _("{field}: cron doesn't read “{word}”.").format(field=title, word=field.skipped)
+    for word in field.backwards:
+        yield _("{field}: the range {word} runs backwards, and cron takes nothing of it.").format(
+            field=title, word=word
+        )
 
 
-def _number(text: str, column: _Column) -> int:
-    if not text.isdigit():
-        if text.lower() not in column.names:
-            raise CannotConvert(_("{field}: “{word}” is no name of one.").format(field=_(column.name), word=text))
-        return column.names.index(text.lower()) + (1 if column.names is _MONTHS else 0)
-    if not column.low <= int(text) <= column.high:
-        said = _("{field}: {n} isn't from {low} to {high}.")
-        raise CannotConvert(said.format(field=_(column.name), n=text, low=column.low, high=column.high))
-    return int(text)
+def _wide(name: fields.Name, field: fields.Field) -> Iterable[str]:
+    """Steps that lead out of their range at once."""
+    for word in field.wide:
+        yield _("{field}: of {word} cron takes the first value only.").format(field=fields.title(name), word=word)
 
 
 def _calendar(values: frozenset[int], field: Field) -> str:
