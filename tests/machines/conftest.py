@@ -14,7 +14,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from .lab import SUITES, CannotRun, Lab
-from .longest import LONGEST, SHARING, scope
+from .longest import LONGEST, ONE_SUITE, SHARING, scope
 from .machine import CHECKOUT, Image, Machine
 from .program import install_netplan
 
@@ -23,12 +23,16 @@ UNDER_CI = os.environ.get("CI") == "true"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.machine)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(900))
+    if not config.getoption("--all"):
+        left_out = {item for item in items if of_another_suite(item)}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     yield
     items.sort(key=lambda item: -LONGEST.get(item.path.name if shares(item) else name_of(item), 0))
 
@@ -43,6 +47,13 @@ class InOrder(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InOrder | None:
     return InOrder(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def of_another_suite(item: pytest.Item) -> bool:
+    """Of the one that doesn't run without --all."""
+    wanted = ONE_SUITE.get(item.path.name) if isinstance(item, pytest.Function) else None
+    callspec = getattr(item, "callspec", None)
+    return wanted is not None and callspec is not None and callspec.params.get("suite", wanted) != wanted
 
 
 def shares(item: pytest.Item) -> bool:

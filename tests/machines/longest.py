@@ -14,6 +14,9 @@ SHARING = {
     "test_steps.py": "steps",
 }
 
+#: of these one suite's tests run without --all: by far most of their time goes into making that machine
+ONE_SUITE = {"test_logs.py": "trixie", "test_steps.py": "bookworm"}
+
 LONGEST = {
     "test_lynis.py::test_it_is_run_and_the_profile_internet_raises_its_index": 200,
     "test_alerts.py::test_each_alert_and_each_recovery_arrive_once_by_mail_and_by_http": 200,

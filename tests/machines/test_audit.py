@@ -195,7 +195,7 @@ def verdicts(document: dict[str, Any]) -> dict[str, str]:
     return {finding["id"]: finding["verdict"] for finding in document["findings"]}
 
 
-@pytest.mark.long
+@pytest.mark.long(every=20)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.plant[:40])
 def test_a_fault_turns_its_own_check_and_no_other(good: Machine, fault: Fault) -> None:
     before = audit(good)

@@ -9,6 +9,8 @@ import pytest
 
 from .machine import Machine
 
+pytestmark = pytest.mark.long(every=2)
+
 PASSWORD = "correct horse battery staple"
 SETUP = "version: 1\nsystem: {hostname: attic, timezone: Europe/Berlin}\n"
 

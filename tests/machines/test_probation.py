@@ -278,7 +278,7 @@ MOMENTS = [0.0, 1.0, 2.5, 3.6, 3.8, 3.9, 4.0, 4.1, 4.2, 4.3, 4.5, 4.8, 5.2]
 STAGES = [*POINTS, *(f"after {moment}" for moment in MOMENTS)]
 
 
-@pytest.mark.long
+@pytest.mark.long(every=20)
 @pytest.mark.parametrize("stage", STAGES)
 def test_switched_off_at_any_stage_it_is_reachable_when_it_boots(pi: Machine, stage: str) -> None:
     before = Before(pi)
@@ -291,7 +291,7 @@ def test_switched_off_at_any_stage_it_is_reachable_when_it_boots(pi: Machine, st
     assert_address(pi, pi.number)
 
 
-@pytest.mark.long
+@pytest.mark.long(every=20)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_worker_killed_at_any_stage_leaves_a_machine_that_is_reachable_in_time(pi: Machine, stage: str) -> None:
     before = Before(pi)
