@@ -15,7 +15,7 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-#: of a long test's cases every tenth runs (or what it says: `long(every=2)`), but not more than these; which ones is
+#: of a long test's cases every tenth runs (or what it says: `long(every=4)`), but not more than these; which ones is
 #: seeded
 SAMPLE, MOST = 10, 12
 

@@ -150,7 +150,7 @@ def test_an_address_that_cannot_be_reached_goes_back_by_itself(by: Machine) -> N
     assert not pi.run(["test", "-e", MOTD], check=False).ok, "and not again once it was seen"
 
 
-@pytest.mark.long(every=2)
+@pytest.mark.long(every=4)
 @pytest.mark.parametrize("backend", ["netplan-NetworkManager", "netplan-networkd", "networkd"])
 def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) -> None:
     pi = by
@@ -167,7 +167,7 @@ def test_switched_off_while_it_waits_it_boots_with_the_old_address(by: Machine) 
     change.cut_line()
 
 
-@pytest.mark.long(every=2)
+@pytest.mark.long(every=4)
 @pytest.mark.parametrize("backend", ["NetworkManager", "netplan-NetworkManager", "netplan-networkd", "networkd"])
 def test_a_change_that_is_confirmed_from_its_new_address_stays(by: Machine) -> None:
     pi = by
