@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -110,12 +110,15 @@ async def _automatic(host: Host) -> set[str]:
         content = (await host.read(_MARKS)).decode(errors="replace")
     except FileNotFoundError:
         return set()
-    found = set()
-    for stanza in content.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line)
-        if fields.get("Auto-Installed") == "1" and "Package" in fields:
-            found.add(fields["Package"])
-    return found
+    return {each["Package"] for each in _stanzas(content) if each.get("Auto-Installed") == "1"}
+
+
+def _stanzas(text: str) -> Iterator[dict[str, str]]:
+    """Of each package the fields of one line (deb822(5))."""
+    for stanza in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+        if "Package" in fields:
+            yield fields
 
 
 class _Apt:
@@ -310,9 +313,7 @@ class _Packages(StepBase):
         there, automatic = await _packages(host), await _automatic(host)
         state = {_base(name): package.status for name, package in there.items()}
         return {
-            f"package:{name}": f"{state[name]},automatic"
-            if name in state and name in automatic
-            else state.get(name, "missing")
+            f"package:{name}": state.get(name, "missing") + (",automatic" if name in automatic & state.keys() else "")
             for name in self.packages
         }
 
@@ -660,16 +661,15 @@ async def _sizes(host: Host, names: Sequence[str]) -> dict[str, _Size]:
     answer = await host.run(["apt-cache", "show", "--no-all-versions", *names])
     here = await host.listdir(_ARCHIVES)
     found: dict[str, _Size] = {}
-    for stanza in answer.stdout.split("\n\n") if answer.ok else ():
-        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
+    for fields in _stanzas(answer.stdout) if answer.ok else ():
         disk, fetched = fields.get("Installed-Size", ""), fields.get("Size", "")
-        if "Package" in fields and disk.isdecimal() and fetched.isdecimal():
-            file = archive(fields["Package"], fields.get("Version", ""), fields.get("Architecture", ""))
+        if disk.isdecimal() and fetched.isdecimal():
+            file = _archive(fields["Package"], fields.get("Version", ""), fields.get("Architecture", ""))
             found.setdefault(fields["Package"], _Size(int(disk), 0 if file in here else int(fetched)))
     return found
 
 
-def archive(package: str, version: str, architecture: str) -> str:
+def _archive(package: str, version: str, architecture: str) -> str:
     """The name of a package's file in /var/cache/apt/archives (apt-pkg/acquire-item.cc, pkgAcqArchive)."""
     quoted = [re.sub("[_:]", lambda sign: f"%{ord(sign[0]):02x}", each) for each in (package, version, architecture)]
     return f"{'_'.join(quoted)}.deb"
