@@ -84,6 +84,11 @@ def _sits(above: Sequence[int], environ: Mapping[str, str]) -> Seat:
     return Seat("unknown")
 
 
+def at(host: Host) -> Seat:
+    """The same of a machine: at one that isn't this one (the demo's) nobody is known to sit."""
+    return find() if host.kind == "local" else Seat("unknown")
+
+
 async def with_interface(seat: Seat, host: Host) -> Seat:
     """The same with the interface that its connection comes in at, and the one by which the client is reached."""
     if seat.kind != "ssh":

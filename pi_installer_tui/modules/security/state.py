@@ -53,7 +53,7 @@ class State:
 
 async def read(host: Host) -> State:
     """The state of all areas."""
-    here = seat.find() if host.kind == "local" else Seat("unknown")
+    here = seat.at(host)
     people = await accounts.read(host)
     found_sshd, found_ufw, found_fail2ban, found_updates, found_sysctl, found_auditd = await asyncio.gather(
         sshd.read(host, [account.name for account in people], here.client),

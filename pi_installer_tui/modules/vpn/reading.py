@@ -85,7 +85,7 @@ async def read(host: Host) -> State:
         python=python(host.kind),
         mode=mode,
         found=await _found(host, tunnels),
-        seat=await seat.with_interface(seat.find(), host) if host.kind == "local" else seat.Seat("unknown"),
+        seat=await seat.with_interface(seat.at(host), host),
     )
 
 
