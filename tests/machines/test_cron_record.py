@@ -90,7 +90,9 @@ def test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended(instal
     assert endings(machine, "cron-missed") == [("cron.pi.dump.overdue", "recovered")]
     assert machine.read("/var/tmp/dump") == b"dumped\n"
 
-    machine.run(["sh", f"{CHECKOUT}/install.sh", "--uninstall"])
+    done = machine.run(["sh", f"{CHECKOUT}/install.sh", "--uninstall"])
+    assert f"Jobs of crontabs are run by {PROGRAM}, so what that needs stays." in done.stdout
+    assert "python3-venv" not in machine.packages()
     ran = len(ends(machine))
     until(lambda: len(ends(machine)) > ran, seconds=240)
     assert ends(machine)[-1]["what"] == "done"

@@ -85,15 +85,16 @@ def test_what_the_server_refuses_is_noted(job: Recorder, web: Web) -> None:
 
 
 def test_a_server_that_hangs_keeps_the_job_from_nothing(tmp_path: Path) -> None:
-    job = Recorder(tmp_path, PING=1)
+    job = Recorder(tmp_path, PING=2)
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         job.put_ping(f"http://127.0.0.1:{server.getsockname()[1]}/{SECRET}")
         with job.start("-p", "-l", "echo ran; exit 3") as process:
             assert process.stdout is not None
             with server.accept()[0]:  # it is asked, and never answers
                 assert process.stdout.readline() == b"ran\n"
                 assert process.wait() == 3
-    assert trouble(job) == "no answer in 1 seconds"
+    assert trouble(job) == "no answer in 2 seconds"
     assert job.last()["what"] == "failed"
     assert job.last()["seconds"] < 60
 

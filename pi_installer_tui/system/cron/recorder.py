@@ -25,7 +25,7 @@ WAIT, KEEP, LEAST_KEEP = 60, 256 * 1024, 4096
 TAIL, LONGEST = 16 * 1024, 32 * 1024
 #: seconds: between SIGTERM and SIGKILL; that output is awaited of what a job left behind, before the record is closed;
 #: that one ping may take; after which a run that goes on is on the disk; that the record may be held by another run
-GRACE, LINGER, PING, SYNC, HELD = 10.0, 1.0, 10, 5.0, 2.0
+GRACE, LINGER, PING, SYNC, HELD = 10.0, 1.0, 10, 5.0, 5.0
 #: exit statuses of our own: as timeout(1), as sysexits.h (EX_USAGE, EX_TEMPFAIL), as a shell
 TIMEOUT, USAGE, LOCKED, NOT_RUN = 124, 64, 75, 127
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -330,7 +330,10 @@ class Job:
             if status is not None and kills is None:
                 if lingers is None:
                     lingers = now + LINGER
-                if not self._open or now >= lingers:
+                if not self._open:
+                    return status
+                if now >= lingers:
+                    self._wait(now, now, busy=False)  # what was waiting while somebody else's reader was slow
                     return status
             times = [each for each in (ends, kills, lingers) if each is not None]
             told = self._wait(now, *times, busy=kills is not None)
