@@ -22,6 +22,8 @@ CHECK = Wrapped("check", 'echo "said as $LOGNAME in $PWD"; test -e /var/tmp/mend
 DUMP = Wrapped("dump", "echo dumped >/var/tmp/dump")
 SERVICE = "[Service]\nType=oneshot\nExecStart=/bin/false\n"
 TIMER = "[Timer]\nOnActiveSec=1s\n"
+#: of Debian's own, enabled
+STOPPED = "apt-daily.timer"
 
 
 def prepare(machine: Machine) -> None:
@@ -62,6 +64,7 @@ def test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended(instal
     machine.write("/etc/systemd/system/broken.timer", TIMER)
     machine.run(["systemctl", "daemon-reload"])
     machine.run(["systemctl", "start", "broken.timer", "cron.service"])
+    machine.run(["systemctl", "stop", STOPPED])
     crontab(machine, "PATH=/usr/bin:/bin", f"* * * * * {wrap(CHECK)}")
 
     until(lambda: bool(ends(machine)), seconds=240)
@@ -69,13 +72,16 @@ def test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended(instal
     assert (first["what"], first["status"], first["tail"]) == ("failed", 1, "said as pi in /home/pi\n")
     assert says(machine, "stat", "-c", "%U %a", RECORD) == "pi 600"
     failed, broken = ("cron-failed", "cron.pi.check.failed"), ("failed-services", "broken.service")
-    until(lambda: {failed, broken} <= firing(machine), seconds=240)
+    stopped = ("failed-timers", STOPPED)
+    until(lambda: {failed, broken, stopped} <= firing(machine), seconds=240)
     assert "pi.check" in tui(machine, "alerts").stdout
 
     machine.run(["touch", "/var/tmp/mended"])
-    until(lambda: failed not in firing(machine), seconds=300)
+    machine.run(["systemctl", "start", STOPPED])
+    until(lambda: {failed, stopped}.isdisjoint(firing(machine)), seconds=300)
     assert ends(machine)[-1]["what"] == "done"
     assert endings(machine, "cron-failed") == [("cron.pi.check.failed", "recovered")]
+    assert endings(machine, "failed-timers") == [(STOPPED, "recovered")], "no other timer of Debian's"
     assert endings(machine, "cron-missed") == []
 
     # as after two days without power
