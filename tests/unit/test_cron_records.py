@@ -85,10 +85,9 @@ async def test_a_process_of_another_start_of_the_machine_is_not_taken_for_the_ru
     assert set(found.values()) == {"interrupted"} and len(found) == len(runs) - 1
 
 
-async def test_only_the_end_of_a_long_record_is_read(job: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "MOST", 1000)
+async def test_only_the_end_of_a_long_record_is_read(job: Recorder) -> None:
     job.file().write_bytes(b"".join(line(str(number), number, "done") for number in range(1000)))
-    found = await read(job)
+    found = await records.read(LocalHost(), job.own.name, "job", most=1000)
     assert [record.begin for record in found] == [999.0 - number for number in range(len(found))]
     assert 3 < len(found) < 15
 

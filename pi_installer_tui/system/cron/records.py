@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LOGS = "/var/log/cron-record"
 PINGS = "/etc/cron-record"
 VERSION = 1
-#: bytes of a record that are read at the most, from its end
-MOST = 1024 * 1024
+#: bytes of a record that are read at the most, from its end, and those in which the last run is: its longest line twice
+MOST, LAST = 1024 * 1024, 64 * 1024
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 #: done: with status 0 | failed: with another one, or by a signal of its own doing | timeout: ended since it took too
@@ -69,15 +69,16 @@ def path(user: str, name: str) -> str:
     return f"{LOGS}/{user}/{name}.jsonl"
 
 
-async def read(host: Host, user: str, name: str) -> tuple[Record, ...]:
-    """A job's runs, the newest first; none where there is no record. Raises PermissionError: it is another user's."""
+async def read(host: Host, user: str, name: str, *, most: int = MOST) -> tuple[Record, ...]:
+    """A job's runs, the newest first; none where there is no record. most: bytes from the end of it, LAST are enough
+    for the last run. Raises PermissionError: it is another user's."""
     try:
         where = path(user, name)
         stat = await host.stat(where)
         if stat is None or stat.kind != "file":
             return ()
-        start = max(0, stat.size - MOST)
-        part = await host.read_part(where, start, MOST)
+        start = max(0, stat.size - most)
+        part = await host.read_part(where, start, most)
     except PermissionError:
         raise
     except (OSError, ValueError):
