@@ -370,3 +370,15 @@ def test_options_that_are_not_known_are_refused(job: Recorder, words: list[str])
     done = job.run(*words, "echo ran")
     assert (done.returncode, done.stdout) == (recorder.USAGE, b"")
     assert b"usage: cron-record -n NAME" in done.stderr
+
+
+@pytest.mark.parametrize(("command", "calls"), [("true", 1), ("sleep 1", 2)])
+def test_a_record_is_on_the_disk_when_its_run_ended_and_the_begin_of_a_long_one_before(
+    tmp_path: Path, command: str, calls: int
+) -> None:
+    """A short run costs the card one write."""
+    job, trace = Recorder(tmp_path, SYNC=0.1 if calls == 2 else 600.0), tmp_path / "trace"
+    traced = ["strace", "-qq", "-y", "-e", "fdatasync", "-o", str(trace), *job.argv(command)]
+    if not Path("/usr/bin/strace").exists() or subprocess.run(traced, env=ENVIRONMENT).returncode:
+        pytest.skip("strace can't trace here")
+    assert trace.read_text().count(f"<{job.file()}>) = 0") == calls
