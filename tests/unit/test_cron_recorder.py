@@ -171,6 +171,15 @@ def test_a_failing_job_is_tried_again_with_the_same_input(job: Recorder, tmp_pat
     assert len(job.lines()) == 4
 
 
+def test_waiting_for_another_try_takes_no_processor(tmp_path: Path) -> None:
+    job, trace = Recorder(tmp_path, SYNC=0.1), tmp_path / "trace"
+    traced = ["strace", "-qq", "-e", "poll", "-o", str(trace), *job.argv("-r", "1", "-w", "1", "false")]
+    if not Path("/usr/bin/strace").exists() or subprocess.run(traced, env=ENVIRONMENT).returncode != 1:
+        pytest.skip("strace can't trace here")
+    assert job.last()["tries"] == 2
+    assert 3 < trace.read_text().count("\n") < 40
+
+
 def test_waiting_for_another_try_can_be_ended(job: Recorder) -> None:
     with job.start("-r", "1", "-w", "1000", "echo failed; exit 1") as process:
         assert process.stdout is not None

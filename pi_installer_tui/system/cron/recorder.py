@@ -264,20 +264,20 @@ def _write(opened: int, data: bytes) -> None:
 
 
 class Job:
-    """The command, run once or several times. Its output goes on as it comes and `tail` keeps the last of it. ended:
-    the status of the last try as os.waitstatus_to_exitcode gives it. told: the signal that told us to end."""
+    """The command, run once or several times. Its output goes on as it comes and `tail` keeps the last of it. told: the
+    signal that told us to end, stopped: the one that ended it before it was through."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, record: Record) -> None:
         self.tail = bytearray()
         self.cut = False
-        self.told = 0
+        self.told = self.stopped = 0
         self.timed_out = False
-        self.begun = time.monotonic()
-        self.synced = False
+        self._record = record
+        self._syncs: float | None = time.monotonic() + SYNC
         self._shell = os.environb.get(b"SHELL") or b"/bin/sh"
         self._arguments = [self._shell, b"-c", os.fsencode(command)]
         self._environment = environment()
-        self._input: int | None = None
+        self._input: tuple[int, int] | None = None
         self._open: dict[int, int] = {}
         self._gone: set[int] = set()
         self._woken, wakes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -293,15 +293,16 @@ class Job:
         try:
             kind = os.fstat(0).st_mode
             if stat.S_ISREG(kind):
-                self._input = 0
+                self._input = 0, os.lseek(0, 0, os.SEEK_CUR)
             elif stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
-                self._input = os.memfd_create("input", os.MFD_CLOEXEC)
+                kept = os.memfd_create("input", os.MFD_CLOEXEC)
+                self._input = kept, 0
                 while part := os.read(0, 65536):
-                    _write(self._input, part)
+                    _write(kept, part)
         except OSError as error:
             say(f"standard input isn't kept for another try: {error.strerror}")
 
-    def run(self, limit: float, record: Record) -> int:
+    def run(self, limit: float) -> int:
         """Runs it once. limit: seconds, 0 for none. The status, negative: the signal that ended it."""
         self.timed_out = False
         try:
@@ -316,10 +317,7 @@ class Job:
         status: int | None = None
         while True:
             now = time.monotonic()
-            if not self.synced and now >= self.begun + SYNC:
-                self.synced = True
-                record.sync()
-            if status is None and ends is not None and now >= ends:
+            if ends is not None and now >= ends:
                 self.timed_out, ends, kills = True, None, now + GRACE
                 _signal(child, signal.SIGTERM)
             if kills is not None:
@@ -338,20 +336,24 @@ class Job:
             times = [each for each in (ends, kills, lingers) if each is not None]
             told = self._wait(now, *times, busy=kills is not None)
             if told and status is None:
+                self.stopped = told
                 kills = now + GRACE if kills is None else kills
                 _signal(child, told)
             if status is None:
                 reaped, code = os.waitpid(child, os.WNOHANG)
-                status = os.waitstatus_to_exitcode(code) if reaped else None
+                if reaped:
+                    status, ends = os.waitstatus_to_exitcode(code), None
 
     def pause(self, seconds: float) -> None:
         """Waits, or until it is told to end."""
         until = time.monotonic() + seconds
         while not self.told and (now := time.monotonic()) < until:
             self._wait(now, until, busy=False)
+        self.stopped = self.told
 
     def drain(self) -> None:
         """Passes on what comes from processes that it left behind, as long as there are any."""
+        self._syncs = None
         while self._open and not self.told:
             self._wait(time.monotonic(), busy=False)
 
@@ -370,8 +372,9 @@ class Job:
             self._poll.register(ours, select.POLLIN)
         actions.append((os.POSIX_SPAWN_DUP2, theirs, 2))
         if self._input is not None:
-            os.lseek(self._input, 0, os.SEEK_SET)
-            actions.append((os.POSIX_SPAWN_DUP2, self._input, 0))
+            kept, start = self._input
+            os.lseek(kept, start, os.SEEK_SET)
+            actions.append((os.POSIX_SPAWN_DUP2, kept, 0))
         # Python ignores these two
         usual = [signal.SIGPIPE, signal.SIGXFSZ]
         try:
@@ -384,8 +387,12 @@ class Job:
 
     def _wait(self, now: float, *until: float, busy: bool) -> int:
         """Until something comes, or one of the times. The signal that told us to end, 0 for none."""
-        if not self.synced:
-            until = (*until, self.begun + SYNC)
+        if self._syncs is not None:
+            if now >= self._syncs:
+                self._syncs = None
+                self._record.sync()
+            else:
+                until = (*until, self._syncs)
         if busy:
             until = (*until, now + 0.05)  # nothing says when a process group is empty
         rest = max(0, int((min(until) - now) * 1000) + 1) if until else None
@@ -544,8 +551,8 @@ def alive(run: object) -> bool:
 
 def outcome(job: Job, status: int) -> tuple[str, int]:
     """What came of it, and our own exit status."""
-    if job.told:
-        return "killed", 128 + job.told
+    if job.stopped:
+        return "killed", 128 + job.stopped
     if job.timed_out:
         return "timeout", TIMEOUT
     if status < 0:
@@ -570,29 +577,27 @@ def main(arguments: Sequence[str]) -> int:
         return LOCKED
     record.write(told, sync=False)
     switch = Switch(options.name) if options.ping else None
-    job = Job(options.command)
+    job = Job(options.command, record)
     if switch is not None:
         switch.tell("/start", lock)
     if options.retries:
         job.keep_input()
-    tries, what, code = 0, "", 0
+    tries = 0
     while True:
         tries += 1
-        status = job.run(options.timeout, record)
+        status = job.run(options.timeout)
+        if outcome(job, status)[0] != "done" and tries <= options.retries and not job.stopped:
+            job.pause(options.wait)
+            if not job.stopped:
+                continue
         what, code = outcome(job, status)
-        if what in ("done", "killed") or tries > options.retries:
-            break
-        job.pause(options.wait)
-        if job.told:
-            what, code = outcome(job, status)
-            break
+        break
     told |= {"end": round(time.time(), 3), **({"status": status} if status >= 0 else {"signal": -status})}
     told |= {"seconds": round(time.monotonic() - began, 3), "tries": tries, "what": what}
     if job.cut:
         told["cut"] = True
         job.tail = from_a_line(job.tail)
     record.write(told, bytes(job.tail), sync=True)
-    job.synced = True
     if lock >= 0:
         os.close(lock)
     if switch is not None:
