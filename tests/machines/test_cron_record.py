@@ -22,8 +22,8 @@ CHECK = Wrapped("check", 'echo "said as $LOGNAME in $PWD"; test -e /var/tmp/mend
 DUMP = Wrapped("dump", "echo dumped >/var/tmp/dump")
 SERVICE = "[Service]\nType=oneshot\nExecStart=/bin/false\n"
 TIMER = "[Timer]\nOnActiveSec=1s\n"
-#: of Debian's own, enabled
-STOPPED = "apt-daily.timer"
+#: a timer that comes to be due when its service isn't there any more
+LATE, SOON = "[Timer]\nOnCalendar=2199-01-01\n", "[Timer]\nOnCalendar=*:*:*\nAccuracySec=1s\n"
 
 
 def prepare(machine: Machine) -> None:
@@ -60,11 +60,15 @@ def test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended(instal
     setup = json.dumps({"version": 1, "monitoring": MONITORING})
     assert json.loads(tui(machine, "apply", "-", "--yes", "--json", setup=setup).stdout)["outcome"] == "done"
     prepare(machine)
-    machine.write("/etc/systemd/system/broken.service", SERVICE)
-    machine.write("/etc/systemd/system/broken.timer", TIMER)
+    units = {"broken.service": SERVICE, "broken.timer": TIMER, "gone.service": SERVICE, "gone.timer": LATE}
+    for name, text in units.items():
+        machine.write(f"/etc/systemd/system/{name}", text)
     machine.run(["systemctl", "daemon-reload"])
-    machine.run(["systemctl", "start", "broken.timer", "cron.service"])
-    machine.run(["systemctl", "stop", STOPPED])
+    machine.run(["systemctl", "start", "broken.timer", "gone.timer", "cron.service"])
+    machine.run(["rm", "/etc/systemd/system/gone.service"])
+    machine.run(["systemctl", "mask", "gone.service"])
+    machine.write("/etc/systemd/system/gone.timer", SOON)
+    machine.run(["systemctl", "daemon-reload"])
     crontab(machine, "PATH=/usr/bin:/bin", f"* * * * * {wrap(CHECK)}")
 
     until(lambda: bool(ends(machine)), seconds=240)
@@ -72,16 +76,16 @@ def test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended(instal
     assert (first["what"], first["status"], first["tail"]) == ("failed", 1, "said as pi in /home/pi\n")
     assert says(machine, "stat", "-c", "%U %a", RECORD) == "pi 600"
     failed, broken = ("cron-failed", "cron.pi.check.failed"), ("failed-services", "broken.service")
-    stopped = ("failed-timers", STOPPED)
-    until(lambda: {failed, broken, stopped} <= firing(machine), seconds=240)
+    gone = ("failed-timers", "gone.timer")
+    until(lambda: {failed, broken, gone} <= firing(machine), seconds=240)
     assert "pi.check" in tui(machine, "alerts").stdout
 
     machine.run(["touch", "/var/tmp/mended"])
-    machine.run(["systemctl", "start", STOPPED])
-    until(lambda: {failed, stopped}.isdisjoint(firing(machine)), seconds=300)
+    machine.run(["systemctl", "reset-failed", "gone.timer"])
+    until(lambda: {failed, gone}.isdisjoint(firing(machine)), seconds=300)
     assert ends(machine)[-1]["what"] == "done"
     assert endings(machine, "cron-failed") == [("cron.pi.check.failed", "recovered")]
-    assert endings(machine, "failed-timers") == [(STOPPED, "recovered")], "no other timer of Debian's"
+    assert endings(machine, "failed-timers") == [("gone.timer", "recovered")], "no other timer of Debian's"
     assert endings(machine, "cron-missed") == []
 
     # as after two days without power
