@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pi_installer_tui.alerts import words
 from pi_installer_tui.metrics import cron
 from pi_installer_tui.metrics.cron import BOOT, FOLDER, GONE, LOGS, SPOOL, Jobs
 from pi_installer_tui.metrics.look import Job, Look
@@ -251,6 +252,14 @@ def test_no_bytes_in_a_crontab_break_it(machine: Machine) -> None:
     assert all(job == WELL for job in machine.look(MIDNIGHT + 5).values()), "a file that is too large is left out"
     machine.write(f"{SPOOL}/a b\tc", line().encode() + b"\n")
     assert not any("\t" in name for name in machine.look(SET_UP))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (301, "5 min"), (93_000, "25 h"), (200_000, "2 d")]
+)
+def test_an_alert_says_how_late_a_job_is(seconds: float, said: str) -> None:
+    facts = {"of": "cron.pi.dump.overdue", "what": "metric", "value": float(seconds)}
+    assert words.said(facts) == f"pi.dump: scheduled job overdue {said}"
 
 
 # what it costs --------------------------------------------------------------------------------------------------------
