@@ -13,6 +13,7 @@ UNITS=/etc/systemd/system
 BOOT=$NAME-boot.service
 FIRST=$NAME-first-boot.service
 COLLECTOR=$NAME-collector.service
+RECORDER=/usr/local/bin/cron-record
 
 usage() {
   cat <<USAGE
@@ -111,6 +112,10 @@ remove_packages() { # those that install.sh brought and nothing else needs by no
   [ -s "$work/left" ] || return 0
   xargs apt-mark showmanual <"$work/left" >"$work/manual"
   xargs apt-mark auto <"$work/left" >/dev/null
+  if grep -qsF "$RECORDER" /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/*; then
+    say "Jobs of crontabs are run by $RECORDER, so what that needs stays."
+    grep -xE '(python3|ca-certificates)(:.*)?' "$work/left" | xargs -r apt-mark manual >/dev/null
+  fi
   # a mere suggestion (as of python3 by many) is no need
   apt-get -s -o APT::AutoRemove::SuggestsImportant=false autoremove | sed -n 's/^Remv \([^ ]*\) .*/\1/p' | sort >"$work/unneeded"
   sed 's/:.*//' "$work/left" | sort | comm -12 - "$work/unneeded" >"$work/remove"

@@ -98,7 +98,7 @@ def said(facts: Mapping[str, Any]) -> str:
 
 
 def number(value: float, unit: str) -> str:
-    """A value with its unit: `96 %`, `1.5 GiB`, `81.2 °C`."""
+    """A value with its unit: `96 %`, `1.5 GiB`, `81.2 °C`, `26 h`."""
     if unit in ("B", "B/s"):
         size, prefixes = value, ["", "Ki", "Mi", "Gi", "Ti"]
         while abs(size) >= 1024 and len(prefixes) > 1:
@@ -106,6 +106,10 @@ def number(value: float, unit: str) -> str:
             prefixes.pop(0)
         shown = f"{size:.0f}" if not prefixes[0] else f"{size:.1f}"
         return f"{shown} {prefixes[0]}{unit}"
+    if unit == "s":
+        for seconds, longer in ((86400, "d"), (3600, "h"), (60, "min")):
+            if value >= 2 * seconds:
+                return f"{value // seconds:.0f} {longer}"
     shown = f"{value:.1f}".removesuffix(".0") if abs(value) < 1000 else f"{value:.0f}"
     return f"{shown} {unit}".strip()
 

@@ -20,6 +20,7 @@ ONE_SUITE = {"test_logs.py": "trixie", "test_steps.py": "bookworm"}
 LONGEST = {
     "test_lynis.py::test_it_is_run_and_the_profile_internet_raises_its_index": 200,
     "test_alerts.py::test_each_alert_and_each_recovery_arrive_once_by_mail_and_by_http": 200,
+    "test_cron_record.py::test_a_job_that_fails_or_does_not_come_is_an_alert_until_it_is_mended": 220,
     "test_security.py::test_the_profile_internet_from_a_fresh_machine_and_back": 141,
     "test_restic.py::test_restic_keeps_the_promises": 134,
     "test_steps.py": 130,
