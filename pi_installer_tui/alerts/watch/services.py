@@ -60,7 +60,7 @@ def judge(shown: Mapping[str, str]) -> Reading:
 
 
 class Services:
-    """Rules on services. `of` may be a pattern (`docker*`, `*`): each loaded unit for itself."""
+    """Rules on services. `of` may be a pattern (`docker*`, `*`): each unit that runs or failed for itself."""
 
     def __init__(self, rules: Iterable[Rule], pace: float) -> None:
         self.pace = pace

@@ -118,7 +118,7 @@ class ServiceRule(_Rule):
     unit: UnitName | None = Field(
         default=None,
         title=N_("Unit"),
-        description=N_("ssh.service: told while it has failed, or doesn't run though enabled. *: any service."),
+        description=N_("ssh.service: told while it has failed, or doesn't run though enabled. *: any that failed."),
         json_schema_extra={"choices": "units"},
     )
     lasts: Seconds | None = Field(default=None, title=N_("Lasts"), description=_LASTS, json_schema_extra={"unit": "s"})
