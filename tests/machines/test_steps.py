@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from .conftest import REPOSITORY
 from .lab import Lab
 from .machine import CHECKOUT, LEFT_OUT, Image, Machine
+from .program import until
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
 
@@ -29,6 +32,26 @@ time.sleep(float(sys.argv[2]))
 """
 
 
+#: what comes first on the way to apt-get: it halts where it is told to, and goes on with an output that nobody closes
+APT_GET = """#!/bin/sh
+case "$*" in *Status-Fd*) {halts}; exec >>/root/apt.log 2>&1 ;; esac
+exec /usr/bin/apt-get {options} "$@"
+"""
+DPKG = """#!/bin/sh
+readlink /proc/$$/fd/* >/root/fds
+case "$*" in *--status-fd*) /root/halts ;; esac
+exec /usr/bin/dpkg "$@"
+"""
+HALTS = """#!/bin/sh
+: >/run/halted
+while [ ! -e /run/goes-on ]; do sleep 0.1; done
+"""
+APT_GETS = {
+    "before-it-has-a-lock": APT_GET.format(halts="/root/halts", options=""),
+    "before-dpkg-begins": APT_GET.format(halts=":", options="-o Dir::Bin::dpkg=/root/dpkg"),
+}
+
+
 class Steps:
     """A machine on which single steps are run."""
 
@@ -38,11 +61,17 @@ class Steps:
 
     def run(self, verb: str, step: dict[str, Any], ending: str = "", *, fresh: bool = False) -> list[list[Any]]:
         """What the step told. fresh: it is another job's, with nothing kept yet."""
+        done = self.machine.run(self._argv(verb, step, ending, fresh), check=not ending)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def begin(self, verb: str, step: dict[str, Any], *, fresh: bool = False) -> subprocess.Popen[bytes]:
+        """The same, beside the test."""
+        return self.machine.start_process(self._argv(verb, step, "", fresh))
+
+    def _argv(self, verb: str, step: dict[str, Any], ending: str, fresh: bool) -> list[str]:
         self.folder += fresh
         script = f'cd {CHECKOUT} && exec {PYTHON} -m tests.machines.step_driver "$@"'
-        argv = ["sh", "-c", script, "-", verb, f"/root/before{self.folder}", json.dumps(step), ending]
-        done = self.machine.run(argv, check=not ending)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return ["sh", "-c", script, "-", verb, f"/root/before{self.folder}", json.dumps(step), ending]
 
     def apply(self, step: dict[str, Any], ending: str = "") -> list[list[Any]]:
         return self.run("apply", step, ending, fresh=True)
@@ -111,7 +140,7 @@ def test_a_cancelled_installation_leaves_dpkg_consistent(unchanged: Steps, point
     assert ["reached", "apt:mending"] in told
     assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
     assert unchanged.machine.run(["apt-get", "check"]).ok
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.long
@@ -120,13 +149,60 @@ def test_after_a_kill_the_same_step_converges(unchanged: Steps, point: str) -> N
     assert unchanged.apply(GAMES, f"kill={point}")[-1] == ["reached", point]
     assert unchanged.again(GAMES)[-1] == ["done", True]
     assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
 def test_after_a_kill_an_undo_is_possible_at_once(unchanged: Steps, point: str) -> None:
     unchanged.apply(GAMES, f"kill={point}")
-    assert unchanged.undo(GAMES)[-1][0] == "done"
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
+
+
+def next_told(process: subprocess.Popen[bytes]) -> list[Any]:
+    assert process.stdout is not None
+    told: list[Any] = json.loads(process.stdout.readline())
+    return told
+
+
+def told_by(process: subprocess.Popen[bytes]) -> list[list[Any]]:
+    """The rest of what it tells, up to its end."""
+    return [json.loads(line) for line in process.communicate()[0].splitlines()]
+
+
+@contextmanager
+def halting(machine: Machine, apt_get: str) -> Iterator[None]:
+    """apt-get halts on its way, until /run/goes-on is there."""
+    machine.write("/root/halts", HALTS, 0o755)
+    machine.write("/root/dpkg", DPKG, 0o755)
+    machine.write("/usr/local/sbin/apt-get", apt_get, 0o755)
+    try:
+        yield
+    finally:
+        machine.run(["touch", "/run/goes-on"])
+        until(lambda: not machine.run(["pgrep", "-x", "apt-get|dpkg"], check=False).ok)
+        machine.run(["rm", "-f", "/usr/local/sbin/apt-get", "/run/goes-on", "/run/halted"])
+
+
+@pytest.mark.parametrize("apt_get", APT_GETS.values(), ids=APT_GETS)
+def test_after_a_kill_an_undo_waits_for_apt_get_which_goes_on(unchanged: Steps, apt_get: str) -> None:
+    machine = unchanged.machine
+    machine.run(["apt-get", "install", "-y", "--download-only", "--no-install-recommends", *GAMES["packages"]])
+    with halting(machine, apt_get):
+        job = unchanged.begin("apply", GAMES, fresh=True)
+        until(lambda: machine.run(["test", "-e", "/run/halted"], check=False).ok)
+        machine.run(["pkill", "-KILL", "-f", "python.* -m tests.machines.step_driver"])
+        job.communicate()
+        undo = unchanged.begin("undo", GAMES)
+        told = next_told(undo)
+        assert told[:2] == ["waiting", "dpkg-lock"]
+        assert told[2].endswith(" apt-get")
+        machine.run(["touch", "/run/goes-on"])
+        rest = told_by(undo)
+        assert rest[0] == ["waiting", "dpkg-lock", ""]
+        assert ["reached", "apt:unpacking"] in rest  # what apt-get brought in goes
+        assert rest[-1] == ["done", False]
+    if "/root/dpkg" in apt_get:  # what a package starts doesn't keep the lock
+        assert b"apt-get.lock" not in machine.read("/root/fds")
 
 
 @pytest.mark.long
@@ -148,7 +224,7 @@ def test_a_lock_is_waited_for_and_its_holder_named_once(unchanged: Steps, lock: 
     assert waits[0][1].endswith(" python3")
     assert waits[1][1] == ""
     assert told[-1] == ["done", True]
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.long
@@ -157,7 +233,7 @@ def test_a_missing_package_list_is_fetched(unchanged: Steps) -> None:
     told = unchanged.apply(GAMES)
     assert ["reached", "apt:updating"] in told
     assert told[-1] == ["done", True]
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 def test_nothing_is_installed_that_would_remove_something(unchanged: Steps) -> None:
