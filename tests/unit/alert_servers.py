@@ -124,6 +124,7 @@ class Mailbox:
     password: str = ""
     rejects: dict[str, str] = field(default_factory=dict)
     after_data: str = "250 2.0.0 Ok: queued as 4F2A"
+    after_quit: str = "221 bye"
     offers_starttls: bool = True
     mails: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -202,7 +203,7 @@ class Smtp:
                     box.encrypted.append(encrypted)
                 await say(box.after_data)
             elif verb == "QUIT":
-                await say("221 bye")
+                await say(box.after_quit)
                 return
             else:
                 await say("250 2.1.0 Ok")
