@@ -84,7 +84,10 @@ class Web:
 
         class Handler(BaseHTTPRequestHandler):
             def _take(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever sends it was killed
+                    return
                 request = Request(self.command, self.path, dict(self.headers), body)
                 status, said = web.answer(request)
                 web.requests.append(request)
