@@ -1,9 +1,9 @@
 """What is to be sent: it goes out through a process of its own, is kept until a server has taken it, and tried again
 later and later where none does, for seven days.
 
-A message arrives once per channel as long as this machine lives between the server's answer and writing it down (an
-fsync). A power cut right there sends it a second time, with the same id: Message-ID of a mail, `Idempotency-Key` and
-the JSON's `id` of a request. Servers can't be asked whether they have it."""
+A message arrives once per channel as long as the sending process lives while the server takes it and until that is
+written down (an fsync). A power cut right there, or SIGKILL, sends it a second time, with the same id: Message-ID of a
+mail, `Idempotency-Key` and the JSON's `id` of a request. Servers can't be asked whether they have it."""
 
 from __future__ import annotations
 

@@ -11,21 +11,25 @@ from pathlib import Path
 
 
 class Lock:
-    """An exclusive lock on a file. Not inherited by programs that its holder starts (O_CLOEXEC). `holder` is what the
-    one who has it says of itself: a job's id."""
+    """An exclusive lock on a file. Not inherited by programs that its holder starts (O_CLOEXEC), but by one that is
+    handed `fd`: then it is free when both have ended. `holder` is what the one who has it says of itself: a job's
+    id."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd: int | None = None
+
+    @property
+    def fd(self) -> int | None:
+        """The open file that is locked (flock(2)); None while it isn't taken."""
+        return self._fd
 
     def take(self, holder: str) -> bool:
         """Takes it if it is free. Raises OSError."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(fd, 0)
-            with contextlib.suppress(OSError):  # on a full disk the lock counts all the same
-                os.pwrite(fd, holder.encode(), 0)
+            _write(fd, holder)
         except BlockingIOError:
             os.close(fd)
             return False
@@ -34,6 +38,11 @@ class Lock:
             raise
         self._fd = fd
         return True
+
+    def say(self, holder: str) -> None:
+        """Says who has it, where that is known only after it was taken. Raises OSError."""
+        assert self._fd is not None
+        _write(self._fd, holder)
 
     def release(self) -> None:
         """Gives it back."""
@@ -46,6 +55,12 @@ class Lock:
 
     def __exit__(self, *exception: object) -> None:
         self.release()
+
+
+def _write(fd: int, holder: str) -> None:
+    os.ftruncate(fd, 0)
+    with contextlib.suppress(OSError):  # on a full disk the lock counts all the same
+        os.pwrite(fd, holder.encode(), 0)
 
 
 def is_held(path: Path) -> bool:

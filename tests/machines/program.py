@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -48,6 +49,7 @@ class Before:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        until(lambda: machine.knows_its_name_servers)
         self.etc, self.packages = self._look()
 
     def _look(self) -> tuple[dict[str, str], tuple[dict[str, str], dict[str, str]]]:
@@ -55,7 +57,11 @@ class Before:
         return etc, (self.machine.packages(), self.machine.packages("manual"))
 
     def assert_as_before(self, *, upgraded: bool = False) -> None:
-        """upgraded: packages that came newer with others may stay so, which the review says (docs/undo.md)."""
+        """upgraded: packages that came newer with others may stay so, which the review says (docs/undo.md). What
+        NetworkManager writes some time after a connection is up is waited for."""
+        names = "/etc/resolv.conf"
+        with contextlib.suppress(AssertionError):  # which the comparison says in more words
+            until(lambda: self.machine.listing(names).get(names) == self.etc.get(names))
         etc, packages = self._look()
         assert etc == self.etc, sorted(set(etc.items()) ^ set(self.etc.items()))
         for now, then in zip(packages, self.packages, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -334,6 +333,12 @@ def test_a_dump_whose_program_or_server_is_killed_says_so(bank: Machine, engine:
         "mariadb": "select concat('kill ', id, ';') from information_schema.processlist where command = 'Query'"
         " and id <> connection_id() and user = 'root'",
     }[engine]
+    stands = {
+        "postgresql": "select count(*) from pg_stat_activity where application_name = 'pg_dump'"
+        " and wait_event = 'ClientWrite'",
+        "mariadb": "select count(*) from information_schema.processlist where command = 'Query' and time_ms > 500"
+        " and id <> connection_id() and user = 'root'",
+    }[engine]
     # its reader takes nothing, so it stands in the middle of the large row until it is let go
     script = 'mkfifo /tmp/$$; "$@" > /tmp/$$ 2>/tmp/said & p=$!; exec 3</tmp/$$; read go; cat <&3 | tail -c 300;'
     script += ' wait $p; echo "status $?"'
@@ -341,8 +346,7 @@ def test_a_dump_whose_program_or_server_is_killed_says_so(bank: Machine, engine:
         argv = ["sh", "-c", script, "sh", *COMMAND, "pi_installer_tui.databases.dumping", engine, BANKS[engine], ""]
         running = bank.start_process(argv)
         assert running.stdin is not None and running.stdout is not None
-        until(lambda: bank.run(["pgrep", "-x", program], check=False).ok, 60)
-        time.sleep(0.5)  # until the pipes between are full; were it sooner, it would be killed at an earlier place
+        until(lambda: ask(bank, engine, stands) == "1", 60)  # the pipes between are full
         if how == "program":
             bank.run(["pkill", "-KILL", "-x", program])
         elif engine == "postgresql":

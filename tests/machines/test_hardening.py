@@ -35,6 +35,7 @@ def test_each_does_what_it_says_and_goes_without_a_trace(installed: Machine, tmp
     limit = ["prlimit", "--core", "--noheadings", "--output=HARD"]
     assert [installed.ssh([*who, *limit]).stdout.strip() for who in ((), ("sudo",))] == ["0", "0"]
     assert NOTICE in before_login(installed)
+    installed.run(["journalctl", "--sync"])
     log = says(installed, "journalctl", "--no-pager", "_COMM=sshd", "+", "_COMM=sshd-session")
     assert re.search(r"Accepted key ED25519 SHA256:\S+ found at /home/pi/.ssh/authorized_keys", log), log[-2000:]
 

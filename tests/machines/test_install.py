@@ -13,6 +13,7 @@ from pi_installer_tui.system.host import Completed
 
 from .conftest import REPOSITORY
 from .machine import CHECKOUT, PATH, Machine
+from .program import until
 
 one_suite = pytest.mark.parametrize("suite", ["trixie"], indirect=True)
 
@@ -123,6 +124,7 @@ def test_an_upgrade_leaves_a_running_program_its_files(installed: Machine) -> No
 @one_suite
 def test_a_running_program_is_not_pulled_away(installed: Machine) -> None:
     running = installed.start_process([f"{PREFIX}/current/bin/python", "-I", "-c", "import sys; sys.stdin.readline()"])
+    until(lambda: installed.run(["pgrep", "-f", f"^{PREFIX}/current/bin/python .*readline"], check=False).ok)
     refused = install(installed, "--uninstall", check=False)
     assert refused.status == 1 and "is running" in refused.stderr
     assert __version__ in version(installed)
@@ -295,10 +297,19 @@ def test_armhf_builds_what_has_no_wheel_from_locked_sources(installed: Machine) 
 
 @one_suite
 def test_a_held_dpkg_lock_is_waited_for_and_its_holder_named(checkout: Machine) -> None:
-    holder = checkout.start_process(["apt-get", "-o", "DPkg::Pre-Invoke::=sleep 8", "install", "-y", "pv"])
-    checkout.run(["sleep", "1"])
-    done = install(checkout)
+    waits = "DPkg::Pre-Invoke::=touch /root/held; until test -e /root/go; do sleep 0.1; done"
+    holder = checkout.start_process(["apt-get", "-o", waits, "install", "-y", "pv"])
+    until(lambda: checkout.run(["test", "-e", "/root/held"], check=False).ok)
+    installing = checkout.start_process(["sh", f"{CHECKOUT}/install.sh"])
+    assert installing.stdout is not None
+    said = b""
+    while not re.search(rb"held by process \d+ \(apt-get\)", said):
+        line = installing.stdout.readline()
+        assert line, said.decode()
+        said += line
+    checkout.write("/root/go", "")
+    said += installing.communicate(timeout=300)[0]
+    assert installing.returncode == 0, said.decode()
     holder.communicate(timeout=60)
     assert __version__ in version(checkout)
     assert "pv" in checkout.packages()
-    assert re.search(r"held by process \d+ \(apt-get\)", done.stdout + done.stderr)

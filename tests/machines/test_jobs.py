@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -98,9 +99,10 @@ STEPS: tuple[Step, ...] = (
 
 
 class Jobs:
-    """The jobs of a machine, and the machine as it was before them."""
+    """The jobs of a machine, and the machine as it was before them. takes: how long its package does, in shell; until
+    `let_go` where nothing is said."""
 
-    def __init__(self, machine: Machine, takes: str = "sleep 4") -> None:
+    def __init__(self, machine: Machine, takes: str = "until test -e /root/go; do sleep 0.1; done") -> None:
         self.machine = machine
         machine.write("/root/job.py", SCRIPT)
         machine.run(["sh", "-c", SLOW_PACKAGE.replace("sleep 4", takes)])
@@ -113,6 +115,9 @@ class Jobs:
 
     def call(self, verb: str, argument: str = "/root/plan.json") -> str:
         return self.machine.run([PYTHON, "/root/job.py", verb, argument]).stdout.strip()
+
+    def let_go(self) -> None:
+        self.machine.write("/root/go", "")
 
     def summary(self, job: str) -> dict[str, Any]:
         done = self.machine.run(["pi-installer-tui", "jobs", "show", job, "--json"])
@@ -175,6 +180,7 @@ def test_a_job_outlives_the_connection_and_the_login_that_started_it(jobs: Jobs)
     assert machine.run(["systemctl", "is-active", jobs.unit(job)]).stdout == "active\n"
     line.close()
     machine.run(["loginctl", "terminate-user", "pi"], check=False)
+    jobs.let_go()
     assert jobs.ended(job) == ("done", "")
     jobs.check_applied()
     jobs.until(job, lambda events: not machine.run(["systemctl", "is-active", jobs.unit(job)], check=False).ok)
@@ -187,7 +193,8 @@ def test_a_killed_worker_takes_its_commands_along_and_the_job_goes_on(jobs: Jobs
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
     jobs.machine.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", jobs.unit(job)])
-    until(lambda: not jobs.machine.run(["pgrep", "dpkg|apt-get"], check=False).ok, 5)
+    until(lambda: not jobs.machine.run(["pgrep", "dpkg|apt-get"], check=False).ok, 30)
+    jobs.let_go()
     assert (jobs.summary(job)["outcome"], jobs.summary(job)["step"]) == ("interrupted", "install")
     jobs.call("resume", job)
     assert jobs.ended(job) == ("done", "")
@@ -201,6 +208,7 @@ def test_a_power_cut_amid_apt_is_gone_on_from_after_booting(jobs: Jobs) -> None:
     jobs.until_dpkg_works(job)
     jobs.machine.kill()
     jobs.machine.start()
+    jobs.let_go()
     assert (jobs.summary(job)["outcome"], jobs.summary(job)["step"]) == ("interrupted", "install")
     jobs.call("resume", job)
     assert jobs.ended(job) == ("done", "")
@@ -209,7 +217,8 @@ def test_a_power_cut_amid_apt_is_gone_on_from_after_booting(jobs: Jobs) -> None:
 
 
 @pytest.mark.long
-def test_an_orderly_reboot_lets_dpkg_end_and_the_job_goes_on_afterwards(jobs: Jobs) -> None:
+def test_an_orderly_reboot_lets_dpkg_end_and_the_job_goes_on_afterwards(installed: Machine) -> None:
+    jobs = Jobs(installed, takes="sleep 4")
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
     # apt inhibits `systemctl reboot` while dpkg works; a button, Ctrl-Alt-Del or a UPS starts the target all the same
@@ -230,6 +239,7 @@ def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> N
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
     jobs.call("cancel", job)
+    jobs.let_go()  # what dpkg mends is configured again
     assert jobs.ended(job) == ("cancelled", "")
     assert jobs.machine.run(["dpkg", "--audit"]).stdout == ""
     jobs.check_undone(job)
@@ -239,7 +249,7 @@ def test_a_cancelled_job_leaves_dpkg_in_order_and_can_be_undone(jobs: Jobs) -> N
 def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_shows_it_all(
     installed: Machine,
 ) -> None:
-    machine, jobs = installed, Jobs(installed, takes="until test -e /root/go; do sleep 0.1; done")
+    machine, jobs = installed, Jobs(installed)
     job = jobs.call("start")
     screen = machine.ssh_tty(["sudo", "pi-installer-tui"], term=TERM)
     screen.wait_for("Running")
@@ -250,7 +260,7 @@ def test_a_screen_that_is_killed_amid_apt_leaves_the_job_alone_and_the_next_one_
     screen.close()
     machine.run(["loginctl", "terminate-user", "pi"], check=False)
     followers = [machine.start_process(["pi-installer-tui", "attach", job]) for _number in range(3)]
-    machine.write("/root/go", "")
+    jobs.let_go()
     assert jobs.ended(job) == ("done", "")
     printed = [line for e in jobs.events(job) if e["kind"] == "output" for line in e["text"].splitlines()]
     assert any("Setting up slow-package" in line for line in printed)
@@ -273,7 +283,10 @@ def test_a_job_can_be_cancelled_from_any_of_its_followers(jobs: Jobs) -> None:
     job = jobs.call("start")
     jobs.until_dpkg_works(job)
     followers = [machine.start_process(["pi-installer-tui", "attach", job]) for _number in range(2)]
-    assert machine.ssh(["sudo", "pi-installer-tui", "cancel", job]).ok
+    cancels = subprocess.Popen(machine.ssh_command(["sudo", "pi-installer-tui", "cancel", job]))
+    jobs.until(job, lambda events: "cancel-requested" in {event["kind"] for event in events})
+    jobs.let_go()  # what dpkg mends is configured again
+    assert cancels.wait(120) == 0
     for follower in followers:
         said = follower.communicate(timeout=60)[0].decode()
         assert "Cancelling" in said and follower.returncode == 130

@@ -81,6 +81,11 @@ def reachable(machine: Machine, address: str | None = None) -> bool:
     return machine.ssh(["true"], address=address, check=False).ok
 
 
+def told(machine: Machine) -> bytes:
+    """What whoever logs in is told of jobs."""
+    return machine.run(["cat", MOTD], check=False).stdout.encode()
+
+
 def jobs_of(machine: Machine) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(tui(machine, "jobs", "--json").stdout)["jobs"]
     return found
@@ -144,7 +149,7 @@ def test_an_address_that_cannot_be_reached_goes_back_by_itself(by: Machine) -> N
     assert_nothing_armed(pi)
     (job,) = jobs_of(pi)
     assert (job["status"], job["reason"]) == ("failed", "not-confirmed")
-    assert b"taken back" in pi.read(MOTD)
+    until(lambda: b"taken back" in told(pi))
     assert "taken back" in pi.ssh_tty().wait_for("$"), "whoever logs in is told"
     tui(pi, "jobs", "show", job["id"])
     assert not pi.run(["test", "-e", MOTD], check=False).ok, "and not again once it was seen"
@@ -179,7 +184,7 @@ def test_a_change_that_is_confirmed_from_its_new_address_stays(by: Machine) -> N
     assert refused.status == 1 and "ssh pi@" + new in refused.stderr, "the old connection proves nothing"
     assert change.standing() == "asking"
     until(lambda: reachable(pi, new))
-    assert b"confirm " + change.job.encode() in pi.read(MOTD)
+    until(lambda: b"confirm " + change.job.encode() in told(pi))
     done = pi.ssh(["sudo", "pi-installer-tui", "confirm", change.job], address=new)
     assert "stays" in done.stdout
     until(lambda: jobs_of(pi)[0]["status"] == "done")
@@ -360,13 +365,13 @@ def test_a_way_back_that_fails_says_so_and_tries_again(pi: Machine) -> None:
     change = Change(pi, NOWHERE, "--within", "15")
     change.wait_for("asking")
     pi.run(["sh", "-c", "mv /usr/bin/nmcli /usr/bin/nmcli.away"])
-    until(lambda: pi.run(["test", "-e", MOTD], check=False).ok and b"NOT" in pi.read(MOTD))
+    until(lambda: b"NOT" in told(pi))
     assert change.standing() == "reverting"
     pi.run(["sh", "-c", "mv /usr/bin/nmcli.away /usr/bin/nmcli"])
     change.wait_for("reverted")
     until(lambda: reachable(pi))
     before.assert_as_before()
-    assert b"NOT" not in pi.run(["cat", MOTD], check=False).stdout.encode()  # or it is gone: the line has shown the end
+    until(lambda: b"NOT" not in told(pi))  # or it is gone: the line has shown the end
 
 
 @one_suite
@@ -443,7 +448,7 @@ def test_a_job_with_a_reboot_in_its_middle_ends_by_itself(pi: Machine) -> None:
     pi.start()
     until(lambda: (pi.root / "etc/last").exists(), 60)
     until(lambda: jobs_of(pi)[0]["status"] == "done")
-    assert job.encode() in pi.read(MOTD), "its outcome waits for whoever logs in"
+    until(lambda: job.encode() in told(pi))  # its outcome waits for whoever logs in
     assert "Done" in pi.ssh(["sudo", "pi-installer-tui", "jobs", "show", job]).stdout
     assert not pi.run(["test", "-e", MOTD], check=False).ok
 
@@ -452,7 +457,7 @@ def test_a_job_with_a_reboot_in_its_middle_ends_by_itself(pi: Machine) -> None:
 def test_a_reboot_waits_for_the_agreement(pi: Machine) -> None:
     job = start(pi, with_reboot("ask"))
     until(lambda: jobs_of(pi)[0]["status"] == "waiting")
-    assert f"reboot {job}".encode() in pi.read(MOTD)
+    until(lambda: f"reboot {job}".encode() in told(pi))
     time.sleep(2)
     assert pi.running and newest_job(pi) == job
     tui(pi, "reboot", job)

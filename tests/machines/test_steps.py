@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from .conftest import REPOSITORY
 from .lab import Lab
 from .machine import CHECKOUT, LEFT_OUT, Image, Machine
+from .program import until
 
 PYTHON = "/opt/pi-installer-tui/current/bin/python"
 
@@ -29,20 +33,52 @@ time.sleep(float(sys.argv[2]))
 """
 
 
-class Steps:
-    """A machine on which single steps are run."""
+#: what comes first on the way to apt-get: it halts where it is told to, and goes on with an output that nobody closes
+APT_GET = """#!/bin/sh
+case "$*" in *Status-Fd*) {halts}; exec >>/root/apt.log 2>&1 ;; esac
+exec /usr/bin/apt-get {options} "$@"
+"""
+DPKG = """#!/bin/sh
+readlink /proc/$$/fd/* >/root/fds
+case "$*" in *--status-fd*) /root/halts ;; esac
+exec /usr/bin/dpkg "$@"
+"""
+HALTS = """#!/bin/sh
+: >/run/halted
+while [ ! -e /run/goes-on ]; do sleep 0.1; done
+"""
+APT_GETS = {
+    "before-it-has-a-lock": APT_GET.format(halts="/root/halts", options=""),
+    "before-dpkg-begins": APT_GET.format(halts=":", options="-o Dir::Bin::dpkg=/root/dpkg"),
+}
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+
+class Steps:
+    """A machine on which single steps are run. boot: makes one."""
+
+    def __init__(self, boot: Callable[[], Machine]) -> None:
+        self._boot = boot
+        self.machine = boot()
         self.folder = 0
+
+    def renew(self) -> None:
+        """Another machine in its place, since this one isn't as the next test expects it."""
+        self.machine.destroy()
+        self.machine = self._boot()
 
     def run(self, verb: str, step: dict[str, Any], ending: str = "", *, fresh: bool = False) -> list[list[Any]]:
         """What the step told. fresh: it is another job's, with nothing kept yet."""
+        done = self.machine.run(self._argv(verb, step, ending, fresh), check=not ending)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def begin(self, verb: str, step: dict[str, Any], *, fresh: bool = False) -> subprocess.Popen[bytes]:
+        """The same, beside the test."""
+        return self.machine.start_process(self._argv(verb, step, "", fresh))
+
+    def _argv(self, verb: str, step: dict[str, Any], ending: str, fresh: bool) -> list[str]:
         self.folder += fresh
         script = f'cd {CHECKOUT} && exec {PYTHON} -m tests.machines.step_driver "$@"'
-        argv = ["sh", "-c", script, "-", verb, f"/root/before{self.folder}", json.dumps(step), ending]
-        done = self.machine.run(argv, check=not ending)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return ["sh", "-c", script, "-", verb, f"/root/before{self.folder}", json.dumps(step), ending]
 
     def apply(self, step: dict[str, Any], ending: str = "") -> list[list[Any]]:
         return self.run("apply", step, ending, fresh=True)
@@ -67,19 +103,28 @@ class Steps:
 @pytest.fixture(scope="module")
 def steps(lab: Lab, installed_image: Image) -> Iterator[Steps]:
     """One machine for the module: every test leaves it as it found it, and says so."""
-    with lab.machine(installed_image) as machine:
-        machine.push_checkout(REPOSITORY)
-        machine.run(["apt-get", "update"])
-        yield Steps(machine)
+    with ExitStack() as stack:
+
+        def boot() -> Machine:
+            machine = stack.enter_context(lab.machine(installed_image))
+            machine.push_checkout(REPOSITORY)
+            machine.run(["apt-get", "update"])
+            return machine
+
+        yield Steps(boot)
 
 
 @pytest.fixture
 def unchanged(steps: Steps) -> Iterator[Steps]:
-    """Holds the test to it that the machine is in the end what it was in the beginning."""
+    """Holds the test to it that the machine is in the end what it was in the beginning. The next one gets it as it
+    was in any case."""
     before = steps.state()
     yield steps
     after = steps.state()
-    assert {key: after.get(key) for key in {*before, *after} if before.get(key) != after.get(key)} == {}
+    changed = {key: after.get(key) for key in {*before, *after} if before.get(key) != after.get(key)}
+    if changed:
+        steps.renew()
+    assert changed == {}
 
 
 def test_undo_leaves_etc_and_the_packages_as_they_were(unchanged: Steps) -> None:
@@ -111,7 +156,7 @@ def test_a_cancelled_installation_leaves_dpkg_consistent(unchanged: Steps, point
     assert ["reached", "apt:mending"] in told
     assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
     assert unchanged.machine.run(["apt-get", "check"]).ok
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.long
@@ -120,13 +165,60 @@ def test_after_a_kill_the_same_step_converges(unchanged: Steps, point: str) -> N
     assert unchanged.apply(GAMES, f"kill={point}")[-1] == ["reached", point]
     assert unchanged.again(GAMES)[-1] == ["done", True]
     assert unchanged.machine.run(["dpkg", "--audit"]).stdout == ""
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.parametrize("point", ["apt:unpacking", "apt:configuring"])
 def test_after_a_kill_an_undo_is_possible_at_once(unchanged: Steps, point: str) -> None:
     unchanged.apply(GAMES, f"kill={point}")
-    assert unchanged.undo(GAMES)[-1][0] == "done"
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
+
+
+def next_told(process: subprocess.Popen[bytes]) -> list[Any]:
+    assert process.stdout is not None
+    told: list[Any] = json.loads(process.stdout.readline())
+    return told
+
+
+def told_by(process: subprocess.Popen[bytes]) -> list[list[Any]]:
+    """The rest of what it tells, up to its end."""
+    return [json.loads(line) for line in process.communicate()[0].splitlines()]
+
+
+@contextmanager
+def halting(machine: Machine, apt_get: str) -> Iterator[None]:
+    """apt-get halts on its way, until /run/goes-on is there."""
+    machine.write("/root/halts", HALTS, 0o755)
+    machine.write("/root/dpkg", DPKG, 0o755)
+    machine.write("/usr/local/sbin/apt-get", apt_get, 0o755)
+    try:
+        yield
+    finally:
+        machine.run(["touch", "/run/goes-on"])
+        until(lambda: not machine.run(["pgrep", "-x", "apt-get|dpkg"], check=False).ok)
+        machine.run(["rm", "-f", "/usr/local/sbin/apt-get", "/run/goes-on", "/run/halted"])
+
+
+@pytest.mark.parametrize("apt_get", APT_GETS.values(), ids=APT_GETS)
+def test_after_a_kill_an_undo_waits_for_apt_get_which_goes_on(unchanged: Steps, apt_get: str) -> None:
+    machine = unchanged.machine
+    machine.run(["apt-get", "install", "-y", "--download-only", "--no-install-recommends", *GAMES["packages"]])
+    with halting(machine, apt_get):
+        job = unchanged.begin("apply", GAMES, fresh=True)
+        until(lambda: machine.run(["test", "-e", "/run/halted"], check=False).ok)
+        machine.run(["pkill", "-KILL", "-f", "python.* -m tests.machines.step_driver"])
+        job.communicate()
+        undo = unchanged.begin("undo", GAMES)
+        told = next_told(undo)
+        assert told[:2] == ["waiting", "dpkg-lock"]
+        assert told[2].endswith("apt-get")  # its number is known a moment later
+        machine.run(["touch", "/run/goes-on"])
+        rest = told_by(undo)
+        assert rest[0] == ["waiting", "dpkg-lock", ""]
+        assert ["reached", "apt:unpacking"] in rest  # what apt-get brought in goes
+        assert rest[-1] == ["done", False]
+    if "/root/dpkg" in apt_get:  # what a package starts doesn't keep the lock
+        assert b"apt-get.lock" not in machine.read("/root/fds")
 
 
 @pytest.mark.long
@@ -138,8 +230,13 @@ def test_a_lock_is_waited_for_and_its_holder_named_once(unchanged: Steps, lock: 
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
     try:
-        unchanged.machine.run(["systemd-run", "--on-active=25", "pkill", "-f", "fcntl.LOCK_EX"])
-        told = unchanged.apply(GAMES)
+        job = unchanged.begin("apply", GAMES, fresh=True)
+        told = [next_told(job)]
+        while told[-1][0] != "waiting":
+            told.append(next_told(job))
+        time.sleep(5)  # apt-get says it each second, or is asked again each two
+        unchanged.machine.run(["pkill", "-f", "fcntl.LOCK_EX"])
+        told += told_by(job)
     finally:
         holder.kill()
         holder.wait()
@@ -148,7 +245,7 @@ def test_a_lock_is_waited_for_and_its_holder_named_once(unchanged: Steps, lock: 
     assert waits[0][1].endswith(" python3")
     assert waits[1][1] == ""
     assert told[-1] == ["done", True]
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 @pytest.mark.long
@@ -157,7 +254,7 @@ def test_a_missing_package_list_is_fetched(unchanged: Steps) -> None:
     told = unchanged.apply(GAMES)
     assert ["reached", "apt:updating"] in told
     assert told[-1] == ["done", True]
-    unchanged.undo(GAMES)
+    assert unchanged.undo(GAMES)[-1] == ["done", False]
 
 
 def test_nothing_is_installed_that_would_remove_something(unchanged: Steps) -> None:

@@ -282,7 +282,8 @@ def test_names_and_rights_that_debian_refuses_are_refused_in_words(installed: Ma
 def test_who_is_at_work_is_not_removed_and_nothing_is_half_done(installed: Machine, ada: Person) -> None:
     apply(installed, {"ada": {"keys": [ada.public]}})
     before = whole(installed)
-    work = installed.start_process(["sleep", "60"], user="ada")
+    work = installed.start_process(["sleep", "600"], user="ada")
+    until(lambda: installed.run(["pgrep", "-u", "ada", "sleep"], check=False).ok)
     setup = setup_of({"ada": {"state": "absent", "home": "remove"}})
     done = json.loads(tui(installed, "apply", "-", "--yes", "--json", setup=setup, status=1).stdout)
     assert done["failed"]

@@ -441,9 +441,9 @@ def assert_reach(phone: Peer, laptop: Peer, sensor: Peer) -> None:
     """everything, lan, machine: each over IPv4 and IPv6."""
     phone.soon(LAN_HOST)
     phone.soon(WORLD)
-    assert phone.reaches(LAN_HOST6) and phone.reaches(WORLD6)
+    assert phone.reaches(LAN_HOST6, 5) and phone.reaches(WORLD6, 5)
     laptop.soon(LAN_HOST)
-    assert laptop.reaches(LAN_HOST6)
+    assert laptop.reaches(LAN_HOST6, 5)
     for peer, others in ((laptop, (WORLD, WORLD6)), (sensor, (LAN_HOST, LAN_HOST6, WORLD, WORLD6))):
         for address in others:
             family = "-6" if ":" in address else "-4"

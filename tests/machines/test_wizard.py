@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pi_installer_tui.wizard import KEPT
+
 from .machine import Image, Machine
 from .program import Before, newest_job, tui, undo, until
 
@@ -31,6 +33,13 @@ class Wizard:
         """To the next page."""
         self.key("n", f">{PAGES.index(page) + 2} {page}")
         self.terminal.read(0.5)  # until the answers are kept
+
+    def keeps(self, page: str) -> bool:
+        """The answers up to a page are kept."""
+        path = self.machine.root / f"var/lib/pi-installer-tui/{KEPT}"
+        kept = json.loads(path.read_bytes()) if path.exists() else {}
+        named = PAGES.index(page) < PAGES.index("System") or NAME in json.dumps(kept)
+        return kept.get("page") == page.lower() and bool(kept["goals"]) and named
 
     def kill(self) -> None:
         """The line breaks, and nothing of the program is left."""
@@ -124,7 +133,7 @@ def test_killed_at_each_page_it_opens_there_again(installed: Machine, page: str)
             wizard.key(" ", "[x]")
         if each == "System":
             wizard.key("\r\x15" + NAME + "\r", "was ")
-    wizard.terminal.read(1.0)
+    until(lambda: wizard.keeps(page))
     wizard.kill()
     again = Wizard(installed)
     again.terminal.wait_for(f">{PAGES.index(page) + 2} {page}", 60)

@@ -84,7 +84,10 @@ class Web:
 
         class Handler(BaseHTTPRequestHandler):
             def _take(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever sends it was killed
+                    return
                 request = Request(self.command, self.path, dict(self.headers), body)
                 status, said = web.answer(request)
                 web.requests.append(request)
@@ -124,6 +127,7 @@ class Mailbox:
     password: str = ""
     rejects: dict[str, str] = field(default_factory=dict)
     after_data: str = "250 2.0.0 Ok: queued as 4F2A"
+    after_quit: str = "221 bye"
     offers_starttls: bool = True
     mails: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -202,7 +206,7 @@ class Smtp:
                     box.encrypted.append(encrypted)
                 await say(box.after_data)
             elif verb == "QUIT":
-                await say("221 bye")
+                await say(box.after_quit)
                 return
             else:
                 await say("250 2.1.0 Ok")

@@ -173,6 +173,14 @@ def test_one_of_two_addresses_is_said_and_the_other_gets_it(
     assert len(box.mails) == 1
 
 
+def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
+    smtp: Callable[..., tuple[Smtp, Mailbox]], authority: Authority, secret: str
+) -> None:
+    server, box = smtp(after_quit="421 4.3.2 The system goes down")
+    assert deliver(mail(server.port, secret), authority.ca) == [Answer(True, "250 2.0.0 Ok: queued as 4F2A")]
+    assert len(box.mails) == 1
+
+
 def test_a_password_isnt_sent_without_tls(authority: Authority, secret: str) -> None:
     box = Mailbox(user="pi", password=TOKEN)
     server = Smtp(authority, box, host="127.0.0.2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.demo.players import PACE
 from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.lock import Lock
 from pi_installer_tui.tasks.steps import (
     InstallPackages,
     Overlay,
@@ -236,6 +238,27 @@ async def test_what_others_need_is_not_removed(job: Job) -> None:
             await look()
         assert caught.value.reason == "would-remove"
     assert await job.installed() == before
+
+
+async def test_an_apt_get_whose_job_was_killed_is_waited_for(job: Job) -> None:
+    await job.apply(FAIL2BAN)
+    installed = await job.installed()
+    lock = Lock(job.folder / "before" / "apt-get.lock")
+    assert lock.take("12 apt-get")
+    apt_get = await asyncio.create_subprocess_exec("sleep", "600", pass_fds=[lock.fd or 0])
+    lock.release()
+    try:
+        undo = asyncio.create_task(job.undo(FAIL2BAN))
+        while not job.waits:  # noqa: ASYNC110  (the step tells by a call)
+            await asyncio.sleep(0.01)
+        assert job.waits == ["12 apt-get"]
+        assert await job.installed() == installed
+    finally:
+        apt_get.kill()
+        await apt_get.wait()
+    await undo
+    assert job.waits == ["12 apt-get", ""]
+    assert not await FAIL2BAN.done(job.host)
 
 
 @pytest.mark.parametrize("name", ["-y", "a b", "A", "nano-", "a;b", "nano=1", "../x.deb", "./x.deb", "", "nano\n"])

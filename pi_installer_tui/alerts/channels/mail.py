@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import ssl
 from datetime import UTC, datetime
@@ -22,7 +23,8 @@ def send(channel: Channel, secret: str, message: Message) -> str:
     except (ValueError, IndexError):
         raise Refused("an address isn't one") from None
     try:
-        with _connected(channel, secret) as server:
+        server = _connected(channel, secret)
+        try:
             _check(server.mail(sender), "sender")
             refused = []
             for to in channel.to:
@@ -33,6 +35,8 @@ def send(channel: Channel, secret: str, message: Message) -> str:
                 raise Refused(refused[0] if refused else "nobody to send it to")
             answer = _check(server.data(written))
             return "; ".join([answer, *refused])
+        finally:
+            _leave(server)
     except smtplib.SMTPServerDisconnected:
         raise OSError("the server closed the connection") from None
     except smtplib.SMTPResponseException as error:
@@ -65,6 +69,14 @@ def _connected(channel: Channel, secret: str) -> smtplib.SMTP:
         server.close()
         raise
     return server
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """Says goodbye and waits for no answer (RFC 5321, 4.1.1.10, only advises to): what the server has taken counts
+    whatever it says now, and is written down at once."""
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        server.putcmd("quit")
+    server.close()
 
 
 def letter(channel: Channel, sender: str, message: Message) -> bytes:

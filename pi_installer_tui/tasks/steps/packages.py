@@ -1,6 +1,7 @@
 """Steps that change packages: InstallPackages and RemovePackages, both by apt-get.
 
-apt asks nothing, keeps changed configuration files, waits for locks for as long as it takes and has no time limit.
+apt asks nothing, keeps changed configuration files, waits for locks for as long as it takes and has no time limit. It
+goes on by itself where the job that started it is killed, and whoever comes next waits for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import Field
 
 from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.system.host import Host, HostError
+from pi_installer_tui.tasks.lock import Lock, holder, is_held
 from pi_installer_tui.tasks.steps.base import (
     AbsolutePath,
     Before,
@@ -59,6 +61,10 @@ _HELD = re.compile(r"(?:It is held by process|was locked by .{1,200} process wit
 _WAITING = re.compile(rb"\n?Waiting for cache lock: [^\n]*")
 #: seconds between two tries where apt-get doesn't wait by itself (its lists, its archive)
 _AGAIN = 2.0
+#: seconds between looks whether an apt-get that nobody reads any more is through
+_LOOK = 0.2
+#: the lock beside what a step kept, which an apt-get that it runs has too
+_RUNS = "apt-get.lock"
 #: how often mending is tried while another process has dpkg
 _MENDING = 30
 #: seconds that dpkg gets to end by itself when a job is cancelled
@@ -177,8 +183,14 @@ class _Apt:
         argv = ["apt-get", *_OPTIONS, "-o", f"APT::Status-Fd={writing}", *arguments]
         tail = Tail()
         loop.add_reader(reading, told)
+        lock = Lock(self._context.before.beside(_RUNS))
+        with contextlib.suppress(OSError):  # a disk that is full has to let packages go
+            lock.take("apt-get")
+        fds = (writing,) if lock.fd is None else (writing, lock.fd)
         try:
-            async with self._context.host.start(argv, env=_ENVIRONMENT, pass_fds=(writing,), grace=_GRACE) as process:
+            async with self._context.host.start(argv, env=_ENVIRONMENT, pass_fds=fds, grace=_GRACE) as process:
+                if lock.fd is not None:
+                    lock.say(f"{process.pid} apt-get")
                 async for chunk in process.chunks():
                     chunk = self._printed(chunk)
                     tail.feed(chunk)
@@ -187,6 +199,7 @@ class _Apt:
             told()
         finally:
             loop.remove_reader(reading)
+            lock.release()
             os.close(reading)
             os.close(writing)
         return status, tail.lines()
@@ -324,6 +337,7 @@ class _Packages(StepBase):
 
     async def apply(self, context: StepContext) -> None:
         before = context.before
+        await _through(context, before)
         number = next(n for n in itertools.count() if before.get(f"intended-{n}") is None)
         apt = _Apt(context, self._phase())
         try:
@@ -380,6 +394,21 @@ def _runs(before: Before, name: str) -> list[list[str]]:
     """What each run of a step kept under that name; a step runs again where its job was cut off."""
     values = (before.get(f"{name}-{number}") for number in itertools.count())
     return list(itertools.takewhile(lambda value: value is not None, values))
+
+
+async def _through(context: StepContext, *kept: Before) -> None:
+    """Waits until the apt-get of an earlier run is through, whose job was killed. It goes on by itself, and what it
+    brings in can't be seen before; also while it hasn't come as far as dpkg's own lock. (dpkg and the programs that
+    packages bring don't get the lock: apt-pkg/contrib/fileutl.cc, ExecFork.)"""
+    for before in kept:
+        path, told = before.beside(_RUNS), False
+        while is_held(path):
+            if not told:
+                context.waiting("dpkg-lock", printable(holder(path)))
+                told = True
+            await asyncio.sleep(_LOOK)
+        if told:
+            context.waiting("dpkg-lock", "")
 
 
 async def _settled(context: StepContext) -> None:
@@ -525,6 +554,7 @@ class InstallPackages(_Packages):
         return any(not each.beside for each in await self.made_since(host, before))
 
     async def undo(self, context: StepContext, before: Before) -> None:
+        await _through(context, before, context.before)
         was: dict[str, Any] = before.get("packages") or {}
         names = self._going(before, await _packages(context.host))
         if names:
@@ -615,6 +645,7 @@ class RemovePackages(_Packages):
             await apt.run(*self._arguments(names))
 
     async def undo(self, context: StepContext, before: Before) -> None:
+        await _through(context, before, context.before)
         was: dict[str, Any] = before.get("packages") or {}
         there = {name for name, package in (await _packages(context.host)).items() if package.installed}
         gone = [name for name in was if _base(name) in self.packages and was[name][0] in _INSTALLED]
