@@ -74,8 +74,9 @@ def find(state: State, drafts: Drafts, key: str, text: str = "", place: str = "j
 # one line ---------------------------------------------------------------------------------------------------------
 
 
-def create(state: State, told: Create) -> Edited:
-    made = Edited(Drafts(state))
+def create(state: State, told: Create, into: Edited | None = None) -> Edited:
+    """A line at the end of a crontab. into: where more is edited."""
+    made = into if into is not None else Edited(Drafts(state))
     draft = place(state, made.drafts, told.user, told.file)
     if told.record and not told.name:
         raise Wrong("name", _("is needed: the record is called so"))
@@ -99,6 +100,7 @@ def create(state: State, told: Create) -> Edited:
 
 
 def change(state: State, told: Change) -> Edited:
+    """Another schedule, command, name or user; the rest of the line stays."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     draft, entry, line = found.draft, found.entry, found.line
@@ -193,6 +195,7 @@ def delete(state: State, found: Found) -> None:
 
 
 def record(state: State, told: Record) -> Edited:
+    """The command is put behind the program that records; how, where it is already."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     entry, draft = found.entry, found.draft
@@ -213,6 +216,7 @@ def record(state: State, told: Record) -> Edited:
 
 
 def unrecord(state: State, told: OfLine) -> Edited:
+    """The command stands alone again."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     wrapped = unwrap(found.entry.shell)

@@ -32,10 +32,11 @@ ALLOW, DENY = "/etc/cron.allow", "/etc/cron.deny"
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """What recording needs. script: the program is there as we have it; folders: those of RECORDS and PINGS that are
+    """What recording needs. there: the program is; newest: as we have it; folders: those of RECORDS and PINGS that are
     there; pings: `pi/dump` of those whose address is there."""
 
-    script: bool = False
+    there: bool = False
+    newest: bool = False
     folders: frozenset[str] = frozenset()
     pings: frozenset[str] = frozenset()
 
@@ -126,9 +127,9 @@ async def _units(host: Host, timers: tuple[Timer, ...]) -> tuple[Mapping[str, un
 async def _recorder(host: Host) -> Recorder:
     folders, pings = set[str](), set[str]()
     try:
-        same = await host.text(PROGRAM) == script()
+        text = await host.text(PROGRAM)
     except OSError:
-        same = False
+        text = None
     for top in (RECORDS, PINGS):
         try:
             if await host.stat(top) is None:
@@ -141,7 +142,7 @@ async def _recorder(host: Host) -> Recorder:
                     pings |= {f"{user}/{name.removesuffix('.ping')}" for name in names if name.endswith(".ping")}
         except OSError:
             continue
-    return Recorder(same, frozenset(folders), frozenset(pings))
+    return Recorder(text is not None, text == script(), frozenset(folders), frozenset(pings))
 
 
 async def _names(host: Host, path: str) -> frozenset[str] | None:
