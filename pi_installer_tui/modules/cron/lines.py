@@ -10,7 +10,7 @@ from pi_installer_tui.modules.cron.drafts import Draft, Drafts, crontab, path_of
 from pi_installer_tui.modules.cron.listing import mark, marking, name_of, named, shown
 from pi_installer_tui.modules.cron.state import ALLOW, DENY, State
 from pi_installer_tui.system.cron import fields
-from pi_installer_tui.system.cron.lines import OFF, Broken, Entry, escaped, parse, split
+from pi_installer_tui.system.cron.lines import NEWEST, OFF, Broken, Entry, escaped, parse, split
 from pi_installer_tui.system.cron.read import Crontab
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap, wrap
@@ -380,13 +380,13 @@ def _changed(variable: str, was: str | None, now: str | None) -> str:
 
 def _notices(state: State, made: Edited, draft: Draft, owner: str) -> None:
     there = crontab(state, draft.path)
-    if there is not None:
-        if there.refused:
-            made.notices.append(_("cron ignores {path}: {why}.").format(path=draft.path, why=there.refused))
-        first = next(there.table.refused(users=state.cron.users or None), None)
-        if first is not None:
-            text = _("cron ignores all of {path}, for line {line}: {why}.")
-            made.notices.append(text.format(path=draft.path, line=first.line, why=first.mistake.what))
+    if there is not None and there.refused:
+        made.notices.append(_("cron ignores {path}: {why}.").format(path=draft.path, why=there.refused))
+    revision = state.cron.revision or NEWEST
+    first = next(draft.after().refused(revision=revision, users=state.cron.users or None), None)
+    if first is not None:
+        text = _("cron ignores all of {path}, for line {line}: {why}.")
+        made.notices.append(text.format(path=draft.path, line=first.line, why=first.mistake.what))
     if state.cron.daemon not in ("", "cron"):
         text = _("{daemon} runs the jobs here; all that is said of schedules goes for Debian's cron.")
         made.notices.append(text.format(daemon=state.cron.daemon))
