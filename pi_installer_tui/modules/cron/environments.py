@@ -10,8 +10,6 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.system.cron import environment
 from pi_installer_tui.system.host import Host, HostError
 
-#: names of variables whose values aren't shown
-_SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET|CREDENTIAL|AUTH|COOKIE|PRIVATE", re.IGNORECASE)
 #: a login and a password in an address
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 #: the shell sets these for itself
@@ -53,4 +51,4 @@ def difference(cron: Mapping[str, str], login: Mapping[str, str]) -> tuple[str, 
 def _shown(name: str, value: str | None) -> str:
     if value is None:
         return _("not set")
-    return _("(secret)") if _SECRET.search(name) else _LOGIN.sub(_("(secret)"), value)
+    return _("(secret)") if environment.SECRET.search(name) else _LOGIN.sub(_("(secret)"), value)
