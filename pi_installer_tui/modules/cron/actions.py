@@ -168,7 +168,12 @@ class Elsewhere(Arguments):
     text: Said = _TEXT
     user: AnyUser = _USER
     file: AnyFile = _FILE
-    as_user: AnyUser = _AS_USER
+    as_user: AnyUser = Field(
+        default="",
+        title=N_("Runs as"),
+        description=N_("For a file of /etc, whose lines name a user; as it runs now when left out."),
+        json_schema_extra={"choices": "users"},
+    )
 
 
 class Several(Arguments):
