@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from pi_installer_tui.system.cron.read import SPOOL
+from pi_installer_tui.system.cron.wrapped import PROGRAM, script
 from pi_installer_tui.system.demo import packages, units
 from pi_installer_tui.system.demo.crontabs import AT, queued, spooled
 from pi_installer_tui.system.demo.tree import Machine
 
 DAY = 86_400
-RECORDER = "/usr/local/bin/cron-record"
 RECORDS = "/var/log/cron-record"
 #: what the journal has of cron's past (journal.py)
 PAST = "scheduled"
@@ -93,7 +93,7 @@ _FILES: tuple[tuple[str, str, int, int], ...] = (
 _PROGRAMS = (
     *("/usr/bin/sh", "/usr/bin/bash", "/usr/bin/test", "/usr/bin/tar", "/usr/bin/rsync", "/usr/bin/curl"),
     *("/usr/bin/python3", "/usr/bin/run-parts", "/usr/bin/find", "/usr/sbin/shutdown", "/usr/bin/certbot"),
-    *("/usr/sbin/e2scrub_all", "/usr/lib/aarch64-linux-gnu/e2fsprogs/e2scrub_all_cron", RECORDER),
+    *("/usr/sbin/e2scrub_all", "/usr/lib/aarch64-linux-gnu/e2fsprogs/e2scrub_all_cron"),
 )
 #: the services of Debian's own timers, and what they run
 _SERVICES = (
@@ -131,6 +131,7 @@ def make(machine: Machine, now: float | None = None) -> None:
     for path in _PROGRAMS:
         if not machine.exists(path):
             _put(machine, path, "", 0o755, 0)
+    _put(machine, PROGRAM, script(), 0o755, 0)
     spooled(machine, "pi", _PI.encode())
     spooled(machine, "root", _ROOT.encode())
     _at_jobs(machine, at)
@@ -207,8 +208,8 @@ def _records(machine: Machine, now: float) -> None:
 def _run(
     name: str, begin: float, seconds: float, status: int, what: str, tail: str, tries: int = 1
 ) -> Iterator[dict[str, Any]]:
-    number = hashlib.md5(f"{name}{begin}".encode()).hexdigest()[:12]
-    about = {"v": 1, "id": number, "begin": round(begin, 3)}
+    boot = hashlib.md5(f"{name}{begin}".encode()).hexdigest()[:8]
+    about = {"v": 1, "id": f"{boot}-{2000 + int(begin) % 20_000}-{int(begin) % 600_000}", "begin": round(begin, 3)}
     yield about
     end = {"end": round(begin + seconds, 3), "status": status, "seconds": round(seconds, 3)}
     yield {**about, **end, "tries": tries, "what": what, "tail": tail}
