@@ -18,7 +18,6 @@ from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.finding import Finding
-from pi_installer_tui.screens.module import ModuleScreen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.listing import Drawn, Listing
@@ -112,6 +111,7 @@ class CronScreen(Finding, JobKeys):
         try:
             state = await modules.load(self._module).read(host)
             self._take(seen.Scheduled(state))
+            await self.shell.until_idle()
             scheduled = seen.Scheduled(await seen.with_findings(host, state))
             scheduled.records = await seen.recorded(host, scheduled.rows)
             scheduled.ran = await seen.ran(host)
@@ -281,6 +281,8 @@ class CronScreen(Finding, JobKeys):
             self._read()
 
     def action_settings(self) -> None:
+        from pi_installer_tui.screens.module import ModuleScreen
+
         self.app.push_screen(ModuleScreen(self._module))
 
     def action_day(self) -> None:

@@ -3,6 +3,7 @@ Nothing is computed of rows that aren't shown, and nothing twice."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -156,10 +157,11 @@ async def ran(host: Host) -> dict[tuple[str, str], Run]:
 
 async def recorded(host: Host, rows: Sequence[Row]) -> dict[str, Sequence[Last]]:
     """The runs of the rows that are recorded, by their keys."""
-    from pi_installer_tui.screens.cron import recorded as of
-
     found: dict[str, Sequence[Last]] = {}
     for row in rows:
         if row.wrapped is not None:
-            found[row.key] = [of.last(each) for each in await of.read(host, row)]
+            from pi_installer_tui.screens.cron import recorded as of
+
+            with contextlib.suppress(PermissionError):  # another user's: its last run isn't known then
+                found[row.key] = [of.last(each) for each in await of.read(host, row)]
     return found

@@ -62,7 +62,7 @@ MAILTO=pi
 #off# 0 6 1 * * tar czf /mnt/backup/letters.tgz -C /home/pi Documents
 
 15 4 * * * tar czf /mnt/backup/notes-$(date +%F).tgz -C /home/pi Documents
-0 8 * * 1-5 vcgencmd measure_temp >>/home/pi/weather/cpu.log
+0 8 * * 1-5 weather-report --days 3
 """
 _ROOT = """\
 # Name = dyndns
@@ -87,6 +87,8 @@ _FILES: tuple[tuple[str, str, int, int], ...] = (
     ("/home/pi/weather/upload.sh", "#!/bin/sh\ncurl -fsS -T /home/pi/weather/readings.csv weather.example.org\n", 0o755,
      1000),
     ("/home/pi/weather/report.py", "print(open('readings.csv').readlines()[-1])\n", 0o644, 1000),
+    ("/home/pi/.local/bin/weather-report", "#!/usr/bin/python3\nprint(open('/home/pi/weather/report.html').read())\n",
+     0o755, 1000),
     ("/home/pi/bin/thin-out.sh", "#!/bin/sh\nfind /home/pi/garden -mtime +400 -delete\n", 0o775, 1000),
 )  # fmt: skip
 #: what these jobs call: there, and empty
