@@ -3,6 +3,7 @@ history and editor, the findings, and the next 24 hours; nothing is changed but 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 _WIDTHS = (9, 9, 8, 15, 7, 0)
 _WIDE = (9, 9, 8, 24, 9, 0, 34)
 _ROOMY = 116  # cells
-#: seconds between two looks at the clock
-EVERY = 5.0
+#: seconds between two looks at the clock; for the list to be drawn before what takes longer
+EVERY, PAUSE = 5.0, 0.1
 
 
 class CronScreen(Finding, JobKeys):
@@ -111,6 +112,7 @@ class CronScreen(Finding, JobKeys):
         try:
             state = await modules.load(self._module).read(host)
             self._take(seen.Scheduled(state))
+            await asyncio.sleep(PAUSE)
             await self.shell.until_idle()
             scheduled = seen.Scheduled(await seen.with_findings(host, state))
             scheduled.records = await seen.recorded(host, scheduled.rows)
