@@ -70,6 +70,8 @@ class CronScreen(Finding, JobKeys):
         self._minute = 0
         self._timer: Timer | None = None
         self._was_left = False
+        self._opened = time.time()
+        self._failed = ""  # the row that was run from here, and failed
         self._at = ""  # the row that a reading should leave the cursor on
 
     def body(self) -> Iterable[Widget]:
@@ -110,6 +112,8 @@ class CronScreen(Finding, JobKeys):
         """First the list, then what takes longer: findings, records, what the journal has of last runs."""
         host = self.shell.host
         try:
+            if self._was_left:
+                self._failed = await asyncio.to_thread(seen.failed_run, self.shell.store, self._opened)
             state = await modules.load(self._module).read(host)
             self._take(seen.Scheduled(state))
             await asyncio.sleep(PAUSE)
@@ -227,7 +231,10 @@ class CronScreen(Finding, JobKeys):
             lines = [[Cell(printable(row.command) or "-")], [Cell(words.where(row), "quiet")]]
             if row.schedule and row.schedule not in ("once",):
                 lines[1].append(Cell(f"  {printable(row.schedule)}", "quiet"))
-            if row.refused:
+            if row.key == self._failed:
+                said = _("its run failed: `u` shows what cron lacks beside your shell")
+                lines[1] = [Cell(f"{signs.warning} {said}", "warn"), Cell("  "), *lines[1]]
+            elif row.refused:
                 lines[1] = [Cell(f"{signs.failed} {printable(row.refused)}", "bad"), Cell("  "), *lines[1]]
             elif found:
                 sign, _word, tone = words.severity(found[0], signs)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.system.cron.findings import Finding
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.system.timers.history import Run
+    from pi_installer_tui.tasks.store import Store
 
 MODULE = "cron"
 #: in which order rows can stand
@@ -138,6 +139,21 @@ async def with_findings(host: Host, state: State) -> State:
     from pi_installer_tui.system.cron import lint
 
     return replace(state, findings=await lint.lint(host, state.cron))
+
+
+def failed_run(store: Store, since: float) -> str:
+    """The row of the newest job, where that ran one as cron would, and it failed; "" for none. since: seconds since
+    1970, older ones are nobody's news."""
+    try:
+        newest = next(iter(store.jobs()), None)
+        if newest is None or newest.status != "failed" or newest.modules != (MODULE,) or newest.created < since:
+            return ""
+        step = next((each for each in store.plan(newest.id).flat if each.kind == "run-as-cron"), None)
+    except (OSError, KeyError, ValueError):
+        return ""
+    if step is None or step.where != "cron":
+        return ""
+    return step.script or f"{step.path}:{step.line}"
 
 
 async def ran(host: Host) -> dict[tuple[str, str], Run]:

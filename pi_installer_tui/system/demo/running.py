@@ -1,5 +1,6 @@
 """The player of setpriv(1) with env(1), by which a job of a crontab is run: the first program of its command is looked
-for in the PATH that it was given, as a shell would; what it prints is made up. A recorded command is recorded."""
+for in the PATH that it was given, as a shell would; what it prints is made up. A recorded command is recorded. Those of
+chmod(1) and test(1), by which a script of a folder is switched."""
 
 from __future__ import annotations
 
@@ -118,3 +119,24 @@ def _record(machine: Machine, user: str, name: str, began: float, status: int, p
     text = (machine.text(path) or "") + f"{json.dumps(about)}\n{json.dumps(end)}\n"
     uid = stat.uid if stat is not None else 0
     machine.files.replace(path, text.encode(), mode=0o600, uid=uid, gid=uid)
+
+
+@player("chmod")
+async def chmod(call: Call) -> int:
+    mode, *paths = call.argv[1:]
+    for path in paths:
+        stat = call.machine.files.stat(path)
+        if stat is None:
+            raise Refused(f"chmod: cannot access '{path}': No such file or directory")
+        new = {"a+x": stat.mode | 0o111, "a-x": stat.mode & ~0o111}.get(mode)
+        if new is None:
+            raise Refused(f"chmod: invalid mode: '{mode}'")
+        call.machine.files.chmod(path, mode=new, uid=stat.uid, gid=stat.gid)
+    return 0
+
+
+@player("test")
+async def test(call: Call) -> int:
+    what, path = call.argv[1:3]
+    stat = call.machine.files.stat(call.machine.files.realpath(path))
+    return 0 if stat is not None and (what != "-x" or stat.mode & 0o111) else 1

@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pi_installer_tui.system.cron.read import SPOOL
 from pi_installer_tui.system.cron.wrapped import PROGRAM, script
 from pi_installer_tui.system.demo import packages, units
-from pi_installer_tui.system.demo.crontabs import AT, queued, spooled
+from pi_installer_tui.system.demo.crontabs import queued, spooled
 from pi_installer_tui.system.demo.tree import Machine
 
 DAY = 86_400
@@ -124,8 +123,6 @@ _USERS = "/home/pi/.config/systemd/user"
 def make(machine: Machine, now: float | None = None) -> None:
     """Puts all of it there."""
     at = time.time() if now is None else now
-    for folder, group in ((SPOOL, 997), (AT, 997)):
-        _folder(machine, folder, 0o1730, 0, group)
     for period in ("hourly", "daily", "weekly", "monthly"):
         _folder(machine, f"/etc/cron.{period}")
     for path, text, mode, uid in _FILES:
