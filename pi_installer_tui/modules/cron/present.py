@@ -202,7 +202,6 @@ def row_json(row: Row) -> dict[str, Any]:
         "path": row.path or None,
         "line": row.line or None,
         "schedule": row.schedule or None,
-        "words": row.words,
         "command": row.command,
         "name": row.name or None,
         "enabled": row.enabled,

@@ -69,12 +69,12 @@ class State:
 
 async def read(host: Host) -> State:
     """What is. Never raises for what the machine lacks."""
-    cron, timers, queued, zone, recorder = await asyncio.gather(
-        cron_read.read(host), timers_read.read(host), at.read(host), _zone(host), _recorder(host)
+    cron, timers, queued, place, recorder = await asyncio.gather(
+        cron_read.read(host), timers_read.read(host), at.read(host), zone(host), _recorder(host)
     )
     units, files = await _units(host, timers.timers)
     allow, deny = [await _names(host, path) for path in (ALLOW, DENY)]
-    return State(cron, timers, queued, zone, units=units, files=files, recorder=recorder, allow=allow, deny=deny)
+    return State(cron, timers, queued, place, units=units, files=files, recorder=recorder, allow=allow, deny=deny)
 
 
 async def read_all(host: Host) -> State:
@@ -96,7 +96,8 @@ async def with_units(host: Host, state: State, names: Iterable[str], expressions
     return replace(state, calendars=found, elsewhere=frozenset(elsewhere), verifies=verifies)
 
 
-async def _zone(host: Host) -> Reading[str]:
+async def zone(host: Host) -> Reading[str]:
+    """The machine's time zone by its IANA name."""
     try:
         path = await host.realpath(LOCALTIME)
     except OSError:
