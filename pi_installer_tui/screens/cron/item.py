@@ -3,7 +3,6 @@ its shell is given."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +12,7 @@ from textual.widget import Widget
 
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
-from pi_installer_tui.screens.cron import words
+from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.facts import value
 from pi_installer_tui.system.reading import Known, Unknown
@@ -178,7 +177,7 @@ class JobScreen(JobKeys):
         from pi_installer_tui.system.cron import runs
         from pi_installer_tui.system.cron.words import change
 
-        row, scheduled, now = self._row, self._scheduled, time.time()
+        row, scheduled, now = self._row, self._scheduled, seen.now()
         if row.entry is None or not row.enabled:
             found = scheduled.next(row, now)
             return [
@@ -203,7 +202,7 @@ class JobScreen(JobKeys):
 
         timer = self._row.timer
         assert timer is not None
-        following = self._scheduled.next(self._row, time.time())
+        following = self._scheduled.next(self._row, seen.now())
         if not timer.active or not timer.timing.calendars:
             text = (
                 words.moment(following.value, self._scheduled.zone)

@@ -4,7 +4,6 @@ history and editor, the findings, and the next 24 hours; nothing is changed but 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -70,7 +69,7 @@ class CronScreen(Finding, JobKeys):
         self._minute = 0
         self._timer: Timer | None = None
         self._was_left = False
-        self._opened = time.time()
+        self._opened = seen.now()
         self._failed = ""  # the row that was run from here, and failed
         self._at = ""  # the row that a reading should leave the cursor on
 
@@ -141,10 +140,10 @@ class CronScreen(Finding, JobKeys):
 
     def _tick(self) -> None:
         """Once a minute: next runs that have passed are others now, and so are the ages of the last ones."""
-        minute = int(time.time() // 60)
+        minute = int(seen.now() // 60)
         if self._scheduled is None or minute == self._minute or self.app.screen is not self or self.closing:
             return
-        if self._scheduled.overdue(time.time()):
+        if self._scheduled.overdue(seen.now()):
             self._minute = minute
             self._read()
         else:
@@ -156,7 +155,7 @@ class CronScreen(Finding, JobKeys):
         scheduled = self._scheduled
         if scheduled is None or self.closing:
             return
-        now, listed = time.time(), self._list
+        now, listed = seen.now(), self._list
         self._minute = int(now // 60)
         at = self._at or (self.one.key if self.one is not None else "")
         self._at = ""
@@ -182,7 +181,7 @@ class CronScreen(Finding, JobKeys):
         return " ".join((*parts, words.schedule(row)))
 
     def _row(self, row: Job) -> Row:
-        scheduled, signs, now = self._scheduled, glyphs(self), time.time()
+        scheduled, signs, now = self._scheduled, glyphs(self), seen.now()
         assert scheduled is not None
         standing = scheduled.standing(row)
         reboot = row.entry is not None and row.entry.schedule.reboot and row.enabled

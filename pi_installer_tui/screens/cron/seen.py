@@ -4,6 +4,7 @@ Nothing is computed of rows that aren't shown, and nothing twice."""
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -39,6 +40,11 @@ _PAST = 400
 _LINES = ("crontab", "system")
 
 Fits: TypeAlias = Callable[["Row"], bool]
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()
 
 
 class Scheduled:

@@ -129,7 +129,7 @@ def outcome(what: str, status: int | None) -> str:
         case "interrupted":
             return _("never ended")
         case _:
-            return _("ran, how isn't known")
+            return _("started")
 
 
 def ended(run: Last) -> str:
