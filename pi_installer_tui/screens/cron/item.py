@@ -15,7 +15,7 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.facts import value
-from pi_installer_tui.system.reading import Known, Unknown
+from pi_installer_tui.system.reading import Known, Unknown, known
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.text import TextPane, printable
@@ -212,7 +212,9 @@ class JobScreen(JobKeys):
             self._runs = [Cell(f"  {text}")]
             self._draw()
             return
-        answer = await calendar.ask(self.shell.host, timer.timing.calendars, iterations=_RUNS)
+        asked = timer.timing.calendars
+        zone = known(self._scheduled.state.zone) or ""
+        answer = await calendar.ask(self.shell.host, asked, iterations=_RUNS, base=seen.now(), zone=zone)
         if isinstance(answer, Known):
             times = sorted({at for each in answer.value for at in each.runs})[:_RUNS]
             self._runs = [Cell(f"  {words.moment(at, self._scheduled.zone)}") for at in times]

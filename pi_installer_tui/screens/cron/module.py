@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: the columns, in cells: state, next run, last run, schedule, user, what it is; with room also where it stands
 _WIDTHS = (9, 9, 8, 15, 7, 0)
-_WIDE = (9, 9, 8, 24, 9, 0, 34)
+_WIDE = (9, 9, 8, 20, 8, 0, 24)
 _ROOMY = 116  # cells
 #: seconds between two looks at the clock; for the list to be drawn before what takes longer
 EVERY, PAUSE = 5.0, 0.1
@@ -177,7 +177,7 @@ class CronScreen(Finding, JobKeys):
         """What a row is found by."""
         assert self._scheduled is not None
         state = words.standing(self._scheduled.standing(row), glyphs(self)).text
-        parts = (row.name, row.command, row.owner, words.where(row), row.schedule, row.words, state, row.kind)
+        parts = (row.name, row.command, row.owner, words.where(row), words.short(row.path), row.schedule, row.words, state, row.kind)
         return " ".join((*parts, words.schedule(row)))
 
     def _row(self, row: Job) -> Row:
@@ -194,7 +194,7 @@ class CronScreen(Finding, JobKeys):
             Cell(words.name(row)),
         ]
         if len(self._list.widths) > len(cells):
-            cells.append(Cell(words.where(row), "quiet"))
+            cells.append(Cell(words.where(row, brief=True), "quiet"))
         return Row(row.key, tuple(cells))
 
     def _nothing(self, scheduled: Scheduled) -> str:
@@ -216,7 +216,7 @@ class CronScreen(Finding, JobKeys):
         return cells
 
     def _titles(self) -> list[Cell]:
-        names: Sequence[str] = (_("state"), _("next"), _("last"), _("when"), _("user"), _("what"))
+        names: Sequence[str] = (_("state"), _("next"), _("last"), _("when"), _("user"), _("what"), _("in"))
         widths = self._list.widths
         cells = [name.ljust(width) for name, width in zip(names, widths, strict=False)]
         return [Cell("  " + "  ".join(cells), "quiet")]

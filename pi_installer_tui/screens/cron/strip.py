@@ -82,7 +82,7 @@ class DayScreen(ShellScreen):
     async def _look(self) -> None:
         from pi_installer_tui.screens.cron import day
 
-        timers = await day.of_timers(self.shell.host, self._scheduled.rows, self._now)
+        timers = await day.of_timers(self.shell.host, self._scheduled, self._now)
         self._tracks = day.tracks(self._scheduled, self._now, timers)
         self._met = day.meetings(self._tracks)
         self._ready = True

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Standing = Literal["on", "off", "ignored", "faulty"]
 
 DAY = 86_400
+#: where users' crontabs are (system/cron/read.py)
+_SPOOL = "/var/spool/cron/crontabs/"
 _SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET", re.IGNORECASE)
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 _MONTHS = (
@@ -168,13 +170,19 @@ def name(row: Row) -> str:
     return printable(text or row.command)
 
 
-def where(row: Row) -> str:
+def where(row: Row, *, brief: bool = False) -> str:
     """Where it stands: `/etc/cron.d/certbot:4`."""
+    path = short(row.path) if brief else row.path
     if row.line:
-        return printable(f"{row.path}:{row.line}")
-    if row.path:
-        return printable(row.path)
+        return printable(f"{path}:{row.line}")
+    if path:
+        return printable(path)
     return _("at job {number}").format(number=row.at.number) if row.at is not None else _("in no file")
+
+
+def short(path: str) -> str:
+    """A file for a column: of the spool the user's name is enough."""
+    return _("crontab of {user}").format(user=path.removeprefix(_SPOOL)) if path.startswith(_SPOOL) else path
 
 
 def kind(row: Row) -> str:
