@@ -162,12 +162,12 @@ class JobScreen(JobKeys):
         row = self._row
         if row.entry is None:
             return []
+        from pi_installer_tui.modules.cron.environments import shown
+
         account = self._scheduled.state.cron.users.get(row.owner)
         environment = row.entry.environment(row.owner, account.home if account is not None else "/")
         lines = [Cell(""), Cell(_("What its shell is given"), "strong")]
-        lines += [
-            Cell(f"  {printable(name)}={printable(words.shown(name, text))}") for name, text in environment.items()
-        ]
+        lines += [Cell(f"  {printable(name)}={printable(shown(name, text))}") for name, text in environment.items()]
         return lines
 
     # next runs ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.widgets.actions import bindings
-from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.lines import Cell, columns
 from pi_installer_tui.widgets.listing import Drawn, Listing
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, remark
@@ -177,7 +177,17 @@ class CronScreen(Finding, JobKeys):
         """What a row is found by."""
         assert self._scheduled is not None
         state = words.standing(self._scheduled.standing(row), glyphs(self)).text
-        parts = (row.name, row.command, row.owner, words.where(row), words.short(row.path), row.schedule, row.words, state, row.kind)
+        parts = (
+            row.name,
+            row.command,
+            row.owner,
+            words.where(row),
+            words.short(row.path),
+            row.schedule,
+            row.words,
+            state,
+            row.kind,
+        )
         return " ".join((*parts, words.schedule(row)))
 
     def _row(self, row: Job) -> Row:
@@ -217,7 +227,7 @@ class CronScreen(Finding, JobKeys):
 
     def _titles(self) -> list[Cell]:
         names: Sequence[str] = (_("state"), _("next"), _("last"), _("when"), _("user"), _("what"), _("in"))
-        widths = self._list.widths
+        widths = columns(self._list.widths, self.size.width - 5)
         cells = [name.ljust(width) for name, width in zip(names, widths, strict=False)]
         return [Cell("  " + "  ".join(cells), "quiet")]
 

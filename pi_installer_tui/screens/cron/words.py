@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -26,7 +25,6 @@ Standing = Literal["on", "off", "ignored", "faulty"]
 DAY = 86_400
 #: where users' crontabs are (system/cron/read.py)
 _SPOOL = "/var/spool/cron/crontabs/"
-_SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET", re.IGNORECASE)
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 _MONTHS = (
     *(N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun")),
@@ -195,11 +193,6 @@ def kind(row: Row) -> str:
         "timer": _("a timer of systemd's"),
         "at": _("a job of at's, once"),
     }[row.kind]
-
-
-def shown(name: str, text: str) -> str:
-    """A variable's value; nothing of one that is called like a secret."""
-    return _("(secret)") if _SECRET.search(name) else text
 
 
 def severity(finding: Finding, signs: Glyphs) -> tuple[str, str, Tone]:
