@@ -23,6 +23,7 @@ from pi_installer_tui.screens.backup.search import Searching
 from pi_installer_tui.screens.backup.seen import JobSeen, PlaceSeen
 from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.cron.module import CronScreen
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
@@ -141,9 +142,9 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_vpn(program):
         yield where
-    async for where in every_wait(program):
-        yield where
     async for where in every_scheduled(program):
+        yield where
+    async for where in every_wait(program):
         yield where
 
 
@@ -504,7 +505,18 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Finding, Larger, Searching, WatchingScreen, RangedScreen, PeerKeys, Screen, ModalScreen}
+    bases = {
+        ShellScreen,
+        Finding,
+        Larger,
+        Searching,
+        WatchingScreen,
+        RangedScreen,
+        PeerKeys,
+        JobKeys,
+        Screen,
+        ModalScreen,
+    }
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 
