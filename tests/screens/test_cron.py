@@ -81,7 +81,7 @@ def keys(screen: CronScreen) -> list[str]:
 
 
 async def select(program: Program, screen: CronScreen, row: str) -> None:
-    screen.show(row)
+    screen._list.set_source(screen._list.rows, keys(screen).index(row))
     await program.pilot.pause()
     assert screen.one is not None and screen.one.key == row, keys(screen)
 
@@ -280,6 +280,8 @@ async def test_what_is_switched_off_is_marked_in_its_line(start: Start, machine:
     async with start() as program:
         screen = await opened(program)
         await select(program, screen, f"{SPOOL}/pi:6")
+        await program.press("enter")
+        await program.until("Next runs")
         await program.press("d")
         await program.until(lambda: isinstance(program.app.screen, ReviewScreen))
         await program.press("y")
@@ -287,6 +289,8 @@ async def test_what_is_switched_off_is_marked_in_its_line(start: Start, machine:
         await program.until("Done")
         line = b"*/15 * * * * /home/pi/weather/upload.sh"
         assert await host.read(f"{SPOOL}/pi") == before.replace(line, b"#off# " + line)
+        await program.press("q")
+        await program.until(lambda: isinstance(program.app.screen, JobScreen) and "· off" in program.text)
         await program.press("q")
         await program.until(lambda: screen.one is not None and not screen.one.enabled)
         assert screen.one is not None and screen.one.key == f"{SPOOL}/pi:6", "the cursor stays on it"

@@ -10,6 +10,7 @@ from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.cron import seen, words
@@ -49,6 +50,7 @@ class JobScreen(JobKeys):
         self._row = row
         self._scheduled = scheduled
         self._runs: Sequence[Cell] | None = None
+        self._was_left = False
 
     @property
     def one(self) -> Row:
@@ -58,17 +60,38 @@ class JobScreen(JobKeys):
     def scheduled(self) -> Scheduled:
         return self._scheduled
 
+    def on_screen_suspend(self) -> None:
+        self._was_left = True
+
+    def on_screen_resume(self) -> None:
+        if self._was_left:
+            self._read()
+
+    @work(exclusive=True, group="read", exit_on_error=False)
+    async def _read(self) -> None:
+        """What a job that began here has changed. A row that isn't there any more stays as it was read."""
+        host = self.shell.host
+        scheduled = await seen.everything(host, await modules.load(seen.MODULE).read(host))
+        row = scheduled.row(self._row.key)
+        if row is not None and not self.closing:
+            self._row, self._scheduled = row, scheduled
+            self._begin()
+            self.refresh_bindings()
+
     def body(self) -> Iterable[Widget]:
         yield TextPane(id="job")
 
     def on_mount(self) -> None:
         self.say_where(_("Scheduled: {name}").format(name=words.name(self._row)))
+        self._begin()
+        self.query_one(TextPane).text.focus()
+
+    def _begin(self) -> None:
         if self._row.timer is None:
             self._runs = self._of_line()
         else:
             self._ask()
         self._draw()
-        self.query_one(TextPane).text.focus()
 
     def _draw(self) -> None:
         if not self.closing:

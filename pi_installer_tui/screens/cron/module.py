@@ -71,7 +71,6 @@ class CronScreen(Finding, JobKeys):
         self._was_left = False
         self._opened = seen.now()
         self._failed = ""  # the row that was run from here, and failed
-        self._at = ""  # the row that a reading should leave the cursor on
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(_("Reading the machine ..."), "quiet")], []], id="head")
@@ -117,10 +116,7 @@ class CronScreen(Finding, JobKeys):
             self._take(seen.Scheduled(state))
             await asyncio.sleep(PAUSE)
             await self.shell.until_idle()
-            scheduled = seen.Scheduled(await seen.with_findings(host, state))
-            scheduled.records = await seen.recorded(host, scheduled.rows)
-            scheduled.ran = await seen.ran(host)
-            self._take(scheduled)
+            self._take(await seen.everything(host, state))
         except Exception as error:
             # what can't be read is in the state; this is a fault, and must not take the screens with it
             if not self.closing:
@@ -157,8 +153,7 @@ class CronScreen(Finding, JobKeys):
             return
         now, listed = seen.now(), self._list
         self._minute = int(now // 60)
-        at = self._at or (self.one.key if self.one is not None else "")
-        self._at = ""
+        at = self.one.key if self.one is not None else ""
         self._shown = scheduled.ordered(self._order, now, self._fits)
         listed.widths = _WIDE if self.size.width >= _ROOMY else _WIDTHS
         if self._shown:
@@ -282,12 +277,6 @@ class CronScreen(Finding, JobKeys):
 
     def found_anew(self) -> None:
         self._draw()
-
-    def show(self, key: str) -> None:
-        """Puts the cursor on a row, whatever was looked for."""
-        if self._scheduled is not None and self._scheduled.row(key) is not None:
-            self.sought, self._at = "", key
-            self._draw()
 
     def action_sort(self) -> None:
         orders = tuple(seen.ORDERS)

@@ -140,6 +140,14 @@ def is_line(row: Row) -> bool:
     return row.kind in _LINES
 
 
+async def everything(host: Host, state: State) -> Scheduled:
+    """A state with what takes longer: findings, records, and what the journal has of last runs."""
+    found = Scheduled(await with_findings(host, state))
+    found.records = await recorded(host, found.rows)
+    found.ran = await ran(host)
+    return found
+
+
 async def with_findings(host: Host, state: State) -> State:
     """The state with what is wrong with it."""
     from pi_installer_tui.system.cron import lint
