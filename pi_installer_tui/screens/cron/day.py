@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DAY = 86_400
 #: what starts more often than this in a day meets everything: it isn't counted
 OFTEN = 24
-#: starts of a job that are looked at; every minute has more, and is drawn the same
-_MOST = 300
+#: starts of a job that are looked at: most come a few times a day; every minute has more, and is drawn the same
+_COUNTS = (4, 32, 300)
 #: seconds that a job whose duration nobody knows is taken for: cron starts at whole minutes
 _MINUTE = 60.0
 #: meetings of a job that are kept
@@ -59,19 +59,27 @@ def typical(runs: Sequence[Last]) -> float:
 
 
 async def of_timers(host: Host, scheduled: Scheduled, now: float) -> dict[str, tuple[float, ...]]:
-    """When timers elapse, by their rows' keys: systemd's own answer, one command for all."""
+    """When timers elapse within a day, by their rows' keys: systemd's own answers, one command for all; a further one
+    for those that come more often."""
     from pi_installer_tui.system.timers import calendar
 
     asked = [(row.key, each) for row in scheduled.rows if row.timer is not None for each in row.timer.timing.calendars]
-    if not asked:
-        return {}
+    found: dict[str, set[float]] = {key: set() for key, _each in asked}
     zone = known(scheduled.state.zone) or ""
-    answer = await calendar.ask(host, [each for _key, each in asked], iterations=_MOST, base=now, zone=zone)
-    found: dict[str, tuple[float, ...]] = {}
-    if isinstance(answer, Known):
-        for (key, _each), told in zip(asked, answer.value, strict=True):
-            found[key] = tuple(sorted({*found.get(key, ()), *(at for at in told.runs if at < now + DAY)}))
-    return found
+    for count in _COUNTS:
+        if not asked:
+            break
+        events = [each for _key, each in asked]
+        answer = await calendar.ask(host, events, iterations=count, base=now, zone=zone)
+        if not isinstance(answer, Known):
+            break
+        more = []
+        for (key, each), told in zip(asked, answer.value, strict=True):
+            found[key].update(at for at in told.runs if at < now + DAY)
+            if len(told.runs) == count and told.runs[-1] < now + DAY:
+                more.append((key, each))
+        asked = more
+    return {key: tuple(sorted(times)) for key, times in found.items()}
 
 
 def tracks(scheduled: Scheduled, now: float, timers: Mapping[str, Sequence[float]]) -> list[Track]:
@@ -102,7 +110,7 @@ def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float])
 
     following = scheduled.next(row, now)
     if row.entry is not None and not row.entry.schedule.reboot:
-        for count in (4, 32, _MOST):  # most come a few times a day
+        for count in _COUNTS:
             runs = upcoming(row.entry.schedule, scheduled.zone, int(now), count)
             if len(runs) < count or runs[-1].at >= now + DAY:
                 break
