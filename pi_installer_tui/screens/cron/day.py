@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 DAY = 86_400
 #: what starts more often than this in a day meets everything: it isn't counted
 OFTEN = 24
-#: starts of a job that are looked at: most come a few times a day; every minute has more, and is drawn the same
-_COUNTS = (4, 32, 300)
+#: starts of a job that are asked for, until they reach beyond the day: most come a few times a day
+_COUNTS = (4, 32, 1440)
+#: seconds of a random delay beyond which nobody can say what a run meets
+VAGUE = 3600.0
 #: seconds that a job whose duration nobody knows is taken for: cron starts at whole minutes
 _MINUTE = 60.0
 #: meetings of a job that are kept
@@ -28,10 +30,12 @@ _KEPT = 40
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A run to come. at, until: seconds since 1970; until: when it has probably ended, a random delay counted."""
+    """A run to come. at, until: seconds since 1970; until: when it has probably ended, a random delay counted. vague:
+    that delay is so long that it may be at any time in between."""
 
     at: float
     until: float
+    vague: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,9 @@ def tracks(scheduled: Scheduled, now: float, timers: Mapping[str, Sequence[float
         times = _times(row, scheduled, now, timers.get(row.key, ()))
         if not times:
             continue
-        delay = row.timer.timing.random_delay if row.timer is not None else 0.0
         took = max(_lasts(row, scheduled), _MINUTE)
-        starts = tuple(Start(at, at + took + (delay if number else 0.0)) for number, at in enumerate(times))
+        late = [_delay(row, at) for at in times]
+        starts = tuple(Start(at, at + took + more, more > VAGUE) for at, more in zip(times, late, strict=True))
         found.append(Track(row, starts, len(starts) > OFTEN))
     return sorted(found, key=lambda each: each.starts[0].at)
 
@@ -103,6 +107,13 @@ def _lasts(row: Row, scheduled: Scheduled) -> float:
         return typical(runs)
     last = scheduled.last(row)
     return last.value.seconds or 0.0 if isinstance(last, Known) else 0.0
+
+
+def _delay(row: Row, at: float) -> float:
+    """How many seconds later it may start: of a timer's next start systemd has drawn that already."""
+    if row.timer is None or row.timer.next == Known(at):
+        return 0.0
+    return row.timer.timing.random_delay
 
 
 def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float]) -> list[float]:
@@ -123,9 +134,16 @@ def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float])
 
 
 def meetings(found: Sequence[Track]) -> dict[str, list[Meeting]]:
-    """What meets what, by the rows' keys, in the order of time. What starts often isn't among them."""
+    """What meets what, by the rows' keys, in the order of time. What starts often, or nobody knows when, isn't among
+    them."""
     starts = sorted(
-        ((start.at, number, start) for number, track in enumerate(found) if not track.often for start in track.starts),
+        (
+            (start.at, number, start)
+            for number, track in enumerate(found)
+            if not track.often
+            for start in track.starts
+            if not start.vague
+        ),
         key=lambda each: each[:2],
     )
     met: dict[str, list[Meeting]] = {}
@@ -146,10 +164,12 @@ def meetings(found: Sequence[Track]) -> dict[str, list[Meeting]]:
     return {key: each for key, each in met.items() if each}
 
 
-def slots(track: Track, begin: float, width: float, count: int) -> list[bool]:
-    """In which of `count` slots of `width` seconds from `begin` on a job runs."""
+def slots(track: Track, begin: float, width: float, count: int, *, vague: bool = False) -> list[bool]:
+    """In which of `count` slots of `width` seconds from `begin` on a job runs; vague: in which it may."""
     busy = [False] * count
     for start in track.starts:
+        if start.vague != vague:
+            continue
         first = int((start.at - begin) // width)
         last = int((start.until - 1 - begin) // width)
         for slot in range(max(first, 0), min(last, count - 1) + 1):
