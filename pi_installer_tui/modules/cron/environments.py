@@ -43,12 +43,17 @@ def difference(cron: Mapping[str, str], login: Mapping[str, str]) -> tuple[str, 
     for name in names:
         before, after = cron.get(name), login.get(name)
         if before != after:
-            shown = (_shown(name, before), _shown(name, after))
-            lines += [name, _("  cron:  {value}").format(value=shown[0]), _("  shell: {value}").format(value=shown[1])]
+            values = (shown(name, before), shown(name, after))
+            lines += [
+                name,
+                _("  cron:  {value}").format(value=values[0]),
+                _("  shell: {value}").format(value=values[1]),
+            ]
     return tuple(lines)
 
 
-def _shown(name: str, value: str | None) -> str:
+def shown(name: str, value: str | None) -> str:
+    """A variable's value as it may be seen; None: it isn't set."""
     if value is None:
         return _("not set")
     return _("(secret)") if environment.SECRET.search(name) else _LOGIN.sub(_("(secret)"), value)
