@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from pi_installer_tui import modules, setup_file
@@ -233,14 +234,21 @@ def arguments(module: str, action: str, data: Mapping[str, object]) -> Arguments
     known = [*model.model_fields]
     if wrong := [name for name in data if name not in known]:
         raise SetupError(*(Mistake(place(n), unknown(n, known, _("there is no such argument"))) for n in wrong))
-    told = {name: typed(model.model_fields[name].annotation, value) for name, value in data.items()}
+    told = {name: _told(model.model_fields[name], value) for name, value in data.items()}
     try:
         return model.model_validate(told)
     except ValidationError as error:
         raise SetupError(*mistakes(error, model, told, "")) from None
 
 
-def typed(annotation: Any, value: object) -> object:
+def _told(field: FieldInfo, value: object) -> object:
+    """A list whose entries have blanks in them, a line each in a form, stands between semicolons."""
+    extra = field.json_schema_extra
+    lines = isinstance(extra, dict) and extra.get("widget") == "lines"
+    return typed(field.annotation, value, ";" if lines else ",")
+
+
+def typed(annotation: Any, value: object, between: str = ",") -> object:
     """A text that somebody typed as the plain value that a field of this kind takes; numbers are left to the model."""
     if not isinstance(value, str):
         return value
@@ -249,7 +257,7 @@ def typed(annotation: Any, value: object) -> object:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is tuple:
-        return [part.strip() for part in value.split(",")]
+        return [part.strip() for part in value.split(between)]
     if annotation is bool:
         return {"true": True, "false": False}.get(value, value)
     return value

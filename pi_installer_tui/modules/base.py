@@ -29,7 +29,7 @@ class Settings(Frozen):
 class Arguments(Frozen):
     """The base of what an action is told. A field without a default has to be given; each has a `title` and a
     `description`, and `json_schema_extra` as a setting has. On the command line every value is text (`KEY=VALUE`): a
-    list's items stand between commas, a switch is true or false."""
+    list's items stand between commas (of one with the widget `lines` between semicolons), a switch is true or false."""
 
 
 @dataclass(frozen=True, slots=True)
