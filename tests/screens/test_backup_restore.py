@@ -28,7 +28,6 @@ from pi_installer_tui.screens.backup.chosen import MOST, Chosen, TooMany
 from pi_installer_tui.screens.backup.compare import CompareScreen
 from pi_installer_tui.screens.backup.existing import Preview, look
 from pi_installer_tui.screens.backup.library import SHOWN, Library
-from pi_installer_tui.screens.backup.listing import Listing
 from pi_installer_tui.screens.backup.restore import RestoreScreen
 from pi_installer_tui.screens.backup.search import InsideScreen, SearchScreen
 from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen
@@ -39,6 +38,7 @@ from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.watch import JobView
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.events import Reported
+from pi_installer_tui.widgets.listing import Listing
 from pi_installer_tui.widgets.rows import Rows
 from tests.restic.ready import ready
 from tests.screens import golden

@@ -13,12 +13,12 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.backup import words
-from pi_installer_tui.screens.backup.listing import Drawn, Listing
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.tasks.words import size
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Tone
+from pi_installer_tui.widgets.listing import Drawn, Listing
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, remark
 from pi_installer_tui.widgets.search import SearchField

@@ -17,11 +17,12 @@ from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.restic.index import MOST
 from pi_installer_tui.screens.backup import words
-from pi_installer_tui.screens.backup.listing import Choosing, Drawn, Listing
+from pi_installer_tui.screens.backup.listing import Choosing
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Tone
+from pi_installer_tui.widgets.listing import Drawn, Listing
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, Rows, remark
 from pi_installer_tui.widgets.search import SearchField

@@ -15,11 +15,12 @@ from textual.widget import Widget
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.restic.index import Children
 from pi_installer_tui.screens.backup import words
-from pi_installer_tui.screens.backup.listing import Choosing, Drawn
+from pi_installer_tui.screens.backup.listing import Choosing
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.signs import moment
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.listing import Drawn
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, Rows, remark
 from pi_installer_tui.widgets.search import SearchField

@@ -203,4 +203,4 @@ def _model(pick: Pick) -> tuple[Any, Any]:
     }
     chosen = {"how": pick.how, **{name: shown[name] for name in kinds[pick.how]}}
     begin = made[pick.how].model_construct(None, **chosen)
-    return whole, whole.model_construct(None, when=begin)
+    return whole, whole(when=begin)

@@ -2,7 +2,7 @@
 """cron-record -n NAME [-l] [-t SECONDS] [-r N] [-w SECONDS] [-p] [-k BYTES] -- COMMAND
 
 Runs a command of a crontab as cron does, passes input, output and exit status on, and keeps what came of each run in
-/var/log/cron-record/USER/NAME.jsonl. It needs Python and nothing else, pi-installer-tui neither; docs/cron-record.md."""
+/var/log/cron-record/USER/NAME.jsonl. It needs Python alone, not pi-installer-tui; docs/cron-record.md."""
 
 from __future__ import annotations
 
@@ -314,9 +314,6 @@ class Job:
         kills: float | None = None  # when SIGKILL follows, once it was told to end
         lingers: float | None = None
         status: int | None = None
-        if self.told:
-            _signal(child, self.told)
-            kills = now + GRACE
         while True:
             now = time.monotonic()
             if not self.synced and now >= self.begun + SYNC:
@@ -335,11 +332,10 @@ class Job:
                     lingers = now + LINGER
                 if not self._open or now >= lingers:
                     return status
-            told = self._wait(
-                now, *(each for each in (ends, kills, lingers) if each is not None), busy=kills is not None
-            )
+            times = [each for each in (ends, kills, lingers) if each is not None]
+            told = self._wait(now, *times, busy=kills is not None)
             if told and status is None:
-                kills = now + GRACE
+                kills = now + GRACE if kills is None else kills
                 _signal(child, told)
             if status is None:
                 reaped, code = os.waitpid(child, os.WNOHANG)
@@ -445,8 +441,8 @@ def _signal(group: int, number: int) -> bool:
 
 
 class Switch:
-    """A dead man's switch, told by GET as healthchecks.io has it: URL/start, URL, URL/fail. Each is a process of its own
-    that ends in time, and says nothing: the address is a secret. trouble: why the last one failed."""
+    """A dead man's switch, told by GET as healthchecks.io has it: URL/start, URL, URL/fail. Each is a process of its
+    own that ends in time and says nothing: the address is a secret. trouble: why the last one failed."""
 
     def __init__(self, name: str) -> None:
         self._asking = 0
@@ -510,7 +506,7 @@ def _get(url: str, what: str) -> int:
 
 def say(text: str) -> None:
     """On standard error, which cron mails."""
-    try:
+    try:  # noqa: SIM105 (contextlib takes a while to import)
         _write(2, f"cron-record: {text}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         pass

@@ -49,13 +49,9 @@ def wrap(wrapped: Wrapped) -> str:
     """The command that records, for the shell; in a crontab its `%` and backslashes are escaped like any other's.
     Raises ValueError for what can't be written."""
     if NAME.fullmatch(wrapped.name) is None:
-        raise ValueError(
-            _("a record's name has up to 64 letters, digits, dots, - and _, the first a letter or a digit")
-        )
+        raise ValueError(_("a record's name has up to 64 letters, digits, dots, - and _, none of these three first"))
     if min(wrapped.timeout, wrapped.retries, wrapped.wait) < 0 or wrapped.keep < LEAST_KEEP:
-        raise ValueError(
-            _("times and numbers aren't negative, and a record has {least} bytes").format(least=LEAST_KEEP)
-        )
+        raise ValueError(_("numbers aren't negative, and a record has at least {least} bytes").format(least=LEAST_KEEP))
     if "\n" in wrapped.command or "\0" in wrapped.command:
         raise ValueError(_("a command in a crontab is one line"))
     usual = Wrapped(wrapped.name, wrapped.command)

@@ -1,11 +1,14 @@
-"""When the demo's timers elapse: the calendar events of systemd.time(7) that unit files here have."""
+"""When the demo's timers elapse: the calendar events of systemd.time(7), in UTC, and `systemd-analyze calendar`."""
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+
+from pi_installer_tui.system.demo.players import Call, player
+from pi_installer_tui.system.timers.expression import BOUNDS, DAYS, Event, Field, parse
 
 _WORDS = {
     "minutely": "*-*-* *:*:00",
@@ -14,10 +17,13 @@ _WORDS = {
     "weekly": "Mon *-*-* 00:00:00",
     "monthly": "*-*-01 00:00:00",
     "quarterly": "*-01,04,07,10-01 00:00:00",
+    "semiannually": "*-01,07-01 00:00:00",
     "yearly": "*-01-01 00:00:00",
+    "annually": "*-01-01 00:00:00",
 }
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_EVENT = re.compile(r"(?:(?P<days>[A-Za-z][A-Za-z,.]*) )?(?:(?P<date>\S+-\S+-\S+) )?(?P<time>[\d*,/:]+)")
+_EVENT = re.compile(r"(?:(?P<days>[A-Za-z][A-Za-z,.]*)(?: |$))?(?:(?P<date>\S+-\S+)(?: |$))?(?P<time>\S+)?")
+_PART = re.compile(r"(\d+)(?:\.\.(\d+))?(?:/(\d+))?")
+_FIELDS: tuple[Field, ...] = ("year", "month", "day", "hour", "minute", "second")
 #: days that are looked through
 _FAR = 400
 
@@ -29,8 +35,8 @@ def elapse(text: str, at: float, *, name: str, last: bool = False) -> float | No
     seconds = int(delay[1]) * {"min": 60, "m": 60, "h": 3600}.get(delay[2], 1) if delay else 0
     late = zlib.crc32(name.encode()) % seconds if seconds else 0
     found = []
-    for event in re.findall(r"^OnCalendar=(.+)$", text, re.MULTILINE):
-        moments = (moment + late for moment in _moments(event.strip(), at, -1 if last else 1))
+    for event in events(text):
+        moments = (moment + late for moment in _moments(parse(event), at, -1 if last else 1))
         match = next((moment for moment in moments if (moment <= at) == last), None)
         found += [match] if match is not None else []
     if not found:
@@ -38,37 +44,119 @@ def elapse(text: str, at: float, *, name: str, last: bool = False) -> float | No
     return max(found) if last else min(found)
 
 
-def _moments(event: str, at: float, step: int) -> Iterator[float]:
+def events(text: str) -> list[str]:
+    """The calendar events of a unit file, normalised."""
+    written = re.findall(r"^OnCalendar=(.+)$", text, re.MULTILINE)
+    return [normal for each in written if (normal := normalised(each.strip()))]
+
+
+def normalised(event: str) -> str:
+    """An event as systemd writes it (calendar_spec_to_string() of calendarspec.c); "" for what isn't one."""
+    match = _EVENT.fullmatch(_WORDS.get(event.lower(), event))
+    if match is None or not event:
+        return ""
+    days, dated, clock = match["days"], match["date"] or "*-*-*", match["time"] or "00:00:00"
+    on = dated.split("-")
+    values = [*(["*"] if len(on) == 2 else []), *on, *(clock if ":" in clock else "").split(":"), *["00"]][:6]
+    if len(values) != 6 or len(on) > 3 or (days and not _days(days)):
+        return ""
+    parts = [_normal(value, name) for value, name in zip(values, _FIELDS, strict=True)]
+    if not all(parts):
+        return ""
+    year, month, day, hour, minute, second = parts
+    return " ".join([*([_days(days)] if days else []), f"{year}-{month}-{day}", f"{hour}:{minute}:{second}"])
+
+
+def _days(text: str) -> str:
+    names = [day.lower() for day in DAYS]
+    wanted: set[int] = set()
+    for word in text.lower().split(","):
+        ends = [each[:3] for each in word.split("..")]
+        if not all(end in names for end in ends):
+            return ""
+        wanted.update(range(names.index(ends[0]), names.index(ends[-1]) + 1))
+    told: list[str] = []
+    for first in sorted(wanted):
+        if first - 1 in wanted:
+            continue
+        last = next(day for day in range(first, 8) if day + 1 not in wanted)
+        between = ".." if last - first > 1 else ","
+        told.append(DAYS[first] if last == first else f"{DAYS[first]}{between}{DAYS[last]}")
+    return ",".join(told)
+
+
+def _normal(value: str, name: Field) -> str:
+    if value == "*":
+        return "*"
+    low, high = BOUNDS[name]
+    width = 4 if name == "year" else 2
+    told = []
+    for word in value.split(","):
+        match = _PART.fullmatch(word)
+        if match is None or not all(low <= int(number) <= high for number in match.groups()[:2] if number):
+            return ""
+        last = f"..{int(match[2]):0{width}}" if match[2] else ""
+        told.append(f"{int(match[1]):0{width}}{last}" + (f"/{int(match[3])}" if match[3] else ""))
+    return ",".join(told)
+
+
+def _moments(event: Event, at: float, step: int) -> Iterator[float]:
     """The moments of an event, from the day before or after `at` on, onwards or backwards."""
-    match = _EVENT.fullmatch(_WORDS.get(event, event))
-    if match is None:
-        return
-    days = {_DAYS.index(day) for word in (match["days"] or "").split(",") if (day := word[:3].lower()) in _DAYS}
-    year, month, day = (match["date"] or "*-*-*").split("-")
-    hour, minute, *rest = match["time"].split(":")
-    times = [h * 3600 + m * 60 + s for h in _of(hour, 24) for m in _of(minute, 60) for s in _of((*rest, "0")[0], 60)]
+    years, months, days, hours, minutes, seconds = (event.numbers(name) for name in _FIELDS)
+    times = [h * 3600 + m * 60 + s for h in sorted(hours) for m in sorted(minutes) for s in sorted(seconds)]
     start = datetime.fromtimestamp(at, UTC).date() - timedelta(days=step)
     for number in range(_FAR):
-        that = start + timedelta(days=number * step)
-        if (days and that.weekday() not in days) or not _falls(that, year, month, day):
+        that: date = start + timedelta(days=number * step)
+        if that.weekday() not in event.days or not (that.year in years and that.month in months and that.day in days):
             continue
         midnight = datetime(that.year, that.month, that.day, tzinfo=UTC).timestamp()
-        yield from (midnight + time for time in sorted(times, reverse=step < 0))
+        yield from (midnight + time for time in (times if step > 0 else reversed(times)))
 
 
-def _falls(that: date, *parts: str) -> bool:
-    return all(
-        number in _of(part, 10_000) for number, part in zip((that.year, that.month, that.day), parts, strict=True)
-    )
+def runs(event: str, after: float, count: int) -> Sequence[float]:
+    """The next moments of a normalised event."""
+    found: list[float] = []
+    for moment in _moments(parse(event), after, 1):
+        if moment > after:
+            found.append(moment)
+        if len(found) == count:
+            break
+    return found
 
 
-def _of(part: str, end: int) -> range | list[int]:
-    """`*`, `3`, `1,4`, `0/6`."""
-    if part == "*":
-        return range(end)
-    numbers = []
-    for word in part.split(","):
-        first, slash, step = word.partition("/")
-        begin = 0 if first == "*" else int(first)
-        numbers += list(range(begin, end, int(step))) if slash else [begin]
-    return numbers
+@player("systemd-analyze")
+async def systemd_analyze(call: Call) -> int:
+    """`calendar` as systemd 257 prints it where the zone is UTC, and `verify`, which finds nothing."""
+    options = call.options("--iterations=", "--base-time=", "--no-pager", "--user", "--system", "--man=")
+    if not options.words:
+        return 0
+    verb, *words = options.words
+    if verb == "verify":
+        missing = [path for path in words if path.startswith("/") and not call.machine.exists(path)]
+        for path in missing:
+            await call.err(f"Failed to prepare filename {path}: No such file or directory")
+        return 1 if missing else 0
+    if verb != "calendar":
+        await call.err(f"Unknown command verb '{verb}'.")
+        return 1
+    base = options.value("--base-time")
+    now = float(base[1:]) if base.startswith("@") else datetime.now(UTC).timestamp()
+    status = 0
+    for number, word in enumerate(words):
+        normal = normalised(word.strip())
+        if not normal:
+            await call.err(f"Failed to parse calendar specification '{word}': Invalid argument")
+            status = 1
+            continue
+        if number:
+            await call.out()
+        if normal != word:
+            await call.out(f"  Original form: {word}")
+        await call.out(f"Normalized form: {normal}")
+        found = runs(normal, now, int(options.value("--iterations", default="1")))
+        if not found:
+            await call.out("    Next elapse: never")
+        for turn, moment in enumerate(found, 1):
+            title = "Next elapse" if turn == 1 else f"Iteration #{turn}"
+            await call.out(f"{title.rjust(15)}: {datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S} UTC")
+    return status

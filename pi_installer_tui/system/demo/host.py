@@ -47,6 +47,9 @@ played_in("gpg", "gpg", package="gpg")
 played_in("servers", "ssh-keyscan", "ssh", "sftp")
 played_in("ourselves", "python", folder="/opt/pi-installer-tui/current/bin")
 played_in("restic", "restic", package="restic")
+played_in("calendars", "systemd-analyze")
+played_in("crontabs", "crontab", package="cron")
+played_in("crontabs", "at", "atq", "atrm", package="at")
 played_in("databases", "pg_dump", package="postgresql-client-17")
 
 #: above the kernel's highest pid (PID_MAX_LIMIT, proc(5)): nothing real can be signalled by a played one
@@ -80,10 +83,11 @@ class DemoHost(HostWithFiles):
 
     @classmethod
     def furnished(cls, folder: str | None = None) -> DemoHost:
-        """A Raspberry Pi 4 that serves already: with a VPN and its peers, and a database server."""
-        from pi_installer_tui.system.demo import databases, tunnel
+        """A Raspberry Pi 4 that serves already: with a VPN and its peers, a database server, and scheduled jobs."""
+        from pi_installer_tui.system.demo import databases, scheduled, tunnel
 
         host = cls.create(folder)
+        scheduled.make(host.machine)
         tunnel.make(host.machine)
         databases.make(host.machine)
         return host

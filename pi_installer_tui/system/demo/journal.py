@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,8 +16,8 @@ from typing import Any, TypeAlias
 from pi_installer_tui.system.demo.players import PACE, Call, Refused, player
 from pi_installer_tui.system.demo.tree import Machine
 
-#: identifier, unit, pid, priority, message
-_Line: TypeAlias = tuple[str, str, int, int, str]
+#: identifier, unit, pid, priority, message; a further one has other fields
+_Line: TypeAlias = "tuple[str, str, int, int, str] | tuple[str, str, int, int, str, Mapping[str, str]]"
 
 _BOOTS = ("3f0c9a61d2b84e5d9b7a1c60e4f85a12", "b81e5d70c34f4a0e8d296f1b7ac05e93", "d6a2714f90be4c1886c3e50f7d19b240")
 #: seconds before the machine was made at which its boots began and ended
@@ -89,7 +90,7 @@ _KNOWN = (
 
 
 def _entry(number: int, at: float, boot: str, began: float, line: _Line) -> dict[str, str]:
-    who, unit, pid, priority, message = line
+    who, unit, pid, priority, message, *more = line
     usec, mono = round(at * 1e6), round((at - began) * 1e6)
     entry = {
         "__CURSOR": f"s=5c1e;i={number:x};b={boot};m={mono:x};t={usec:x};x={number:x}",
@@ -106,6 +107,8 @@ def _entry(number: int, at: float, boot: str, began: float, line: _Line) -> dict
         entry |= {"_PID": str(pid), "_COMM": who[:15], "_UID": "0", "_SYSTEMD_UNIT": "init.scope" if pid == 1 else unit}
     if pid == 1 and unit != "init.scope":
         entry["UNIT"] = unit
+    for fields in more:
+        entry |= fields
     return entry
 
 
@@ -125,6 +128,8 @@ def entries(machine: Machine) -> list[dict[str, str]]:
         if until:
             own += [(ended + 0.2 * n, line) for n, line in enumerate(_END)]
         lines += [(at, boot, began, line) for at, line in sorted(own, key=lambda each: each[0])]
+    lines += _scheduled(machine, made)
+    lines.sort(key=lambda each: each[0])
     began = made - _TIMES[-1][0]
     if float(os.environ.get(PACE, "1")):
         lines += [
@@ -134,8 +139,21 @@ def entries(machine: Machine) -> list[dict[str, str]]:
     return [_entry(n, at, boot, began, line) for n, (at, boot, began, line) in enumerate(lines, 1)]
 
 
+def _scheduled(machine: Machine, made: float) -> list[tuple[float, str, float, _Line]]:
+    """What cron and timers did, while the machine ran."""
+    if not machine.exists("/run/demo/scheduled.json"):
+        return []
+    from pi_installer_tui.system.demo.past import ran
+
+    found: list[tuple[float, str, float, _Line]] = []
+    for boot, (before, until) in zip(_BOOTS, _TIMES, strict=True):
+        began, ended = made - before, (made - until if until else time.time())
+        found += [(at, boot, began, line) for at, line in ran(machine, began, ended, made)]
+    return found
+
+
 def _numbered(line: _Line, number: int) -> _Line:
-    return (*line[:4], line[4].format(n=number))
+    return (line[0], line[1], line[2], line[3], line[4].format(n=number))
 
 
 @player("journalctl")
@@ -197,9 +215,15 @@ class _Fits:
         self._who = options.values("--identifier", "-t")
         self._priority = int(options.value("--priority", "-p", default="7"))
         self._since, self._until = (_time(options.value(name)) for name in ("--since", "--until"))
-        self._matches = [word.partition("=")[::2] for word in options.words]
-        if options.has("--boot", "-b"):
-            self._matches.append(("_BOOT_ID", options.value("--boot", "-b") or _BOOTS[-1]))
+        #: + stands between groups, of which one is enough (journalctl(1))
+        self._groups: list[list[tuple[str, str]]] = [[]]
+        for word in options.words:
+            if word == "+":
+                self._groups.append([])
+            else:
+                name, _equals, value = word.partition("=")
+                self._groups[-1].append((name, value))
+        self._boot = options.value("--boot", "-b") or _BOOTS[-1] if options.has("--boot", "-b") else ""
         text = options.value("--grep", "-g")
         case = options.value("--case-sensitive") or ("no" if text == text.lower() else "yes")
         try:
@@ -215,7 +239,11 @@ class _Fits:
             and int(entry["PRIORITY"]) <= self._priority
             and (self._since is None or at >= self._since)
             and (self._until is None or at <= self._until)
-            and all(entry.get(name) in [v for n, v in self._matches if n == name] for name, _value in self._matches)
+            and self._boot in ("", entry["_BOOT_ID"])
+            and any(
+                all(entry.get(name) in [v for n, v in group if n == name] for name, _value in group)
+                for group in self._groups
+            )
             and self._text.search(entry["MESSAGE"]) is not None
         )
 

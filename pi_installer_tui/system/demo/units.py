@@ -177,16 +177,23 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
     changed = machine.files.stat(path) if path else None
     lives = running.sub == "running" and name.endswith(".service")
     since = stamp(running.since, unix=unix) if running.since else ""
-    timer = {}
+    timer, ran = {}, {}
     if name.endswith(".timer"):
         from pi_installer_tui.system.demo.timers import elapses
 
         timer = elapses(machine, name, unix=unix)
+    elif service and running.active == "inactive":
+        from pi_installer_tui.system.demo.timers import started
+
+        ran = started(machine, name, unix=unix)
+    command = service.get("ExecStart", "")
+    words = f"{{ path={command.split()[0]} ; argv[]={command} ; ignore_errors=no ; pid=0 }}" if command else ""
     failed = running.active == "failed"
     reloaded_at = machine.memory("reloads").get(name)
     reload = f"{{ argv[]=/bin/kill -HUP $MAINPID ; start_time=[@{reloaded_at}] ; status=0/0 }}" if reloaded_at else ""
     return {
         **({"ExecReload": reload} if reload else {}),
+        **({"ExecStart": words, "User": service.get("User", "")} if words else {}),
         **timer,
         "Type": service.get("Type", "simple"),
         "MainPID": str(400 + zlib.crc32(f"{name}{running.since}".encode()) % 30_000) if lives else "0",
@@ -212,6 +219,7 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
         "CanStart": "yes",
         "InvocationID": hashlib.md5(f"{name}{running.since}".encode()).hexdigest() if running.since else "",
         "ConditionResult": "yes" if running.active == "active" else "no",
+        **ran,
     }
 
 

@@ -31,6 +31,8 @@ from pi_installer_tui.tasks.steps.base import (
 )
 from pi_installer_tui.tasks.steps.clone import CloneDisk
 from pi_installer_tui.tasks.steps.commands import Probe, RunCommand, Unit
+from pi_installer_tui.tasks.steps.cron_run import RunAsCron
+from pi_installer_tui.tasks.steps.crontab import Crontab, LineEdit
 from pi_installer_tui.tasks.steps.encrypted import EncryptedKey
 from pi_installer_tui.tasks.steps.files import Directory, Edit, EditFile, Link, RemoveFile, SudoersFile, WriteFile
 from pi_installer_tui.tasks.steps.keys import NewKey
@@ -74,7 +76,9 @@ Step: TypeAlias = Annotated[
     | Tunnel
     | ImportTunnel
     | SyncTunnel
-    | EncryptedKey,
+    | EncryptedKey
+    | Crontab
+    | RunAsCron,
     Field(discriminator="kind"),
 ]
 
@@ -84,6 +88,7 @@ __all__ = [
     "Before",
     "ClearAside",
     "CloneDisk",
+    "Crontab",
     "Directory",
     "Edit",
     "EditFile",
@@ -92,6 +97,7 @@ __all__ = [
     "InstallPackages",
     "KeepAddress",
     "KeepSnapshots",
+    "LineEdit",
     "Link",
     "NewKey",
     "OpenRepository",
@@ -108,6 +114,7 @@ __all__ = [
     "RestoreDrill",
     "RestoreFiles",
     "Risk",
+    "RunAsCron",
     "RunCommand",
     "SecretFile",
     "Step",

@@ -1,0 +1,145 @@
+"""The next 24 hours: when each job starts, how long it is likely to take, and which of them meet."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pi_installer_tui.system.host import Host
+from pi_installer_tui.system.reading import Known
+
+if TYPE_CHECKING:
+    from pi_installer_tui.modules.cron.listing import Last, Row
+    from pi_installer_tui.screens.cron.seen import Scheduled
+
+DAY = 86_400
+#: what starts more often than this in a day meets everything: it isn't counted
+OFTEN = 24
+#: starts of a job that are looked at; every minute has more, and is drawn the same
+_MOST = 300
+#: seconds that a job whose duration nobody knows is taken for: cron starts at whole minutes
+_MINUTE = 60.0
+#: meetings of a job that are kept
+_KEPT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run to come. at, until: seconds since 1970; until: when it has probably ended, a random delay counted."""
+
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A job and its runs. often: it starts so often that it isn't counted among those that meet."""
+
+    row: Row
+    starts: tuple[Start, ...]
+    often: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A run of a job meets one of another."""
+
+    start: Start
+    other: Row
+    others: Start
+
+
+def typical(runs: Sequence[Last]) -> float:
+    """How long runs that went well take, in seconds: the middle of the last twenty; 0 where nobody knows."""
+    known = [run.seconds for run in runs if run.what == "done" and run.seconds is not None][:20]
+    return median(known) if known else 0.0
+
+
+async def of_timers(host: Host, rows: Sequence[Row], now: float) -> dict[str, tuple[float, ...]]:
+    """When timers elapse, by their rows' keys: systemd's own answer, one command for all."""
+    from pi_installer_tui.system.timers import calendar
+
+    asked = [(row.key, each) for row in rows if row.timer is not None for each in row.timer.timing.calendars]
+    if not asked:
+        return {}
+    answer = await calendar.ask(host, [each for _key, each in asked], iterations=_MOST, base=now)
+    found: dict[str, tuple[float, ...]] = {}
+    if isinstance(answer, Known):
+        for (key, _each), told in zip(asked, answer.value, strict=True):
+            found[key] = tuple(sorted({*found.get(key, ()), *(at for at in told.runs if at < now + DAY)}))
+    return found
+
+
+def tracks(scheduled: Scheduled, now: float, timers: Mapping[str, Sequence[float]]) -> list[Track]:
+    """Everything that starts within a day from now, the first one first."""
+    found = []
+    for row in scheduled.rows:
+        if not row.enabled or row.kind == "script":  # the line that runs its folder stands for it
+            continue
+        times = _times(row, scheduled, now, timers.get(row.key, ()))
+        if not times:
+            continue
+        delay = row.timer.timing.random_delay if row.timer is not None else 0.0
+        took = max(_lasts(row, scheduled), _MINUTE)
+        starts = tuple(Start(at, at + took + (delay if number else 0.0)) for number, at in enumerate(times))
+        found.append(Track(row, starts, len(starts) > OFTEN))
+    return sorted(found, key=lambda each: each.starts[0].at)
+
+
+def _lasts(row: Row, scheduled: Scheduled) -> float:
+    if runs := scheduled.records.get(row.key, ()):
+        return typical(runs)
+    last = scheduled.last(row)
+    return last.value.seconds or 0.0 if isinstance(last, Known) else 0.0
+
+
+def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float]) -> list[float]:
+    from pi_installer_tui.system.cron.runs import upcoming
+
+    following = scheduled.next(row, now)
+    if row.entry is not None and not row.entry.schedule.reboot:
+        runs = upcoming(row.entry.schedule, scheduled.zone, int(now), _MOST)
+        return [float(run.at) for run in runs if run.at < now + DAY]
+    first = [following.value] if isinstance(following, Known) and now < following.value < now + DAY else []
+    # of the first one systemd has already drawn the random delay
+    behind = first[0] if first else 0.0
+    late = row.timer.timing.random_delay if row.timer is not None else 0.0
+    return [*first, *(at for at in elapses if row.enabled and at > max(now, behind - late) and at > behind)]
+
+
+def meetings(found: Sequence[Track]) -> dict[str, list[Meeting]]:
+    """What meets what, by the rows' keys, in the order of time. What starts often isn't among them."""
+    starts = sorted(
+        ((start.at, number, start) for number, track in enumerate(found) if not track.often for start in track.starts),
+        key=lambda each: each[:2],
+    )
+    met: dict[str, list[Meeting]] = {}
+    running: list[tuple[float, int, Start]] = []
+    for at, number, start in starts:
+        while running and running[0][0] <= at:
+            heapq.heappop(running)
+        mine = met.setdefault(found[number].row.key, [])
+        for _until, other, others in running[:_KEPT]:
+            if other == number:
+                continue
+            theirs = met.setdefault(found[other].row.key, [])
+            if len(mine) < _KEPT:
+                mine.append(Meeting(start, found[other].row, others))
+            if len(theirs) < _KEPT:
+                theirs.append(Meeting(others, found[number].row, start))
+        heapq.heappush(running, (start.until, number, start))
+    return {key: each for key, each in met.items() if each}
+
+
+def slots(track: Track, begin: float, width: float, count: int) -> list[bool]:
+    """In which of `count` slots of `width` seconds from `begin` on a job runs."""
+    busy = [False] * count
+    for start in track.starts:
+        first = int((start.at - begin) // width)
+        last = int((start.until - 1 - begin) // width)
+        for slot in range(max(first, 0), min(last, count - 1) + 1):
+            busy[slot] = True
+    return busy

@@ -1,0 +1,82 @@
+"""The environments that a job has: cron's own, and that of a login shell, to compare with. Source: /etc/pam.d/cron of
+Debian (pam_env.so, pam_env.so envfile=/etc/default/locale), build_env() of do_command.c, pam_env(8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pi_installer_tui.system.accounts import PASSWD, Account, accounts
+from pi_installer_tui.system.host import Host
+
+from .lines import Entry
+
+#: what pam_env reads for cron, in this order; later ones count
+_PAM = ("/etc/environment", "/etc/default/locale")
+#: PATH before /etc/profile sets it: login.defs(5), ENV_PATH and ENV_SUPATH of Debian
+_LOGIN_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+_ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: shells that let nobody in
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
+_SETPRIV, _ENV = "/usr/bin/setpriv", "/usr/bin/env"
+#: what a Host gives each command
+_OURS = ("PATH", "LC_ALL", "LANG", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "DEBIAN_FRONTEND")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A command, ready for `Host.start`. env: all of its environment, but for what argv takes away; no value of it
+    stands in argv."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+
+
+def pam_env(text: str) -> Iterator[tuple[str, str]]:
+    """The variables of such a file, as _parse_env_file() of pam_env.c takes them: what follows `#` is a comment,
+    `export ` may be in front, quotes are taken off."""
+    for raw in text.splitlines():
+        line = raw.lstrip(" \t\n").partition("#")[0].removeprefix("export ").lstrip(" \t").rstrip(" \t\r")
+        name, equals, value = line.partition("=")
+        if not equals or not name or not all(c.isascii() and (c.isalnum() or c == "_") for c in name):
+            continue
+        if value[:1] in ('"', "'"):
+            value = value[1:]
+            value = value[:-1] if value[-1:] in ('"', "'") else value
+        yield name, value
+
+
+async def of_pam(host: Host) -> dict[str, str]:
+    """What pam_env gives every session, cron's jobs among them."""
+    found: dict[str, str] = {}
+    for path in _PAM:
+        found.update(pam_env(await host.text(path) or ""))
+    return found
+
+
+async def of_cron(host: Host, entry: Entry, account: Account) -> dict[str, str]:
+    """All that a job has: the crontab's settings win over those of PAM."""
+    return {**await of_pam(host), **entry.environment(account.name, account.home)}
+
+
+async def of_login(host: Host, account: Account) -> dict[str, str]:
+    """What a login shell starts with, before it reads /etc/profile and the user's own files."""
+    path = _ROOT_PATH if account.uid == 0 else _LOGIN_PATH
+    own = {"HOME": account.home, "USER": account.name, "LOGNAME": account.name, "SHELL": account.shell or "/bin/sh"}
+    return {"PATH": path, **await of_pam(host), **own}
+
+
+def start(account: Account, env: dict[str, str], words: Sequence[str], home: str) -> Start:
+    """A program as a user, with that environment and no other, in a folder. words: its path, and its arguments. Neither
+    limits (pam_limits) nor a session are made as cron makes them."""
+    gone = [word for name in _OURS if name not in env for word in ("-u", name)]
+    program, *rest = words
+    if "/" not in program:
+        program = f"./{program}"  # cron looks into no PATH for its shell (execle)
+    who = (_SETPRIV, f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--")
+    return Start((*who, _ENV, *gone, f"--chdir={home}", program, *rest), env)
+
+
+async def account_of(host: Host, user: str) -> Account | None:
+    """A user's account, without its groups and password."""
+    return accounts({PASSWD: await host.text(PASSWD) or ""}).get(user)
