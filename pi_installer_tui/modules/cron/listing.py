@@ -210,7 +210,7 @@ def _lines(crontab: Crontab, state: State) -> Iterator[Row]:
             line=entry.line,
             schedule=entry.schedule.text,
             words=_short(entry.schedule),
-            command=shown(entry.command if wrapped is None else wrapped.command),
+            command=shown(_command(entry) if wrapped is None else wrapped.command),
             name=mark(crontab, entry.line) if wrapped is None else wrapped.name,
             enabled=entry.enabled and not refused,
             refused=refused if entry.enabled else "",
@@ -218,6 +218,11 @@ def _lines(crontab: Crontab, state: State) -> Iterator[Row]:
             wrapped=wrapped,
             entry=entry,
         )
+
+
+def _command(entry: Entry) -> str:
+    """As the shell gets it; with standard input as it is written."""
+    return (entry.shell if entry.stdin is None else entry.command).removesuffix("\r")
 
 
 def _scripts(folder: Scripts, state: State) -> Iterator[Row]:
@@ -243,6 +248,12 @@ def _scripts(folder: Scripts, state: State) -> Iterator[Row]:
 def _folder_of(row: Row, state: State) -> Scripts:
     folder = row.path.rpartition("/")[0]
     return next(each for each in state.cron.scripts if each.path == folder)
+
+
+def by_line(row: Row, state: State) -> tuple[str, int] | None:
+    """The crontab and the line that run a script's folder; None where anacron does, or nobody."""
+    entry = _by(folder := _folder_of(row, state), state)
+    return None if entry is None else (folder.by.rpartition(":")[0], entry.line)
 
 
 def _by(folder: Scripts, state: State) -> Entry | None:

@@ -47,6 +47,7 @@ __all__ = [
     "destination",
     "fingerprint",
     "look",
+    "number",
 ]
 
 Mode = Annotated[int, Field(ge=0, le=0o7777)]
@@ -210,8 +211,8 @@ class WriteFile(_Content):
     async def _owner(self, host: Host, old: Seen) -> tuple[int, int]:
         uid, gid = await super()._owner(host, old)
         return (
-            uid if self.owner is None else await _number(host, "/etc/passwd", self.owner),
-            gid if self.group is None else await _number(host, "/etc/group", self.group),
+            uid if self.owner is None else await number(host, "/etc/passwd", self.owner),
+            gid if self.group is None else await number(host, "/etc/group", self.group),
         )
 
 
@@ -407,8 +408,8 @@ class Directory(Named):
         old = await look(host, overlay, self.path)
         if old.kind not in ("directory", ""):
             raise StepError("not-a-directory", path=self.path)
-        uid = await _number(host, "/etc/passwd", self.owner)
-        gid = await _number(host, "/etc/group", self.group)
+        uid = await number(host, "/etc/passwd", self.owner)
+        gid = await number(host, "/etc/group", self.group)
         return old, Seen("directory", b"", self.mode, uid, gid)
 
 
@@ -421,7 +422,7 @@ async def _real_folder(host: Host, path: str) -> None:
         raise StepError("link-refused", path=folder, target=real)
 
 
-async def _number(host: Host, database: str, name: str) -> int:
+async def number(host: Host, database: str, name: str) -> int:
     """A user's or group's number from passwd(5) or group(5); a number stands for itself. Raises StepError."""
     if name.isdecimal():
         return int(name)

@@ -39,6 +39,7 @@ JobId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$")]
 #: steps that change their paths and nothing else
 FILE_STEPS = frozenset(
     {
+        "crontab",
         "directory",
         "edit-file",
         "encrypted-key",

@@ -1,0 +1,22 @@
+"""What proves that a crontab is as wanted: crontab(1) shows the lines, and cron runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pi_installer_tui.modules.cron.drafts import Draft
+from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.tasks.checks import Check, CommandSays, UnitActive
+
+SERVICE = "cron.service"
+
+
+def of_crontab(state: State, draft: Draft, number: int, setting: str) -> Iterator[Check]:
+    after = draft.after()
+    texts = [after.text(line) for line in sorted(draft.changed())]
+    said = tuple(text for text in texts if text.isascii() and text.strip())
+    if draft.user and said:
+        argv = ("crontab", "-l", "-u", draft.user)
+        yield CommandSays(id=f"cron.crontab.{number}", setting=setting, argv=argv, lines=said)
+    if texts and number == 1 and state.cron.daemon in ("", "cron"):
+        yield UnitActive(id="cron.daemon", setting=setting, name=SERVICE, seconds=0)
