@@ -71,7 +71,9 @@ USUAL: Mapping[str, Template] = {
             "at": _time("02:00"),
             "source": _folder("/home"),
             "target": Parameter(kind="path", title=N_("Archives in"), system=False),
-            "name": Parameter(kind="name", title=N_("Name"), default="folder"),
+            "name": Parameter(
+                kind="name", title=N_("Called"), help=N_("What the archives' names begin with."), default="folder"
+            ),
             "keep": _keep("7"),
         },
         apart=(("target", "source"),),

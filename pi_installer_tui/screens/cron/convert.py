@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, model, values, wide
 from pi_installer_tui.system.timers import unit
-from pi_installer_tui.system.timers.conversion import CannotConvert, Timing, to_cron, to_timer
-from pi_installer_tui.system.timers.unit import CannotWrite
+from pi_installer_tui.system.timers.conversion import CannotConvert, to_cron, to_timer
 from pi_installer_tui.widgets.text import printable
 
 if TYPE_CHECKING:
     from pi_installer_tui.modules.cron.listing import Row
     from pi_installer_tui.modules.cron.state import State
     from pi_installer_tui.widgets.form.form import Form
+
+#: lines of unit files that say something
+_TELLING = re.compile(r"On|Persistent|Randomized|User|Environment|ExecStart")
 
 
 class ConvertScreen(MakingScreen):
@@ -46,9 +48,9 @@ class ConvertScreen(MakingScreen):
         from pi_installer_tui.screens.cron.editor import where
 
         if self._from_cron:
-            made = model("AsTimer", borrowed(ToTimer, "name", "persistent", "random_delay"))
-            name = self._row.name or _called(self._row.command)
-            return wide(made, made.model_construct(None, name=name), self._choices, new=False)
+            begin = {"name": self._row.name or _called(self._row.command)}
+            made = model("AsTimer", borrowed(ToTimer, "name", "persistent", "random_delay", begin=begin))
+            return wide(made, made.model_construct(None, **begin), self._choices, new=False)
         made = model("AsLine", {"where": where()})
         return wide(made, made.model_construct(None, where=self._row.owner or "root"), self._choices, new=False)
 
@@ -61,50 +63,58 @@ class ConvertScreen(MakingScreen):
         self.say_where(_("As a timer") if self._from_cron else _("As a line of a crontab"))
 
     async def look(self) -> Sequence[Said]:
+        from pydantic import ValidationError
+
+        from pi_installer_tui.modules.cron.lines import Wrong
+
+        self._why = ()
         try:
-            told = self._as_timer() if self._from_cron else self._as_lines()
-            self._why = ()
+            return self._as_timer() if self._from_cron else self._as_lines()
         except CannotConvert as error:
             self._why = error.reasons
-            told = [(_("It can't be converted:"), "bad"), *((f"- {reason}", "bad") for reason in error.reasons)]
-        return told
+        except Wrong as error:
+            self._why = (str(error),)
+        except ValidationError:
+            return [(_("Mend what is marked with ! first."), "warn")]
+        return [(_("It can't be converted:"), "bad"), *((f"- {reason}", "bad") for reason in self._why)]
 
     def _as_timer(self) -> list[Said]:
+        from pi_installer_tui.modules.cron import timers
+        from pi_installer_tui.modules.cron.actions import ToTimer
+
         entry = self._row.entry
         assert entry is not None
-        said = values(self._form)
-        if entry.stdin is not None:
-            raise CannotConvert(_("Its standard input comes from the line itself, which a timer doesn't have."))
-        found = to_timer(entry.schedule.text)
-        timing = Timing(
-            found.timing.calendars,
-            found.timing.on_boot,
-            persistent=bool(said.get("persistent", True)),
-            random_delay=float(said.get("random_delay") or 0),
-        )
-        job = unit.Job(str(said.get("name") or "job"), ("/bin/sh", "-c", entry.shell), timing)
-        try:
-            lines = [*unit.timer_text(job).splitlines(), *unit.service_text(job).splitlines()]
-        except CannotWrite as error:
-            raise CannotConvert(str(error)) from None
-        shown = [line for line in lines if re.match(r"On|Persistent|Randomized|ExecStart", line)]
+        to_timer(entry.schedule.text)  # with every reason why it can't be
+        told = ToTimer.model_validate({"job": self._row.key, "text": self._row.text, **values(self._form)})
+        job, made = timers.to_timer(self._state, told)
+        lines = [*unit.timer_text(job).splitlines(), *unit.service_text(job).splitlines()]
+        shown = [line for line in lines if _TELLING.match(line)]
         return [
             (printable(self._row.text), "quiet"),
-            (f"{job.name}.timer, {job.name}.service", "strong"),
+            (_("becomes {name}.timer and {name}.service:").format(name=job.name), "strong"),
             *((f"  {printable(line)}", "plain") for line in shown),
-            *((note, "warn") for note in found.notes),
+            *((note, "warn") for note in made.notices),
         ]
 
     def _as_lines(self) -> list[Said]:
+        from pi_installer_tui.modules.cron import timers
+        from pi_installer_tui.modules.cron.actions import ToCron
+
         timer = self._row.timer
         assert timer is not None
-        found = to_cron(timer.timing)
-        return [
-            *((f"OnCalendar={printable(each)}", "quiet") for each in timer.timing.calendars),
-            (_("in the crontab"), "strong"),
-            *((f"  {schedule} {printable(self._row.command)}", "plain") for schedule in found.schedules),
-            *((note, "warn") for note in found.notes),
-        ]
+        to_cron(timer.timing)
+        told = ToCron.model_validate({"job": self._row.key, **self._place()})
+        _timer, made = timers.to_cron(self._state, told)
+        found: list[Said] = [(f"OnCalendar={printable(each)}", "quiet") for each in timer.timing.calendars]
+        for draft in made.drafts:
+            found.append((_("becomes in {path}:").format(path=draft.path), "strong"))
+            after = draft.after()
+            found += [(f"  {printable(after.text(number))}", "plain") for number in sorted(draft.changed())]
+        return [*found, *((note, "warn") for note in made.notices)]
+
+    def _place(self) -> dict[str, str]:
+        where = str(values(self._form).get("where") or "")
+        return {"file": where} if where.startswith("/") else {"user": where}
 
     def act(self) -> str:
         if self._why:
@@ -113,9 +123,7 @@ class ConvertScreen(MakingScreen):
         if self._from_cron:
             self.shell.act("cron", "to-timer", {"job": self._row.key, "text": self._row.text, **said})
             return ""
-        place = str(said.get("where") or "")
-        told = {"file": place} if place.startswith("/") else {"user": place}
-        self.shell.act("cron", "to-cron", {"job": self._row.key, **told})
+        self.shell.act("cron", "to-cron", {"job": self._row.key, **self._place()})
         return ""
 
 

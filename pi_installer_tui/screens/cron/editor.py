@@ -4,7 +4,6 @@ of it is said while it is typed: in words, with the place of a mistake, the find
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +11,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import Explained, coming, explain, in_columns, zone_of
 from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, model, values, wide
 from pi_installer_tui.screens.cron.schedule_input import ScheduleInput
@@ -66,14 +66,14 @@ class EditorScreen(MakingScreen):
             made = model(
                 "NewLine",
                 {
-                    **borrowed(Create, "command"),
+                    **borrowed(Create, "command", begin={}),
                     "where": where(),
-                    **borrowed(Create, "as_user", "name", "enabled", "raw"),
+                    **borrowed(Create, "as_user", "name", "enabled", "raw", begin={}),
                 },
             )
             return wide(made, made.model_construct(None, **self._before), self._choices, new=True)
         names = ["command", "name", *(["as_user"] if self._row.kind == "system" else []), "raw"]
-        made = model("Line", borrowed(Change, *names))
+        made = model("Line", borrowed(Change, *names, begin=self._before))
         return wide(made, made.model_construct(None, **self._before), self._choices, new=False)
 
     def _choices(self, name: str) -> Sequence[str]:
@@ -111,7 +111,7 @@ class EditorScreen(MakingScreen):
         if gap is not None:
             found = Explained(text, mistake=gap)
         else:
-            found = await asyncio.to_thread(explain, text, self._zone, time.time())
+            found = await asyncio.to_thread(explain, text, self._zone, explained.now())
         findings = [] if found.mistake is not None else await self._findings(text)
         if self.closing:
             return ()
@@ -196,10 +196,10 @@ class EditorScreen(MakingScreen):
 
     def act(self) -> str:
         typed = self.query_one(ScheduleInput)
-        found = explain(typed.text, self._zone, time.time(), 1)
+        found = explain(typed.text, self._zone, explained.now(), 1)
         if (wrong := typed.gap or found.mistake) is not None:
             typed.mark(wrong)
-            typed.focus_first()
+            typed.focus_mistake(wrong)
             return wrong.what
         said = values(self._form)
         if self._row is None:

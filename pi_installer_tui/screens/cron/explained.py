@@ -3,6 +3,7 @@ here asks the machine."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -40,6 +41,11 @@ class Explained:
     runs: tuple[runs.Run, ...] = ()
 
 
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()
+
+
 def zone_of(state: State) -> tzinfo:
     """The machine's time zone; UTC where it isn't known."""
     try:
@@ -48,8 +54,8 @@ def zone_of(state: State) -> tzinfo:
         return UTC
 
 
-def explain(text: str, zone: tzinfo, now: float, count: int = SHOWN) -> Explained:
-    """A schedule that somebody types."""
+def explain(text: str, zone: tzinfo, at: float, count: int = SHOWN) -> Explained:
+    """A schedule that somebody types. at: from when on runs are told, seconds since 1970."""
     try:
         schedule = fields.parse(text)
     except Mistake as mistake:
@@ -58,14 +64,14 @@ def explain(text: str, zone: tzinfo, now: float, count: int = SHOWN) -> Explaine
     if schedule.reboot:
         said = _("cron starts it when cron itself starts after a start of the machine")
         return Explained(text, words.long(schedule), remarks=(said,))
-    changes = tuple(words.change(each) for each in runs.changes(schedule, zone, int(now)))[:_CHANGES]
+    changes = tuple(words.change(each) for each in runs.changes(schedule, zone, int(at)))[:_CHANGES]
     return Explained(
         text,
         words.long(schedule),
         never=never,
         remarks=tuple(remarks(schedule)),
         clock=changes,
-        runs=runs.upcoming(schedule, zone, int(now), count),
+        runs=runs.upcoming(schedule, zone, int(at), count),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
@@ -51,6 +52,8 @@ class MakingScreen(ShellScreen):
         super().__init__()
         self._waits: Timer | None = None
         self._told: tuple[Said, ...] = ()
+        #: why it wasn't planned, until something else is typed
+        self._refused = ""
         self._form: Form[Any] = self.form()
 
     def form(self) -> Form[Any]:
@@ -97,6 +100,7 @@ class MakingScreen(ShellScreen):
 
     def touched(self) -> None:
         """Something was typed: looks at it when no more keys come."""
+        self._refused = ""
         if self._waits is not None:
             self._waits.stop()
         self._waits = self.set_timer(REST, self._look_soon)
@@ -114,7 +118,8 @@ class MakingScreen(ShellScreen):
         self._told = tuple(told)
         width = max(20, self.size.width - 4)
         lines: list[Cell] = []
-        for text, tone in told:
+        refused: list[Said] = [(_("Not planned: {why}").format(why=self._refused), "bad")] if self._refused else []
+        for text, tone in (*refused, *told):
             pieces = textwrap.wrap(printable(text), width, subsequent_indent="  ", break_on_hyphens=False) or [""]
             lines += [Cell(piece, tone) for piece in pieces]
         if len(lines) > self.LINES:
@@ -131,9 +136,14 @@ class MakingScreen(ShellScreen):
     def action_plan(self) -> None:
         if self._form.mistakes:
             self._form.reject({})
-            self.tell([(_("Not planned: mend what is marked with ! first."), "bad"), *self._told])
+            self.refuse(_("mend what is marked with ! first."))
         elif why := self.act():
-            self.tell([(_("Not planned: {why}").format(why=why), "bad"), *self._told])
+            self.refuse(why)
+
+    def refuse(self, why: str) -> None:
+        """Says why it isn't planned, in words, until something else is typed."""
+        self._refused = why
+        self.tell(self._told)
 
     def action_explain(self) -> None:
         self.app.push_screen(ExplainedScreen(self.title_of(), [Prose(text, tone) for text, tone in self.explained()]))
@@ -220,6 +230,13 @@ def model(name: str, fields: Mapping[str, tuple[Any, Any]]) -> type[BaseModel]:
     return create_model(name, __base__=Frozen, **made)
 
 
-def borrowed(source: type[BaseModel], *names: str) -> dict[str, tuple[Any, Any]]:
-    """Fields of a model, to make another one of them."""
-    return {name: (source.model_fields[name].annotation, source.model_fields[name]) for name in names}
+def borrowed(source: type[BaseModel], *names: str, begin: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Fields of a model, to make another one of them. begin: what the form begins with: what is there needn't be typed
+    again."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in names:
+        field = copy(source.model_fields[name])
+        if field.is_required() and begin.get(name):
+            field.default = begin[name]
+        found[name] = (field.annotation, field)
+    return found

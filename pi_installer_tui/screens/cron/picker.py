@@ -3,7 +3,6 @@ at the start; and at what time."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -12,6 +11,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import coming, explain, in_columns
 from pi_installer_tui.screens.cron.making import MakingScreen, Said, values, wide
 from pi_installer_tui.screens.cron.picking import WEEK, CannotPick, How, Pick, pick_of, text_of
@@ -67,7 +67,7 @@ class PickerScreen(MakingScreen, inherit_bindings=False):
         except CannotPick as wrong:
             self.query_one("#runs", Panel).set_lines([[] for _n in range(_ROWS)])
             return [(str(wrong), "warn")]
-        found = explain(text, self._zone, time.time())
+        found = explain(text, self._zone, explained.now())
         lines = in_columns(coming(found.runs, self._zone), _ROWS, max(20, self.size.width - 2))
         self.query_one("#runs", Panel).set_lines(lines)
         told: list[Said] = [(f"{text}   {found.words}", "strong")]
@@ -203,4 +203,4 @@ def _model(pick: Pick) -> tuple[Any, Any]:
     }
     chosen = {"how": pick.how, **{name: shown[name] for name in kinds[pick.how]}}
     begin = made[pick.how].model_construct(None, **chosen)
-    return whole, whole(when=begin)
+    return whole, whole.model_validate({"when": begin})

@@ -55,10 +55,11 @@ class RecordingScreen(MakingScreen):
             ),
             json_schema_extra={"widget": "secret"},
         )
-        fields = borrowed(Record, *_FIELDS)
+        before = self._before()
+        fields = borrowed(Record, *_FIELDS, begin=before)
         ordered = {"on": (bool, on), **{name: fields[name] for name in _FIELDS[:-1]}, "url": (str | None, url)}
         made = model("Recording", {**ordered, "keep": fields["keep"]})
-        return wide(made, made.model_construct(None, **self._before()), lambda _name: (), new=False)
+        return wide(made, made.model_construct(None, **before), lambda _name: (), new=False)
 
     def _before(self) -> dict[str, Any]:
         found = self._row.wrapped

@@ -180,6 +180,11 @@ class ScheduleInput(Vertical):
         """The focus on the first field."""
         self._field(5 if self.whole else 0).focus()
 
+    def focus_mistake(self, mistake: Mistake) -> None:
+        """The focus on the field that a mistake is in."""
+        numbers: dict[str, int] = {name: number for number, name in enumerate(fields.NAMES)}
+        self._field(5 if self.whole else numbers.get(mistake.field, 0)).focus()
+
     # what is said below -------------------------------------------------------------------------------------------
 
     def mark(self, mistake: Mistake | None) -> None:

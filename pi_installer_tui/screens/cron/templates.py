@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -13,6 +12,7 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import coming, explain, in_columns, zone_of
 from pi_installer_tui.screens.cron.making import ExplainedScreen, MakingScreen, Said, borrowed, model, values, wide
 from pi_installer_tui.widgets.lines import Cell, Prose
@@ -136,7 +136,7 @@ class TemplateScreen(MakingScreen):
         )
         fields = {name: _field(each) for name, each in self._template.parameters.items()}
         # a parameter may have any name, one of these too
-        beside = {**borrowed(Create, "name", "as_user"), "where": where(), "record": (bool, record)}
+        beside = {**borrowed(Create, "name", "as_user", begin={}), "where": where(), "record": (bool, record)}
         made = model("Filled", {**fields, **{f"of_{name}": beside[name] for name in _BESIDE}})
         begin: dict[str, Any] = {name: _initial(each) for name, each in self._template.parameters.items()}
         begin |= {
@@ -188,7 +188,7 @@ class TemplateScreen(MakingScreen):
             if self._template.before:
                 told.append((_(self._template.before), "plain"))
             return [*told, (_(self._template.summary), "plain")]
-        found = explain(filled.schedule, self._zone, time.time(), 6)
+        found = explain(filled.schedule, self._zone, explained.now(), 6)
         missing = await self._missing()
         if self.closing:
             return ()
@@ -246,8 +246,8 @@ class TemplateScreen(MakingScreen):
         from pi_installer_tui.modules.cron.templates_checking import led_astray
 
         if found := await led_astray(self.shell.host, self._template, self._values):
-            self.tell([(_("Not planned: {why}").format(why=why), "bad") for why in found.values()])
             self._form.reject(found)
+            self.refuse("; ".join(found.values()))
         else:
             self.shell.act("cron", "create", told)
 

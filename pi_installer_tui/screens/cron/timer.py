@@ -52,6 +52,8 @@ class TimerScreen(MakingScreen):
         self._called = row.key.removesuffix(".timer") if row is not None else ""
         self._job = state.units.get(self._called) if row is not None else None
         self._before = _before(self._job)
+        if row is not None and self._job is None and row.timer is not None:
+            self._before |= {"calendars": row.timer.timing.calendars, "description": row.timer.description or None}
         self._runs: list[str] = []
         super().__init__()
 
@@ -59,7 +61,7 @@ class TimerScreen(MakingScreen):
         from pi_installer_tui.modules.cron.actions import OfTimer
 
         names = [name for name in _FIELDS if name != "name" or self._row is None]
-        made = model("ATimer", borrowed(OfTimer, *names))
+        made = model("ATimer", borrowed(OfTimer, *names, begin=self._before))
         before = {**self._before, "enabled": self._row.enabled} if self._row is not None else self._before
         return wide(made, made.model_construct(None, **before), self._choices, new=self._row is None)
 
@@ -142,7 +144,7 @@ class TimerScreen(MakingScreen):
 def _before(job: unit.Job | None) -> dict[str, Any]:
     """What the form begins with."""
     if job is None:
-        return {"command": None, "words": None, "user": None, "description": None, "environment": None, "name": None}
+        return {name: None for name in _FIELDS if name not in ("persistent", "random_delay", "enabled")}
     line = job.command[2] if job.command[:2] == _SHELL and len(job.command) == 3 else None
     return {
         "calendars": job.timing.calendars,
