@@ -135,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     act.add_argument("action", metavar="ACTION", help=_("as it stands below"))
     act.add_argument("told", nargs="*", default=[], type=told, metavar="KEY=VALUE", help=_("what it is about"))
     act.add_argument("--yes", "-y", action="store_true", help=_("don't ask"))
+    secrets(act)
     json(act)
     act.add_argument("--detach", action="store_true", help=_("print the job's id and don't wait for its end"))
     confirmation(act)
@@ -167,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
         "test", help=_("send a test message"), description=_("sends a test message, and says what the server answered")
     )
     trial.add_argument("channel", metavar="CHANNEL", help=_("a channel's name"))
+    _cron(verb("cron", _("what runs by the clock; list, show, history, next")), json)
     _vpn(verb("vpn", _("who connects; add, pause, resume, revoke, rotate, rename, show, expire")), json)
     _backup(
         verb("backup", _("how the jobs stand; run, list, verify, drill, restore, restore-database, unlock, history")),
@@ -257,6 +259,35 @@ def _backup(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser
     unlock.add_argument("--lock", default="", metavar="ID", help=_("this one, whoever holds it"))
     asking(unlock)
     verb("history", _("every run, verification, drill and restoration"))
+
+
+def _cron(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser], None]) -> None:
+    """The verb `cron` and those below it."""
+    json(to)
+    verbs = to.add_subparsers(dest="cron_verb", metavar="list, show, history, next", parser_class=_Parser)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_("one JSON document"))
+        return added
+
+    listed = verb("list", _("crontabs, scripts, timers and at's jobs"))
+    listed.add_argument("--next", action="store_true", help=_("in the order in which they come"))
+    for each in (
+        verb("show", _("one of them: what it runs, when, and what is wrong with it")),
+        verb("history", _("how it ended, as far as its record or the journal knows")),
+    ):
+        each.add_argument("job", metavar="JOB", help=_("as `cron list` lists it, or its name"))
+    coming = verb("next", _("when a schedule comes, in words and times"))
+    coming.add_argument("schedule", metavar="SCHEDULE", help=_("five fields, or a form such as @daily, in quotes"))
+    coming.add_argument("count", nargs="?", type=amount, default=10, metavar="N", help=_("so many times (10)"))
+
+
+def amount(text: str) -> int:
+    """A number of times."""
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= 1000:
+        raise argparse.ArgumentTypeError(_("a number from 1 to 1000"))
+    return int(text)
 
 
 def _vpn(to: argparse.ArgumentParser, json: Callable[[argparse.ArgumentParser], None]) -> None:

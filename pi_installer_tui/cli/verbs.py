@@ -256,11 +256,19 @@ async def _act(args: Namespace, machine: Machine) -> int:
         raise SetupError(Mistake(args.module, unknown(args.action, known, _("there is no such action"))))
     if twice := sorted({key for key, _value in args.told if [k for k, _v in args.told].count(key) > 1}):
         raise SetupError(Mistake(twice[0], _("stands there twice")))
+    if args.secrets is not None:
+        args.given = given.parse(_text(args.secrets, private=True), args.secrets)
     told = planning.arguments(args.module, args.action, dict(args.told))
     planned = await planning.plan_action(machine.host, args.module, args.action, told, _confirmation(args))
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
     return await agree_and_run(args, machine, planned.reviewed)
+
+
+async def _cron(args: Namespace, machine: Machine) -> int:
+    from pi_installer_tui.cli.cron import cron
+
+    return await cron(args, machine)
 
 
 async def _vpn(args: Namespace, machine: Machine) -> int:
@@ -607,6 +615,7 @@ _VERBS: dict[str, Callable[[Namespace, Machine], Coroutine[Any, Any, int]]] = {
     "alerts": _alerts,
     "audit": _audit,
     "backup": _backup,
+    "cron": _cron,
     "vpn": _vpn,
     "metrics": _metrics,
     "plan": _plan,

@@ -62,6 +62,15 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A recorded job of a crontab. overdue: seconds since the run should have been there that isn't, 0 where none is
+    missed, None for one that no time is set for (@reboot). failed: its last run did, or never ended."""
+
+    overdue: float | None
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """One look. at is seconds of the steady clock. processors: ticks by kind, in the order of proc_stat(5), by number;
     `""` is all of them."""
@@ -78,5 +87,6 @@ class Look:
     fans: dict[str, float] = field(default_factory=dict)
     power: Power | None = None
     backups: dict[str, Backup] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
     uptime: float | None = None
     processes: int | None = None

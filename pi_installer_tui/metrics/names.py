@@ -60,6 +60,9 @@ KINDS: tuple[Kind, ...] = (
     # backup.home.overdue: of a job of the module Backup
     Kind("backup", "overdue", "s", N_("backup overdue"), several=True),
     Kind("backup", "failed", "", N_("backup or its proof failed"), several=True, flag=True),
+    # cron.pi.dump.overdue: of a recorded job of a user's
+    Kind("cron", "overdue", "s", N_("scheduled job overdue"), several=True),
+    Kind("cron", "failed", "", N_("scheduled job failed"), several=True, flag=True),
     Kind("system", "uptime", "s", N_("time since the start"), up=False),
     Kind("system", "processes", "", N_("processes")),
 )

@@ -23,7 +23,7 @@ _ENDINGS: dict[Unit, str] = {
     "": "",
 }
 #: what the label is called that says of what a metric is
-_LABELS = {"backup": "job", "disk": "mountpoint", "io": "device", "net": "interface", "core": "core"}
+_LABELS = {"backup": "job", "cron": "job", "disk": "mountpoint", "io": "device", "net": "interface", "core": "core"}
 
 
 def name(kind: Kind) -> str:

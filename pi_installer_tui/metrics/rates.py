@@ -66,6 +66,10 @@ def _levels(now: Look, found: Values) -> None:
     for of, backup in now.backups.items():
         found[named("backup", "overdue", of)] = backup.overdue
         found[named("backup", "failed", of)] = float(backup.failed)
+    for of, job in now.jobs.items():
+        if job.overdue is not None:
+            found[named("cron", "overdue", of)] = job.overdue
+        found[named("cron", "failed", of)] = float(job.failed)
     if now.uptime is not None:
         found["system.uptime"] = now.uptime
     if now.processes is not None:

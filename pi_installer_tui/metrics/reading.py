@@ -10,6 +10,7 @@ from pathlib import Path
 from pi_installer_tui.metrics import files
 from pi_installer_tui.metrics.backups import Backups
 from pi_installer_tui.metrics.clock import steady
+from pi_installer_tui.metrics.cron import Jobs
 from pi_installer_tui.metrics.filesystems import mount_points
 from pi_installer_tui.metrics.look import Look, Memory, Space, Traffic, Transfers
 from pi_installer_tui.metrics.sensors import Sensors
@@ -31,6 +32,7 @@ class Reader:
         self.root = str(root).rstrip("/")
         self.sensors = Sensors(self.root)
         self.backups = Backups(self.root)
+        self.jobs = Jobs(self.root)
         self._statvfs = statvfs
 
     def read(self, at: float | None = None) -> Look:
@@ -50,6 +52,7 @@ class Reader:
             self.sensors.fans(),
             self.sensors.power(),
             self.backups.read(),
+            self.jobs.read(),
             self._uptime(),
             self._processes(),
         )

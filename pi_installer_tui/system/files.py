@@ -71,7 +71,7 @@ class Files:
             done.append(part)
             if todo or follow:
                 try:
-                    target = str(Path(f"{self.root}/{'/'.join(done)}").readlink())
+                    target = os.readlink(f"{self.root}/{'/'.join(done)}")  # noqa: PTH115  (a Path costs ten times that)
                 except OSError:
                     continue  # no link, or nothing there
                 links += 1

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pi_installer_tui.system.host import Completed, Host
+from tests.contract import scheduled  # noqa: F401  (it registers cases)
 from tests.contract.cases import CASES, case, said
 
 __all__ = ["CASES"]

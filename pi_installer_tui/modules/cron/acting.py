@@ -129,13 +129,13 @@ def _whole(
 
 
 def of_drafts(
-    state: State, setting: str, edited: Edited, *, needs: Iterable[str] = (), given: frozenset[str] | None = None
+    state: State, setting: str, edited: Edited, *, needs: Iterable[str] = (), given: frozenset[str] = frozenset()
 ) -> tuple[list[Step], list[Check]]:
     """The steps of edited crontabs, and what they need: the package, and what records. A job comes before it goes from
     where it was."""
     changed = [draft for draft in edited.drafts if draft.edits]
     if not changed:
-        return [], []
+        return recording.steps(state, edited.recorded, setting, given=given, update=False), []
     steps: list[Step] = []
     adds = any(edit.what != "remove" for draft in changed for edit in draft.edits)
     if adds and not state.cron.daemon:

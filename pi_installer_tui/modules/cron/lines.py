@@ -10,7 +10,7 @@ from pi_installer_tui.modules.cron.drafts import Draft, Drafts, crontab, path_of
 from pi_installer_tui.modules.cron.listing import mark, marking, name_of, named, shown
 from pi_installer_tui.modules.cron.state import ALLOW, DENY, State
 from pi_installer_tui.system.cron import fields
-from pi_installer_tui.system.cron.lines import OFF, Broken, Entry, escaped, parse, split
+from pi_installer_tui.system.cron.lines import NEWEST, OFF, Broken, Entry, escaped, parse, split
 from pi_installer_tui.system.cron.read import Crontab
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap, wrap
@@ -74,8 +74,9 @@ def find(state: State, drafts: Drafts, key: str, text: str = "", place: str = "j
 # one line ---------------------------------------------------------------------------------------------------------
 
 
-def create(state: State, told: Create) -> Edited:
-    made = Edited(Drafts(state))
+def create(state: State, told: Create, into: Edited | None = None) -> Edited:
+    """A line at the end of a crontab. into: where more is edited."""
+    made = into if into is not None else Edited(Drafts(state))
     draft = place(state, made.drafts, told.user, told.file)
     if told.record and not told.name:
         raise Wrong("name", _("is needed: the record is called so"))
@@ -99,6 +100,7 @@ def create(state: State, told: Create) -> Edited:
 
 
 def change(state: State, told: Change) -> Edited:
+    """Another schedule, command, name or user; the rest of the line stays."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     draft, entry, line = found.draft, found.entry, found.line
@@ -193,6 +195,7 @@ def delete(state: State, found: Found) -> None:
 
 
 def record(state: State, told: Record) -> Edited:
+    """The command is put behind the program that records; how, where it is already."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     entry, draft = found.entry, found.draft
@@ -213,6 +216,7 @@ def record(state: State, told: Record) -> Edited:
 
 
 def unrecord(state: State, told: OfLine) -> Edited:
+    """The command stands alone again."""
     made = Edited(Drafts(state))
     found = find(state, made.drafts, told.job, told.text)
     wrapped = unwrap(found.entry.shell)
@@ -376,13 +380,13 @@ def _changed(variable: str, was: str | None, now: str | None) -> str:
 
 def _notices(state: State, made: Edited, draft: Draft, owner: str) -> None:
     there = crontab(state, draft.path)
-    if there is not None:
-        if there.refused:
-            made.notices.append(_("cron ignores {path}: {why}.").format(path=draft.path, why=there.refused))
-        first = next(there.table.refused(users=state.cron.users or None), None)
-        if first is not None:
-            text = _("cron ignores all of {path}, for line {line}: {why}.")
-            made.notices.append(text.format(path=draft.path, line=first.line, why=first.mistake.what))
+    if there is not None and there.refused:
+        made.notices.append(_("cron ignores {path}: {why}.").format(path=draft.path, why=there.refused))
+    revision = state.cron.revision or NEWEST
+    first = next(draft.after().refused(revision=revision, users=state.cron.users or None), None)
+    if first is not None:
+        text = _("cron ignores all of {path}, for line {line}: {why}.")
+        made.notices.append(text.format(path=draft.path, line=first.line, why=first.mistake.what))
     if state.cron.daemon not in ("", "cron"):
         text = _("{daemon} runs the jobs here; all that is said of schedules goes for Debian's cron.")
         made.notices.append(text.format(daemon=state.cron.daemon))

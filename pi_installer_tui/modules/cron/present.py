@@ -11,7 +11,7 @@ from pi_installer_tui.i18n import _, ngettext
 from pi_installer_tui.modules.base import Fact
 from pi_installer_tui.modules.cron.listing import Row, name_of, named, rows
 from pi_installer_tui.modules.cron.settings import CronSettings, JobSettings, RecordSettings, TimerSettings
-from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.modules.cron.state import RECORDS, State
 from pi_installer_tui.system.cron.lines import Entry
 from pi_installer_tui.system.cron.read import CRONTAB, FOLDER, SPOOL, Crontab
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap
@@ -29,7 +29,7 @@ def present(state: State) -> CronSettings:
         if crontab.user and not crontab.refused:
             every = [name_of(crontab, entry) for entry in crontab.table.entries]
             for name, entry in named(crontab).items():
-                one = _job(crontab, name, entry) if every.count(name) == 1 else None
+                one = _job(state, crontab, name, entry) if every.count(name) == 1 else None
                 found.setdefault(name, []).append(one)
     jobs = {name: each[0] for name, each in found.items() if len(each) == 1 and each[0] is not None}
     on = {timer.name.removesuffix(".timer"): timer for timer in state.timers.timers if not timer.owner}
@@ -61,7 +61,7 @@ def _is_on(enabled: str, active: bool) -> bool | None:
     return False if enabled in ("disabled", "linked") and not active else None
 
 
-def _job(crontab: Crontab, name: str, entry: Entry) -> JobSettings | None:
+def _job(state: State, crontab: Crontab, name: str, entry: Entry) -> JobSettings | None:
     wrapped = unwrap(entry.shell)
     raw = entry.stdin is not None
     if wrapped is not None and raw:
@@ -73,7 +73,7 @@ def _job(crontab: Crontab, name: str, entry: Entry) -> JobSettings | None:
         "command": command,
         "raw": True if raw else None,
         "enabled": entry.enabled,
-        "record": recorded(crontab.user, wrapped),
+        "record": recorded(state, crontab.user, wrapped),
     }
     try:
         return JobSettings.model_validate(data)
@@ -81,9 +81,9 @@ def _job(crontab: Crontab, name: str, entry: Entry) -> JobSettings | None:
         return None
 
 
-def recorded(user: str, wrapped: Wrapped | None) -> RecordSettings | None:
-    """How a job is recorded, as a setting."""
-    if wrapped is None:
+def recorded(state: State, user: str, wrapped: Wrapped | None) -> RecordSettings | None:
+    """How a job is recorded, as a setting; None where what records isn't there."""
+    if wrapped is None or not state.recorder.there or f"{RECORDS}/{user}" not in state.recorder.folders:
         return None
     try:
         return RecordSettings(
@@ -91,7 +91,7 @@ def recorded(user: str, wrapped: Wrapped | None) -> RecordSettings | None:
             timeout=wrapped.timeout,
             retries=wrapped.retries,
             wait=wrapped.wait,
-            ping=secret(user, wrapped.name) if wrapped.ping else None,
+            ping=secret(user, wrapped.name) if f"{user}/{wrapped.name}" in state.recorder.pings else None,
             keep=wrapped.keep,
         )
     except ValidationError:
@@ -202,7 +202,6 @@ def row_json(row: Row) -> dict[str, Any]:
         "path": row.path or None,
         "line": row.line or None,
         "schedule": row.schedule or None,
-        "words": row.words,
         "command": row.command,
         "name": row.name or None,
         "enabled": row.enabled,

@@ -12,15 +12,20 @@ from pi_installer_tui.tasks.steps import Directory, RunCommand, SecretFile, Step
 
 
 def steps(
-    state: State, recorded: Sequence[tuple[str, Wrapped]], setting: str, *, given: frozenset[str] | None = None
+    state: State,
+    recorded: Sequence[tuple[str, Wrapped]],
+    setting: str,
+    *,
+    given: frozenset[str] = frozenset(),
+    update: bool = True,
 ) -> list[Step]:
-    """Before the lines that record. recorded: users, and how. given: the secrets that came with the run; None: a ping
-    whose address isn't there yet takes it from those."""
+    """Before the lines that record. recorded: users, and how. given: the secrets that came with the run: an address
+    that is there is replaced then. update: the program too, where it is an older one."""
     found: list[Step] = []
     if not recorded:
         return found
     there = state.recorder.folders
-    if not state.recorder.script:
+    if not (state.recorder.newest if update else state.recorder.there):
         step = WriteFile(id="cron.recorder", setting=setting, path=PROGRAM, content=script(), mode=0o755)
         found.append(step.model_copy(update={"owner": "root", "group": "root"}))
     if RECORDS not in there:
@@ -33,8 +38,7 @@ def steps(
         wanted = [
             name
             for name in dict.fromkeys(pings)
-            if (secret(user, name) in given if given is not None else False)
-            or f"{user}/{name}" not in state.recorder.pings
+            if secret(user, name) in given or f"{user}/{name}" not in state.recorder.pings
         ]
         if wanted and PINGS not in there and not any(step.id == "cron.pings" for step in found):
             found.append(Directory(id="cron.pings", setting=setting, path=PINGS))

@@ -32,10 +32,11 @@ ALLOW, DENY = "/etc/cron.allow", "/etc/cron.deny"
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """What recording needs. script: the program is there as we have it; folders: those of RECORDS and PINGS that are
+    """What recording needs. there: the program is; newest: as we have it; folders: those of RECORDS and PINGS that are
     there; pings: `pi/dump` of those whose address is there."""
 
-    script: bool = False
+    there: bool = False
+    newest: bool = False
     folders: frozenset[str] = frozenset()
     pings: frozenset[str] = frozenset()
 
@@ -68,12 +69,12 @@ class State:
 
 async def read(host: Host) -> State:
     """What is. Never raises for what the machine lacks."""
-    cron, timers, queued, zone, recorder = await asyncio.gather(
-        cron_read.read(host), timers_read.read(host), at.read(host), _zone(host), _recorder(host)
+    cron, timers, queued, place, recorder = await asyncio.gather(
+        cron_read.read(host), timers_read.read(host), at.read(host), zone(host), _recorder(host)
     )
     units, files = await _units(host, timers.timers)
     allow, deny = [await _names(host, path) for path in (ALLOW, DENY)]
-    return State(cron, timers, queued, zone, units=units, files=files, recorder=recorder, allow=allow, deny=deny)
+    return State(cron, timers, queued, place, units=units, files=files, recorder=recorder, allow=allow, deny=deny)
 
 
 async def read_all(host: Host) -> State:
@@ -95,7 +96,8 @@ async def with_units(host: Host, state: State, names: Iterable[str], expressions
     return replace(state, calendars=found, elsewhere=frozenset(elsewhere), verifies=verifies)
 
 
-async def _zone(host: Host) -> Reading[str]:
+async def zone(host: Host) -> Reading[str]:
+    """The machine's time zone by its IANA name."""
     try:
         path = await host.realpath(LOCALTIME)
     except OSError:
@@ -126,9 +128,9 @@ async def _units(host: Host, timers: tuple[Timer, ...]) -> tuple[Mapping[str, un
 async def _recorder(host: Host) -> Recorder:
     folders, pings = set[str](), set[str]()
     try:
-        same = await host.text(PROGRAM) == script()
+        text = await host.text(PROGRAM)
     except OSError:
-        same = False
+        text = None
     for top in (RECORDS, PINGS):
         try:
             if await host.stat(top) is None:
@@ -141,7 +143,7 @@ async def _recorder(host: Host) -> Recorder:
                     pings |= {f"{user}/{name.removesuffix('.ping')}" for name in names if name.endswith(".ping")}
         except OSError:
             continue
-    return Recorder(same, frozenset(folders), frozenset(pings))
+    return Recorder(text is not None, text == script(), frozenset(folders), frozenset(pings))
 
 
 async def _names(host: Host, path: str) -> frozenset[str] | None:

@@ -20,6 +20,9 @@ USUAL: tuple[Rule, ...] = (
     # beyond the tolerance that Backup tells the collector; a machine that was off makes up for what it missed
     Rule("backup-overdue", "metric", of="backup.*.overdue", at=0, lasts=2 * HOUR, repeats=DAY),
     Rule("backup-failed", "metric", of="backup.*.failed", at=0.5, lasts=30, repeats=DAY),
+    # jobs of crontabs that are recorded: those of timers are services
+    Rule("cron-missed", "metric", of="cron.*.overdue", at=300, clears=0, repeats=DAY),
+    Rule("cron-failed", "metric", of="cron.*.failed", at=0.5, lasts=30, repeats=DAY),
     Rule("failed-services", "service", of="*", lasts=30, repeats=DAY),
     Rule(
         *("certificates", "certificate"),

@@ -101,7 +101,10 @@ def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float])
 
     following = scheduled.next(row, now)
     if row.entry is not None and not row.entry.schedule.reboot:
-        runs = upcoming(row.entry.schedule, scheduled.zone, int(now), _MOST)
+        for count in (4, 32, _MOST):  # most come a few times a day
+            runs = upcoming(row.entry.schedule, scheduled.zone, int(now), count)
+            if len(runs) < count or runs[-1].at >= now + DAY:
+                break
         return [float(run.at) for run in runs if run.at < now + DAY]
     first = [following.value] if isinstance(following, Known) and now < following.value < now + DAY else []
     # of the first one systemd has already drawn the random delay

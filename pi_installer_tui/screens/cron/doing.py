@@ -32,11 +32,11 @@ def can(action: str, row: Row, scheduled: Scheduled) -> bool:
         case "copy" | "move" | "record" | "compare":
             return line
         case "switch":
-            return line or row.kind == "script" or (timer is not None and not timer.owner)
+            return line or row.kind == "script" or timer is not None
         case "delete":
-            return line or row.kind == "at" or own_unit
+            return line or row.kind in ("at", "script") or own_unit
         case "run":
-            return line or row.kind in ("script", "anacron") or (timer is not None and not timer.owner)
+            return row.kind != "at"
         case "convert":
             return line or (own_unit and timer is not None and not timer.owner)
         case "history":

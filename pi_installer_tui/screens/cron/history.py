@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _WIDTHS = (20, 26, 10, 0)
 #: durations that are drawn
 _DRAWN = 40
-#: so many times the usual duration is out of line
-_UNUSUAL = 2.0
 VIEWS: Mapping[str, str] = {"all": N_("all"), "failed": N_("those that failed"), "well": N_("those that went well")}
 
 
@@ -135,19 +133,17 @@ class HistoryScreen(Larger):
 
     def _trend(self) -> list[Cell]:
         """The last durations as a strip, what is usual, and whether the newest is out of line."""
-        from pi_installer_tui.screens.cron.past import typically
+        from pi_installer_tui.screens.cron.past import trend
 
         assert self._chapter is not None
-        known = typically(self._chapter.runs)
+        known = trend(self._chapter.runs)
         if known is None:
             return []
-        usual, newest = known
-        went_well = [run.last.seconds for run in self._chapter.runs if run.last.what == "done"]
-        lasted = [seconds for seconds in reversed(went_well) if seconds is not None][-_DRAWN:]
-        drawn = sparkline(lasted, len(lasted), glyphs(self), 0.0, max(lasted))
-        cells = [Cell(drawn, "key"), Cell("  " + _("usually {span}").format(span=words.lasting(usual)))]
-        if usual and (newest > usual * _UNUSUAL or newest * _UNUSUAL < usual) and abs(newest - usual) > 1:
-            said = _("the last one {span}").format(span=words.lasting(newest))
+        lasted = known.recent[-_DRAWN:]
+        drawn = sparkline(lasted, len(lasted), glyphs(self), 0.0, max(lasted, default=0.0))
+        cells = [Cell(drawn, "key"), Cell("  " + _("usually {span}").format(span=words.lasting(known.typical)))]
+        if known.newest != "usual":
+            said = _("the last one was much longer") if known.newest == "longer" else _("the last one was much shorter")
             cells.append(Cell(f", {glyphs(self).warning} {said}", "warn"))
         return cells
 

@@ -166,7 +166,9 @@ class JobScreen(JobKeys):
         account = self._scheduled.state.cron.users.get(row.owner)
         environment = row.entry.environment(row.owner, account.home if account is not None else "/")
         lines = [Cell(""), Cell(_("What its shell is given"), "strong")]
-        lines += [Cell(f"  {printable(name)}={printable(_shown(name, text))}") for name, text in environment.items()]
+        lines += [
+            Cell(f"  {printable(name)}={printable(words.shown(name, text))}") for name, text in environment.items()
+        ]
         return lines
 
     # next runs ----------------------------------------------------------------------------------------------------
@@ -233,10 +235,3 @@ def note(what: Note) -> str:
         "once": _("this time comes twice: it runs the first time only"),
         "again": _("this time comes twice: it runs again"),
     }[what]
-
-
-def _shown(name: str, text: str) -> str:
-    """A variable's value; of what is called like a secret nothing."""
-    from pi_installer_tui.modules.cron.environments import redacted
-
-    return redacted(name, text)

@@ -3,6 +3,7 @@ history and editor, the findings, and the next 24 hours; nothing is changed but 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +19,6 @@ from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.finding import Finding
-from pi_installer_tui.screens.module import ModuleScreen
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell
 from pi_installer_tui.widgets.listing import Drawn, Listing
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _WIDTHS = (9, 9, 8, 15, 7, 0)
 _WIDE = (9, 9, 8, 24, 9, 0, 34)
 _ROOMY = 116  # cells
-#: seconds between two looks at the clock
-EVERY = 5.0
+#: seconds between two looks at the clock; for the list to be drawn before what takes longer
+EVERY, PAUSE = 5.0, 0.1
 
 
 class CronScreen(Finding, JobKeys):
@@ -70,6 +70,8 @@ class CronScreen(Finding, JobKeys):
         self._minute = 0
         self._timer: Timer | None = None
         self._was_left = False
+        self._opened = time.time()
+        self._failed = ""  # the row that was run from here, and failed
         self._at = ""  # the row that a reading should leave the cursor on
 
     def body(self) -> Iterable[Widget]:
@@ -110,8 +112,12 @@ class CronScreen(Finding, JobKeys):
         """First the list, then what takes longer: findings, records, what the journal has of last runs."""
         host = self.shell.host
         try:
+            if self._was_left:
+                self._failed = await asyncio.to_thread(seen.failed_run, self.shell.store, self._opened)
             state = await modules.load(self._module).read(host)
             self._take(seen.Scheduled(state))
+            await asyncio.sleep(PAUSE)
+            await self.shell.until_idle()
             scheduled = seen.Scheduled(await seen.with_findings(host, state))
             scheduled.records = await seen.recorded(host, scheduled.rows)
             scheduled.ran = await seen.ran(host)
@@ -225,7 +231,10 @@ class CronScreen(Finding, JobKeys):
             lines = [[Cell(printable(row.command) or "-")], [Cell(words.where(row), "quiet")]]
             if row.schedule and row.schedule not in ("once",):
                 lines[1].append(Cell(f"  {printable(row.schedule)}", "quiet"))
-            if row.refused:
+            if row.key == self._failed:
+                said = _("its run failed: `u` shows what cron lacks beside your shell")
+                lines[1] = [Cell(f"{signs.warning} {said}", "warn"), Cell("  "), *lines[1]]
+            elif row.refused:
                 lines[1] = [Cell(f"{signs.failed} {printable(row.refused)}", "bad"), Cell("  "), *lines[1]]
             elif found:
                 sign, _word, tone = words.severity(found[0], signs)
@@ -281,6 +290,8 @@ class CronScreen(Finding, JobKeys):
             self._read()
 
     def action_settings(self) -> None:
+        from pi_installer_tui.screens.module import ModuleScreen
+
         self.app.push_screen(ModuleScreen(self._module))
 
     def action_day(self) -> None:

@@ -13,6 +13,7 @@ from pi_installer_tui.system.host import Host
 if TYPE_CHECKING:
     from pi_installer_tui.modules.cron.listing import Row
     from pi_installer_tui.screens.cron.seen import Scheduled
+    from pi_installer_tui.system.cron.records import Trend
     from pi_installer_tui.system.timers.history import Asked, Place
 
 #: runs of a page, entries' pages that are read for one at the most, and entries of each
@@ -94,13 +95,13 @@ def _wanted(row: Row, scheduled: Scheduled) -> tuple[str, str] | None:
     return (line.owner, line.entry.command.strip()) if line is not None and line.entry is not None else ("", "")
 
 
-def typically(runs: Sequence[Ran]) -> tuple[float, float] | None:
-    """How long the runs that went well take, and how long the newest one took; None where that isn't known of three."""
-    from pi_installer_tui.screens.cron.day import typical
+def trend(runs: Sequence[Ran]) -> Trend | None:
+    """How long the runs usually take, and how the newest one compares."""
+    from pi_installer_tui.system.cron import records
 
-    lasted = [run.last for run in runs if run.last.what == "done" and run.last.seconds is not None]
-    if len(lasted) < 3:
-        return None
-    newest = lasted[0].seconds
-    assert newest is not None
-    return typical(lasted[1:]), newest
+    found = [
+        records.Record("", run.last.at or 0.0, run.last.what, seconds=run.last.seconds)
+        for run in runs
+        if run.last.what != "ended"
+    ]
+    return records.trend(tuple(found))

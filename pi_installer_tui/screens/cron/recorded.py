@@ -28,9 +28,12 @@ def last(record: Record) -> Last:
 
 
 def ran(record: Record) -> Ran:
-    """A record with its output."""
+    """A record with its output. What ended by a signal was killed, whoever sent it."""
+    what, status = record.what, record.status
+    if record.signal is not None and what == "failed":
+        what = "killed"
     return Ran(
-        Last(record.begin, record.what, record.status, record.seconds),
+        Last(record.begin, what, record.signal if what == "killed" else status, record.seconds),
         record.tries,
         tuple(record.tail.rstrip("\n").split("\n")) if record.tail else (),
     )

@@ -3,6 +3,7 @@ Nothing is computed of rows that aren't shown, and nothing twice."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pi_installer_tui.system.cron.findings import Finding
     from pi_installer_tui.system.host import Host
     from pi_installer_tui.system.timers.history import Run
+    from pi_installer_tui.tasks.store import Store
 
 MODULE = "cron"
 #: in which order rows can stand
@@ -139,6 +141,21 @@ async def with_findings(host: Host, state: State) -> State:
     return replace(state, findings=await lint.lint(host, state.cron))
 
 
+def failed_run(store: Store, since: float) -> str:
+    """The row of the newest job, where that ran one as cron would, and it failed; "" for none. since: seconds since
+    1970, older ones are nobody's news."""
+    try:
+        newest = next(iter(store.jobs()), None)
+        if newest is None or newest.status != "failed" or newest.modules != (MODULE,) or newest.created < since:
+            return ""
+        step = next((each for each in store.plan(newest.id).flat if each.kind == "run-as-cron"), None)
+    except (OSError, KeyError, ValueError):
+        return ""
+    if step is None or step.where != "cron":
+        return ""
+    return step.script or f"{step.path}:{step.line}"
+
+
 async def ran(host: Host) -> dict[tuple[str, str], Run]:
     """The newest run of each of cron's lines that the journal has, by user and command; nothing without a journal."""
     from pi_installer_tui.system.entries import LogError
@@ -156,10 +173,11 @@ async def ran(host: Host) -> dict[tuple[str, str], Run]:
 
 async def recorded(host: Host, rows: Sequence[Row]) -> dict[str, Sequence[Last]]:
     """The runs of the rows that are recorded, by their keys."""
-    from pi_installer_tui.screens.cron import recorded as of
-
     found: dict[str, Sequence[Last]] = {}
     for row in rows:
         if row.wrapped is not None:
-            found[row.key] = [of.last(each) for each in await of.read(host, row)]
+            from pi_installer_tui.screens.cron import recorded as of
+
+            with contextlib.suppress(PermissionError):  # another user's: its last run isn't known then
+                found[row.key] = [of.last(each) for each in await of.read(host, row)]
     return found

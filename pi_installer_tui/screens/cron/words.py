@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Standing = Literal["on", "off", "ignored", "faulty"]
 
 DAY = 86_400
+_SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET", re.IGNORECASE)
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 _MONTHS = (
     *(N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun")),
@@ -185,6 +187,11 @@ def kind(row: Row) -> str:
         "timer": _("a timer of systemd's"),
         "at": _("a job of at's, once"),
     }[row.kind]
+
+
+def shown(name: str, text: str) -> str:
+    """A variable's value; nothing of one that is called like a secret."""
+    return _("(secret)") if _SECRET.search(name) else text
 
 
 def severity(finding: Finding, signs: Glyphs) -> tuple[str, str, Tone]:

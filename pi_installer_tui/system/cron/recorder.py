@@ -149,18 +149,18 @@ class Record:
     def _shorten(self, record: int) -> None:
         """Keeps the newest lines, three quarters of the bytes, in a new file that takes the old one's place."""
         size = os.fstat(record).st_size
-        start = max(0, size - self.keep)
+        start = max(0, size - 4 * self.keep)
         lines = _read(record, start, size - start).split(b"\n")[1 if start else 0 :]
         ended = {each for each in map(_ended, lines) if each}
         kept: list[bytes] = []
         room = self.keep * 3 // 4
         for line in reversed(lines):
-            if not line or _begun(line) in ended:
+            run = _begun(line)
+            if not line or run in ended:
                 continue  # its end says it all
             room -= len(line) + 1
-            if room < 0:
-                break
-            kept.append(line + b"\n")
+            if room >= 0 or alive(run):
+                kept.append(line + b"\n")
         name = f".{self.name}.new"
         new = _opened(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self._folder)
         try:
@@ -222,10 +222,10 @@ def _line(said: dict[str, object], tail: bytes, longest: int) -> bytes:
         line = json.dumps(whole, separators=(",", ":")).encode() + b"\n"
         if len(line) <= longest or not tail:
             return line
-        tail, cut = from_a_line(tail[-(len(tail) * 3 // 4) :] if len(tail) > 3 else b""), True
+        tail, cut = bytes(from_a_line(bytearray(tail[len(tail) // 4 + 1 :]))), True
 
 
-def from_a_line(tail: bytes) -> bytes:
+def from_a_line(tail: bytearray) -> bytearray:
     """What follows the first newline, where one is early enough that it is worth it."""
     at = tail.find(b"\n", 0, len(tail) // 2)
     return tail[at + 1 :] if at >= 0 else tail
@@ -455,6 +455,8 @@ class Switch:
             self._url = os.read(opened, 4096).decode().strip()
             os.close(opened)
         except (OSError, ValueError):
+            pass
+        if not self._url:
             self.trouble = "its address can't be read"
 
     def tell(self, what: str, lock: int) -> None:
@@ -525,6 +527,18 @@ def identity() -> str:
     return f"{boot}-{os.getpid()}-{began}"
 
 
+def alive(run: object) -> bool:
+    """Whether a run goes on, by its `identity`."""
+    boot, pid, began = [*str(run).split("-"), "", ""][:3]
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
+            same = file.read(8) == boot
+        with open(f"/proc/{int(pid)}/stat") as file:  # noqa: PTH123
+            return same and file.read().rpartition(")")[2].split()[19] == began
+    except (OSError, ValueError):
+        return False
+
+
 def outcome(job: Job, status: int) -> tuple[str, int]:
     """What came of it, and our own exit status."""
     if job.told:
@@ -571,8 +585,10 @@ def main(arguments: Sequence[str]) -> int:
             break
     told |= {"end": round(time.time(), 3), **({"status": status} if status >= 0 else {"signal": -status})}
     told |= {"seconds": round(time.monotonic() - began, 3), "tries": tries, "what": what}
-    tail = bytes(job.tail)
-    record.write(told, from_a_line(tail) if job.cut else tail, sync=True)
+    if job.cut:
+        told["cut"] = True
+        job.tail = from_a_line(job.tail)
+    record.write(told, bytes(job.tail), sync=True)
     job.synced = True
     if lock >= 0:
         os.close(lock)

@@ -25,15 +25,27 @@ _HEADER = (
 _JOB = re.compile(r"([a-zA-Z=])([0-9a-f]{5})([0-9a-f]{8})")
 
 
+def spool(machine: Machine, path: str) -> None:
+    """Makes a folder of cron's or at's, which nobody but root may look into."""
+    above = ""
+    for part in path.split("/")[1:]:
+        above += f"/{part}"
+        if not machine.exists(above):
+            mode, group = (0o1730, _GROUP) if above == path else (0o755, 0)
+            machine.files.mkdir(above, mode=mode, uid=0, gid=group)
+
+
 def spooled(machine: Machine, user: str, data: bytes) -> None:
     """Puts a user's crontab into the spool, owned as crontab(1) leaves it."""
     account = _account(machine, user)
+    spool(machine, SPOOL)
     machine.files.replace(f"{SPOOL}/{user}", data, mode=0o600, uid=account.uid, gid=_GROUP)
 
 
 def queued(machine: Machine, user: str, at: float, command: str, *, queue: str = "a") -> int:
     """Keeps a command for later and returns its number."""
     account = _account(machine, user)
+    spool(machine, AT)
     number = max((job for _queue, job, _at, _name in _jobs(machine)), default=0) + 1
     body = (
         f"#!/bin/sh\n# atrun uid={account.uid} gid={account.gid}\n# mail {user} 0\numask 22\n"

@@ -50,6 +50,7 @@ played_in("restic", "restic", package="restic")
 played_in("calendars", "systemd-analyze")
 played_in("crontabs", "crontab", package="cron")
 played_in("crontabs", "at", "atq", "atrm", package="at")
+played_in("running", "setpriv", "chmod", "test")
 played_in("databases", "pg_dump", package="postgresql-client-17")
 
 #: above the kernel's highest pid (PID_MAX_LIMIT, proc(5)): nothing real can be signalled by a played one

@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pi_installer_tui.system.cron.read import SPOOL
 from pi_installer_tui.system.cron.wrapped import PROGRAM, script
 from pi_installer_tui.system.demo import packages, units
-from pi_installer_tui.system.demo.crontabs import AT, queued, spooled
+from pi_installer_tui.system.demo.crontabs import queued, spooled
 from pi_installer_tui.system.demo.tree import Machine
 
 DAY = 86_400
@@ -62,7 +61,7 @@ MAILTO=pi
 #off# 0 6 1 * * tar czf /mnt/backup/letters.tgz -C /home/pi Documents
 
 15 4 * * * tar czf /mnt/backup/notes-$(date +%F).tgz -C /home/pi Documents
-0 8 * * 1-5 vcgencmd measure_temp >>/home/pi/weather/cpu.log
+0 8 * * 1-5 weather-report --days 3
 """
 _ROOT = """\
 # Name = dyndns
@@ -87,6 +86,8 @@ _FILES: tuple[tuple[str, str, int, int], ...] = (
     ("/home/pi/weather/upload.sh", "#!/bin/sh\ncurl -fsS -T /home/pi/weather/readings.csv weather.example.org\n", 0o755,
      1000),
     ("/home/pi/weather/report.py", "print(open('readings.csv').readlines()[-1])\n", 0o644, 1000),
+    ("/home/pi/.local/bin/weather-report", "#!/usr/bin/python3\nprint(open('/home/pi/weather/report.html').read())\n",
+     0o755, 1000),
     ("/home/pi/bin/thin-out.sh", "#!/bin/sh\nfind /home/pi/garden -mtime +400 -delete\n", 0o775, 1000),
 )  # fmt: skip
 #: what these jobs call: there, and empty
@@ -122,8 +123,6 @@ _USERS = "/home/pi/.config/systemd/user"
 def make(machine: Machine, now: float | None = None) -> None:
     """Puts all of it there."""
     at = time.time() if now is None else now
-    for folder, group in ((SPOOL, 997), (AT, 997)):
-        _folder(machine, folder, 0o1730, 0, group)
     for period in ("hourly", "daily", "weekly", "monthly"):
         _folder(machine, f"/etc/cron.{period}")
     for path, text, mode, uid in _FILES:

@@ -17,9 +17,15 @@ from pi_installer_tui.system.demo.tree import Machine
 _RAN = 4 * 3600
 
 
-def moments(machine: Machine, name: str) -> tuple[int | None, int | None]:
+def moments(machine: Machine, name: str, seen: units.Look) -> tuple[int | None, int | None]:
     """Next and last, in microseconds since 1970; those that run from the start are as old as the machine."""
-    path, running = units.fragment(machine, name), units.active_units(machine).get(name, units.Running())
+    if name not in seen.elapsed:
+        seen.elapsed[name] = _moments(machine, name, seen)
+    return seen.elapsed[name]
+
+
+def _moments(machine: Machine, name: str, seen: units.Look) -> tuple[int | None, int | None]:
+    path, running = units.fragment(machine, name), seen.active.get(name, units.Running())
     text, now = (machine.text(path) or "") if path else "", time.time()
     following = elapse(text, now, name=name) if running.active == "active" else None
     last = elapse(text, now, name=name, last=True)
@@ -28,9 +34,9 @@ def moments(machine: Machine, name: str) -> tuple[int | None, int | None]:
     return (int(following * 1e6) if following else None), (int(last * 1e6) if last else None)
 
 
-def elapses(machine: Machine, name: str, *, unix: bool) -> dict[str, str]:
+def elapses(machine: Machine, name: str, seen: units.Look, *, unix: bool) -> dict[str, str]:
     """The properties of `systemctl show` that a timer has."""
-    following, last = moments(machine, name)
+    following, last = moments(machine, name, seen)
     path, section = units.fragment(machine, name), units.settings(machine, name).get("Timer", {})
     text = (machine.text(path) or "") if path else ""
     then = units.stamp(following, unix=unix) if following else "n/a"
@@ -50,12 +56,12 @@ def elapses(machine: Machine, name: str, *, unix: bool) -> dict[str, str]:
     }
 
 
-def started(machine: Machine, service: str, *, unix: bool) -> dict[str, str]:
+def started(machine: Machine, service: str, seen: units.Look, *, unix: bool) -> dict[str, str]:
     """Of a service that a timer starts: how it ran last, since the machine started."""
     timer = f"{service.removesuffix('.service')}.timer"
     if units.fragment(machine, timer) is None:
         return {}
-    _following, last = moments(machine, timer)
+    _following, last = moments(machine, timer, seen)
     made = machine.files.stat("/run/demo/began")
     booted = made.mtime_ns // 1000 - _RAN * 1_000_000 if made is not None else 0
     if last is None or last < booted:
@@ -79,9 +85,10 @@ async def list_timers(call: Call, names: list[str], output: str) -> int:
     """`systemctl list-timers`."""
     now = time.time_ns() // 1000
     rows: list[dict[str, Any]] = []
-    for name in units.active_units(call.machine):
+    seen = units.look(call.machine)
+    for name in seen.active:
         if name.endswith(".timer") and (not names or name in names):
-            following, last = moments(call.machine, name)
+            following, last = moments(call.machine, name, seen)
             rows.append({
                 "next": following,
                 "left": following - now if following is not None else None,

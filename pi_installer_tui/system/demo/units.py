@@ -9,7 +9,8 @@ import json
 import re
 import time
 import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from pi_installer_tui.system.demo import collector
@@ -105,7 +106,23 @@ def began(machine: Machine, name: str, at: int) -> None:
     machine.write(ACTIVE, re.sub(rf"^({re.escape(name)} \S+ \S+ \S+)$", rf"\1 {at}000000 0", text, flags=re.MULTILINE))
 
 
-def enabled_state(machine: Machine, name: str) -> str:
+@dataclass(frozen=True)
+class Look:
+    """What is asked of many units, looked up once. active: as of `active_units`. wanted: the names of enabled units.
+    elapsed: of timers, what was computed by then (timers.py)."""
+
+    active: Mapping[str, Running]
+    wanted: frozenset[str]
+    elapsed: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+
+
+def look(machine: Machine) -> Look:
+    folders = [f for f in machine.files.listdir(ETC) if f.endswith((".wants", ".requires"))]
+    wanted = frozenset(name for folder in folders for name in machine.files.listdir(f"{ETC}/{folder}"))
+    return Look(active_units(machine), wanted)
+
+
+def enabled_state(machine: Machine, name: str, seen: Look | None = None) -> str:
     """As `systemctl is-enabled` says."""
     for folder in (ETC, LIB):
         found = machine.files.stat(f"{folder}/{name}")
@@ -115,7 +132,7 @@ def enabled_state(machine: Machine, name: str) -> str:
             return "alias"
     if fragment(machine, name) is None:
         return "not-found"
-    if wants(machine, name):
+    if name in seen.wanted if seen is not None else wants(machine, name):
         return "enabled"
     install = settings(machine, name).get("Install", {})
     if not any(key in install for key in ("WantedBy", "RequiredBy", "Alias", "Also")):
@@ -165,13 +182,15 @@ def stamp(microseconds: int, *, unix: bool = False) -> str:
     return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(microseconds / 1e6))
 
 
-def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[str, str]:
+def property_values(machine: Machine, name: str, *, unix: bool = False, seen: Look | None = None) -> dict[str, str]:
     """What `systemctl show` says of a unit; unix: times in seconds since 1970."""
+    seen = seen or look(machine)
     name = real_name(machine, full_name(name))
     path = fragment(machine, name)
-    state = enabled_state(machine, name)
-    running = active_units(machine).get(name, Running())
-    unit, service = settings(machine, name).get("Unit", {}), settings(machine, name).get("Service", {})
+    state = enabled_state(machine, name, seen)
+    running = seen.active.get(name, Running())
+    said = settings(machine, name)
+    unit, service = said.get("Unit", {}), said.get("Service", {})
     load = "masked" if state == "masked" else "loaded" if path else "not-found"
     reloaded = machine.memory("systemd").get("reloaded", 0)
     changed = machine.files.stat(path) if path else None
@@ -181,11 +200,11 @@ def property_values(machine: Machine, name: str, *, unix: bool = False) -> dict[
     if name.endswith(".timer"):
         from pi_installer_tui.system.demo.timers import elapses
 
-        timer = elapses(machine, name, unix=unix)
+        timer = elapses(machine, name, seen, unix=unix)
     elif service and running.active == "inactive":
         from pi_installer_tui.system.demo.timers import started
 
-        ran = started(machine, name, unix=unix)
+        ran = started(machine, name, seen, unix=unix)
     command = service.get("ExecStart", "")
     words = f"{{ path={command.split()[0]} ; argv[]={command} ; ignore_errors=no ; pid=0 }}" if command else ""
     failed = running.active == "failed"
@@ -290,14 +309,15 @@ async def systemctl(call: Call) -> int:
 
 async def _show(call: Call, names: list[str], asked: list[str], bare: bool, *, unix: bool) -> int:
     wanted = [name for value in asked for name in value.split(",")]
+    seen = look(call.machine)
     if any("*" in name for name in names):
         # a pattern is about what systemd has in its memory
-        known = sorted(active_units(call.machine))
+        known = sorted(seen.active)
         names = [unit for unit in known if any(fnmatchcase(unit, name) for name in names)]
     for at, name in enumerate(names):
         if at:
             await call.out()
-        for key, value in property_values(call.machine, name, unix=unix).items():
+        for key, value in property_values(call.machine, name, unix=unix, seen=seen).items():
             if key in wanted or not wanted:
                 await call.out(value if bare else f"{key}={value}")
     return 0
@@ -378,8 +398,10 @@ async def _list(
     rows = []
     if verb == "list-unit-files":
         names = {n for folder in (LIB, ETC) for n in machine.files.listdir(folder) if "." in n and n[-6:] != ".wants"}
+        seen = look(machine)
         for name in sorted(names):
-            rows.append({"unit_file": name, "state": enabled_state(machine, name), "preset": "enabled"})
+            if not kinds or name.rpartition(".")[2] in kinds:
+                rows.append({"unit_file": name, "state": enabled_state(machine, name, seen), "preset": "enabled"})
     else:
         for name, running in sorted(active_units(machine).items(), key=lambda pair: pair[0].lower()):
             description = settings(machine, name).get("Unit", {}).get("Description", name)

@@ -152,9 +152,11 @@ class Crontab(Named):
     async def apply(self, context: StepContext) -> None:
         host = context.host
         path = await self._place(host, None)
+        old = await look(host, None, path)
+        if old.kind not in ("file", ""):
+            raise StepError("not-a-file", path=path)
         kept = context.before.content(path) if path in context.before.paths() else None
         wanted = bytes(self.table(kept or b""))
-        old = await look(host, None, path)
         if old.kind == "file" and old.content == wanted:
             return
         if (old.content if old.kind else None) != kept:
