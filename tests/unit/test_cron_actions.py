@@ -20,9 +20,7 @@ from pi_installer_tui.system.timers.conversion import Timing
 from pi_installer_tui.system.timers.read import Found, Timer
 from pi_installer_tui.system.timers.unit import Job
 from pi_installer_tui.tasks.plan import Plan
-from pi_installer_tui.tasks.steps import (
-    Crontab as Step,
-)
+from pi_installer_tui.tasks.steps import Crontab as Step
 from pi_installer_tui.tasks.steps import (
     InstallPackages,
     RemoveFile,
@@ -32,6 +30,7 @@ from pi_installer_tui.tasks.steps import (
     Unit,
     WriteFile,
 )
+from pi_installer_tui.tasks.steps.crontab import HEADER
 
 MODULE = modules.load("cron")
 SPOOL = "/var/spool/cron/crontabs"
@@ -117,7 +116,7 @@ def test_a_new_job_is_the_last_line_and_every_byte_before_it_stays() -> None:
     assert after(made) == {PI: TABS[PI] + added}
     assert {check.id for check in made.checks} == {"cron.crontab.1", "cron.daemon"}
     off = plan("create", user="root", schedule="@daily", command="a%b", raw=True, enabled=False)
-    assert after(off) == {ROOT: b"#off# @daily a%b\n"}
+    assert after(off) == {ROOT: HEADER + b"#off# @daily a%b\n"}
     (own,) = after(plan("create", file=OWN, schedule="@daily", command="true", as_user="pi")).items()
     assert own == (OWN, b"@daily pi true\n")
     assert after(plan("create", file=ETC, schedule="@daily", command="true"))[ETC].endswith(b"@daily root true\n")
@@ -164,7 +163,7 @@ def test_a_job_moves_with_its_name_and_is_there_before_it_goes() -> None:
     assert [step.path for step in made.steps if isinstance(step, Step)] == [ROOT, PI]
     assert made.steps[1].needs == (made.steps[0].id,)
     moved = after(made)
-    assert moved[ROOT] == b"# Name = dump\n\t0 3  * * * dump 100\\%  caf\xe9\n"
+    assert moved[ROOT] == HEADER + b"# Name = dump\n\t0 3  * * * dump 100\\%  caf\xe9\n"
     assert moved[PI] == b"MAILTO=a@b.c\n#off# @daily old\n5 5 * * * cat%a%b"
     told = " ".join(notice.text for notice in made.notices)
     assert "ran as pi, and will run as root" in told and "sets MAILTO" in told and "a@b.c" not in told
@@ -217,8 +216,8 @@ def test_a_broken_file_can_be_changed_and_says_that_cron_ignores_it() -> None:
 
 
 def test_who_may_not_use_crontab_is_told() -> None:
-    for fields in ({"deny": frozenset({"pi"})}, {"allow": frozenset({"root"})}):
-        made = plan("create", state(**fields), user="pi", schedule="@daily", command="true")
+    for now in (state(deny=frozenset({"pi"})), state(allow=frozenset({"root"}))):
+        made = plan("create", now, user="pi", schedule="@daily", command="true")
         assert "may not edit the crontab by hand" in made.notices[0].text
     assert not plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true").notices
 
@@ -276,7 +275,13 @@ def test_a_run_is_work_beside_changes_and_knows_its_line() -> None:
 
 
 def test_a_timer_is_made_changed_and_left_alone_where_it_is_so() -> None:
-    told = {"name": "own", "calendars": ["Mon,Tue 10:00"], "command": "date +%F", "random_delay": 60, "user": "pi"}
+    told: dict[str, Any] = {
+        "name": "own",
+        "calendars": ["Mon,Tue 10:00"],
+        "command": "date +%F",
+        "random_delay": 60,
+        "user": "pi",
+    }
     made = plan("timer", **told)
     files = {step.path: step.content for step in made.steps if isinstance(step, WriteFile)}
     assert files["/etc/systemd/system/own.timer"].count("OnCalendar=Mon,Tue 10:00\n") == 1

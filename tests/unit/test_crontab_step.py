@@ -14,7 +14,7 @@ from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.host import CommandNotFound, Completed
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.steps import Crontab, LineEdit, Overlay, StepError
-from pi_installer_tui.tasks.steps.crontab import coded
+from pi_installer_tui.tasks.steps.crontab import HEADER, coded
 
 from .test_file_steps import Machine
 
@@ -82,7 +82,7 @@ async def test_a_crontab_that_wasnt_there_is_the_users_alone_and_gone_after_the_
     step = of_pi(LineEdit(what="add", line=0, new="# Name = a"), LineEdit(what="add", line=0, new="@daily true"))
     await machine.apply(step)
     at = machine.at(f"{SPOOL}/pi")
-    assert at.read_bytes() == b"# Name = a\n@daily true\n" and at.stat().st_mode & 0o7777 == 0o600
+    assert at.read_bytes() == HEADER + b"# Name = a\n@daily true\n" and at.stat().st_mode & 0o7777 == 0o600
     assert at.stat().st_gid == machine.at(SPOOL).stat().st_gid
     await machine.undo(step)
     assert machine.listing() == before
@@ -99,7 +99,7 @@ async def test_lines_are_counted_in_the_file_as_it_was(machine: Machine) -> None
         replaced(data, 2, "@weekly 2"),
     )
     await machine.apply(step)
-    assert at.read_bytes() == b"# first\n@weekly 2\n@daily 3\n# Name = x\n@daily 4\n"
+    assert at.read_bytes() == HEADER + b"# first\n@weekly 2\n@daily 3\n# Name = x\n@daily 4\n"
 
 
 async def test_a_line_that_says_something_else_is_left_alone(machine: Machine) -> None:
@@ -166,6 +166,25 @@ async def test_the_step_is_json_with_any_bytes(machine: Machine) -> None:
     assert again == step and differing(ODD, bytes(again.table(ODD))) == [6]
 
 
+def without_header(table: Table, before: bytes) -> bytes:
+    """Without the lines that come in front of a crontab that begins with a comment by now."""
+    return bytes(table) if before.startswith(HEADER) else bytes(table).removeprefix(HEADER)
+
+
+def test_crontab_takes_off_no_comment_of_ours() -> None:
+    """Up to three in front go when crontab(1) shows or edits a crontab."""
+    for before, line, new in (
+        (b"@daily a\n@daily b\n", 1, "#off# @daily a"),
+        (b"# x\n@daily b\n", 2, "#off# @daily b"),
+    ):
+        made = of_pi(replaced(before, line, new)).table(before)
+        assert bytes(made).startswith(HEADER) and made.body == bytes(Table(before).replaced(line, new))
+        again = of_pi(replaced(bytes(made), line + 3, "@daily c")).table(bytes(made))
+        assert bytes(again).count(HEADER) == 1
+    before = b"#off# @daily a\n@daily b\n"
+    assert bytes(of_pi(replaced(before, 1, "@daily a")).table(before)) == b"@daily a\n@daily b\n"
+
+
 lines = st.one_of(
     st.sampled_from(
         [b"", b"# x", b"A=b\r", b"@daily true", b"* * * * * echo \\% %in", b"\t1 2 * * *  x\r", b"\xff\xfe"]
@@ -185,6 +204,8 @@ def test_in_any_file_a_replaced_line_is_the_only_one_that_differs(data: list[byt
     entry = entries[number % len(entries)]
     after = bytes(of_pi(replaced(body, entry.line, "5 5 5 5 5 other")).table(body))
     assert differing(body, after) in ([entry.line], [])
-    gone = bytes(of_pi(LineEdit(what="remove", line=entry.line, old=coded(table.text(entry.line)))).table(body))
+    gone = without_header(
+        of_pi(LineEdit(what="remove", line=entry.line, old=coded(table.text(entry.line)))).table(body), body
+    )
     kept = [line for at, line in enumerate(body.split(b"\n"), 1) if at != entry.line]
     assert [line for line in gone.split(b"\n") if line] == [line for line in kept if line]

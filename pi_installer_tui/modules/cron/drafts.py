@@ -84,8 +84,10 @@ class Draft:
 
     def changed(self) -> frozenset[int]:
         """The numbers of new and replaced lines, in the crontab as it will be."""
-        numbers, shift, found = range(len(self.before.lines) + 1), 0, set()
-        for number in numbers:
+        changes = [{"add": 1, "remove": -1, "replace": 0}[edit.what] for edit in self.edits]
+        # the lines that crontab(1) takes off may have come in front
+        shift, found = len(self.after().lines) - len(self.before.lines) - sum(changes), set[int]()
+        for number in range(len(self.before.lines) + 1):
             own = [edit for edit in self.edits if edit.line == number]
             if any(edit.what == "remove" for edit in own):
                 shift -= 1
