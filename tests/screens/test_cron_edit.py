@@ -3,6 +3,7 @@ the reviewed plan, and to what the demo machine has then."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,6 +15,7 @@ from pi_installer_tui.modules.cron import state as cron_state
 from pi_installer_tui.modules.cron.listing import Row, rows
 from pi_installer_tui.modules.cron.state import State
 from pi_installer_tui.modules.cron.templates_own import EXAMPLE, FOLDER
+from pi_installer_tui.modules.cron.templates_usual import USUAL
 from pi_installer_tui.screens.cron import explained, making
 from pi_installer_tui.screens.cron.convert import ConvertScreen
 from pi_installer_tui.screens.cron.editor import EditorScreen
@@ -92,18 +94,25 @@ async def text_of(machine: Opened, path: str) -> str:
     return (await machine.host.read(path)).decode()
 
 
+async def paste(program: Program, text: str) -> None:
+    """Fills the field with the focus at once."""
+    assert program.app.focused is not None
+    program.app.focused.post_message(events.Paste(text))
+    await program.pilot.pause()
+
+
 async def fill(program: Program, **fields: str) -> None:
     for name, value in fields.items():
         await go(program.pilot, name)
         await program.press("enter", "ctrl+u")
-        await program.type(value)
+        await paste(program, value)
         await program.press("enter")
 
 
-def shows(review: ReviewScreen, line: str) -> None:
-    """The difference that is reviewed has a line."""
-    previews = [preview.text for preview in review._previews]
-    assert any(line in text.splitlines() for text in previews), previews
+def shows(review: ReviewScreen, *lines: str) -> None:
+    """What goes and what comes, by the differences that are reviewed, is exactly this."""
+    found = [line for preview in review._previews if preview.kind == "diff" for line in preview.text.splitlines()]
+    assert [line for line in found if re.match(r"[+-](?![+-])", line)] == list(lines)
 
 
 async def agree(program: Program) -> None:
@@ -135,7 +144,7 @@ async def test_a_new_line_is_explained_while_it_is_typed_and_planned(opened: Beg
         await fill(program, command="backup.sh --to /mnt/$(date +%F)", name="nightly")
         await program.until("isn't found in PATH=/usr/bin:/bin")
         await golden.check(program.app, "cron-editor-new")
-        shows(await at.reviewed(), r"+30 2 30 3 * backup.sh --to /mnt/$(date +\%F)")
+        shows(await at.reviewed(), "+# Name = nightly", r"+30 2 30 3 * backup.sh --to /mnt/$(date +\%F)")
         await program.press("escape")
         await program.until("A new job")
         assert program.app.screen.query_one(ScheduleInput).text == "30 2 30 3 *"
@@ -151,6 +160,13 @@ async def test_a_mistake_is_shown_below_its_place_and_nothing_is_planned(opened:
     async with opened() as at:
         program = at.program
         await at.show(EditorScreen(at.line("weather/upload.sh"), at.state))
+        await program.press("p")
+        await program.until("Not planned: nothing was changed here")
+        await program.press("v")
+        await program.until(lambda: isinstance(program.app.screen, ExplainedScreen))
+        await program.until("Next runs")
+        await program.press("escape")
+        await program.until(lambda: isinstance(program.app.screen, EditorScreen))
         await program.press("s", "tab", "ctrl+u", *"1,24")
         await program.until("24 is no hour: it is a number from 0 to 23")
         typed, place, said = program.text.splitlines()[3:6]
@@ -160,14 +176,7 @@ async def test_a_mistake_is_shown_below_its_place_and_nothing_is_planned(opened:
         await program.until("Not planned: 24 is no hour")
         await program.press("backspace", "backspace", "backspace", "backspace")
         await program.until("the hour is missing")
-
-
-async def test_what_never_runs_and_both_days_are_told(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
-        await at.show(EditorScreen(None, at.state))
-        screen = program.app.screen
-        schedule = screen.query_one(ScheduleInput)
+        schedule = program.app.screen.query_one(ScheduleInput)
         schedule.put("0 0 31 2 *")
         await program.until("It never runs: day 31 never comes in February")
         schedule.put("0 4 1 * 1")
@@ -175,38 +184,26 @@ async def test_what_never_runs_and_both_days_are_told(opened: Begin) -> None:
         await program.until(lambda: "one of them is enough" in unwrapped(program))
 
 
-async def test_one_field_changes_one_line(opened: Begin, machine: Opened) -> None:
+async def test_one_field_changes_one_line(opened: Begin) -> None:
     async with opened() as at:
-        before = await text_of(machine, PI)
         program = at.program
         await at.show(EditorScreen(at.line("weather/upload.sh"), at.state))
         await program.press("s", "ctrl+u", *"*/20")
         await program.until("every 20 minutes")
         await program.press("escape")
-        shows(await at.reviewed(), "+*/20 * * * * /home/pi/weather/upload.sh")
-        await agree(program)
-        assert await text_of(machine, PI) == before.replace("*/15 * * * * /home", "*/20 * * * * /home")
+        upload = "* * * * /home/pi/weather/upload.sh"
+        shows(await at.reviewed(), f"-*/15 {upload}", f"+*/20 {upload}")
 
 
-async def test_a_recorded_line_is_edited_without_its_recorder(opened: Begin, machine: Opened) -> None:
+async def test_a_recorded_line_is_edited_without_its_recorder(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         row = at.line("rsync -a --delete")
         await at.show(EditorScreen(row, at.state))
         await fill(program, command="rsync -a /home/pi/garden/ /mnt/backup/garden/")
-        await at.reviewed()
-        await agree(program)
-        told = "cron-record -n photos -l -t 3600 -- 'rsync -a /home/pi/garden/ /mnt/backup/garden/'"
-        assert told in await text_of(machine, PI)
-
-
-async def test_nothing_changed_is_nothing_to_plan(opened: Begin) -> None:
-    async with opened() as at:
-        await at.show(EditorScreen(at.line("weather/upload.sh"), at.state))
-        await at.program.press("p")
-        await at.program.until("Not planned: nothing was changed here")
-        await at.program.press("escape")
-        await at.program.until(lambda: not isinstance(at.program.app.screen, EditorScreen))
+        words = "30 3 * * * /usr/local/bin/cron-record -n photos -l -t 3600 -- 'rsync -a"
+        after = "/home/pi/garden/ /mnt/backup/garden/'"
+        shows(await at.reviewed(), f"-{words} --delete {after}", f"+{words} {after}")
 
 
 async def test_a_whole_schedule_is_pasted_or_becomes_one_line(opened: Begin) -> None:
@@ -254,23 +251,13 @@ async def test_it_is_looked_at_when_no_more_keys_come(opened: Begin, monkeypatch
         assert looked == ["30 2 * * *"]
 
 
-async def test_all_that_there_is_to_say_can_be_read(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
-        await at.show(EditorScreen(at.line("weather/upload.sh"), at.state))
-        await program.until("every 15 minutes")
-        await program.press("v")
-        await program.until(lambda: isinstance(program.app.screen, ExplainedScreen))
-        await program.until("Next runs")
-
-
 # in words -------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_schedule_is_chosen_in_words(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
-        await at.show(EditorScreen(at.line("vcgencmd measure_temp"), at.state))
+        await at.show(EditorScreen(at.line("weather-report --days 3"), at.state))
         await program.press("w")
         await program.until(lambda: isinstance(program.app.screen, PickerScreen))
         await program.until("0 8 * * 1-5   from Monday to Friday at 08:00")
@@ -310,14 +297,14 @@ async def test_another_kind_of_choice_has_other_fields(opened: Begin) -> None:
 # timers ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_new_timer_is_made(opened: Begin, machine: Opened) -> None:
+async def test_a_new_timer_is_made(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(TimerScreen(None, at.state))
         await go(program.pilot, "calendars")
         await lines(program)
-        await program.type("Mon..Fri 25:00")
-        await program.press("enter", "escape")
+        await paste(program, "Mon..Fri 25:00")
+        await program.press("escape")
         await program.until("The hour 25 isn't from 0 to 23")
         first, second = program.text.splitlines()[2:4]
         assert second.index("^") == first.index("25")
@@ -327,27 +314,23 @@ async def test_a_new_timer_is_made(opened: Begin, machine: Opened) -> None:
         await program.until(lambda: isinstance(program.app.focused, Rows))
         await program.press("d", "shift+tab")
         await program.until(lambda: isinstance(program.app.focused, LineField))
-        await program.type("Mon..Fri 07:00")
-        await program.press("enter", "escape")
+        await paste(program, "Mon..Fri 07:00")
+        await program.press("escape")
         await program.until("Monday to Friday, at 07:00")
         await fill(program, name="report", command='echo 100%; echo "$HOME"')
-        await at.reviewed()
-        await agree(program)
-        service = await text_of(machine, "/etc/systemd/system/report.service")
-        assert 'ExecStart=:/bin/sh -c "echo 100%%; echo \\"$HOME\\""' in service
-        assert "OnCalendar=Mon..Fri 07:00" in await text_of(machine, "/etc/systemd/system/report.timer")
+        found = "\n".join(preview.text for preview in (await at.reviewed())._previews)
+        assert '+ExecStart=:/bin/sh -c "echo 100%%; echo \\"$HOME\\""\n' in found
+        assert "+OnCalendar=Mon..Fri 07:00\n" in found
 
 
-async def test_a_timer_is_changed_and_a_packages_is_not(opened: Begin, machine: Opened) -> None:
+async def test_a_timer_is_changed_and_a_packages_is_not(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(TimerScreen(at.row("water.timer"), at.state))
         await program.until("Monday to Saturday, at 06:00, 20:00")
         await golden.check(program.app, "cron-timer")
         await fill(program, random_delay="60")
-        await at.reviewed()
-        await agree(program)
-        assert "RandomizedDelaySec=60\n" in await text_of(machine, "/etc/systemd/system/water.timer")
+        shows(await at.reviewed(), "-RandomizedDelaySec=5min", "+RandomizedDelaySec=60")
         await at.show(TimerScreen(at.row("fstrim.timer"), at.state))
         await program.until("It can't be changed here")
         await program.press("p")
@@ -357,27 +340,25 @@ async def test_a_timer_is_changed_and_a_packages_is_not(opened: Begin, machine: 
 # to the other kind ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_line_becomes_a_timer(opened: Begin, machine: Opened) -> None:
+async def test_a_line_becomes_a_timer(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(ConvertScreen(at.line("weather/upload.sh"), at.state))
         await program.until("becomes upload.timer and upload.service:")
         await golden.check(program.app, "cron-to-timer")
-        await at.reviewed()
-        await agree(program)
-        assert "OnCalendar=*-*-* *:00/15:00" in await text_of(machine, "/etc/systemd/system/upload.timer")
-        assert "weather/upload.sh" not in await text_of(machine, PI)
+        found = "\n".join(preview.text for preview in (await at.reviewed())._previews)
+        assert "+OnCalendar=*-*-* *:00/15:00\n" in found
+        assert "-*/15 * * * * /home/pi/weather/upload.sh\n" in found
 
 
-async def test_a_timer_becomes_a_line_and_what_cannot_is_told(opened: Begin, machine: Opened) -> None:
+async def test_a_timer_becomes_a_line_and_what_cannot_is_told(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(ConvertScreen(at.row("water.timer"), at.state))
         await program.until("0 6,20 * * 1-6 /usr/bin/python3 /home/pi/garden/water.py --seconds 90")
         await program.until("cron starts it without a random delay.")
-        await at.reviewed()
-        await agree(program)
-        assert "0 6,20 * * 1-6 /usr/bin/python3" in await text_of(machine, PI)
+        found = "\n".join(preview.text for preview in (await at.reviewed())._previews)
+        assert "+0 6,20 * * 1-6 /usr/bin/python3 /home/pi/garden/water.py --seconds 90\n" in found
         await at.show(ConvertScreen(at.row("fstrim.timer"), at.state))
         await program.until("It can't be converted:")
         await program.press("p")
@@ -415,7 +396,7 @@ async def test_a_job_is_recorded_with_a_ping_whose_url_is_seen_nowhere(opened: B
         assert kept and not [path for path in kept if b"hunter2" in path.read_bytes()]
 
 
-async def test_a_job_is_recorded_no_more(opened: Begin, machine: Opened) -> None:
+async def test_a_job_is_recorded_no_more(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(RecordingScreen(at.line("rsync -a --delete")))
@@ -424,9 +405,9 @@ async def test_a_job_is_recorded_no_more(opened: Begin, machine: Opened) -> None
         await go(program.pilot, "on")
         await program.press("space")
         await program.until("then: rsync -a --delete")
-        await at.reviewed()
-        await agree(program)
-        assert "30 3 * * * rsync -a --delete" in await text_of(machine, PI)
+        rsync = "rsync -a --delete /home/pi/garden/ /mnt/backup/garden/"
+        told = f"-30 3 * * * /usr/local/bin/cron-record -n photos -l -t 3600 -- '{rsync}'"
+        shows(await at.reviewed(), told, f"+30 3 * * * {rsync}")
 
 
 # from templates -------------------------------------------------------------------------------------------------------
@@ -458,8 +439,6 @@ async def test_a_folder_that_a_link_leads_into_the_system_is_refused(opened: Beg
     await machine.host.symlink("/home/pi/old", "/etc")
     async with opened() as at:
         program = at.program
-        from pi_installer_tui.modules.cron.templates_usual import USUAL
-
         await at.show(TemplateScreen("clean-up", USUAL["clean-up"], at.state))
         await fill(program, folder="/home/pi/old")
         await program.until("leads to /etc, which belongs to the system")
@@ -486,12 +465,11 @@ async def test_own_templates_are_listed_and_wrong_ones_say_why(opened: Begin, ma
         await program.until("rsync -a --bwlimit=0")
 
 
-@pytest.mark.parametrize("name", ["backup-job", "updates", "ping"])
-async def test_every_template_opens_a_form(opened: Begin, name: str) -> None:
-    from pi_installer_tui.modules.cron.templates_usual import USUAL
-
-    async with opened() as at:
-        await at.show(TemplateScreen(name, USUAL[name], at.state))
-        await at.program.until(USUAL[name].title)
-        await at.program.press("v")
-        await at.program.until(lambda: isinstance(at.program.app.screen, ExplainedScreen))
+@pytest.mark.parametrize("name", USUAL)
+def test_every_template_has_a_form(name: str) -> None:
+    form = TemplateScreen(name, USUAL[name], State())._form
+    begun = making.values(form)
+    assert {"of_name", "of_where", "of_record"} <= begun.keys()
+    needed = {name for name, each in USUAL[name].parameters.items() if not each.default}
+    assert not needed & begun.keys() and begun.keys() >= USUAL[name].parameters.keys() - needed
+    assert set(form.mistakes) == needed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.widget import Widget
 
 from pi_installer_tui.i18n import N_, _
+from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import SHOWN, in_columns, when, zone_of
 from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, model, values, wide
 from pi_installer_tui.system.host import HostError
@@ -102,7 +103,7 @@ class TimerScreen(MakingScreen):
         runs: list[float] = []
         if wanted:
             try:
-                answers = await calendar.ask(self.shell.host, wanted, iterations=SHOWN)
+                answers = await calendar.ask(self.shell.host, wanted, iterations=SHOWN, base=explained.now())
             except HostError as error:
                 answers = Unknown(str(error))
             if isinstance(answers, Unknown):
