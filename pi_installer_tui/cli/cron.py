@@ -177,7 +177,7 @@ async def _journal(machine: Machine, state: State, row: Row) -> Sequence[Last]:
         page = await history.read(machine.host, asked, count=500 if row.entry is not None else _RUNS)
     except LogError as error:
         raise Stop(Exit.FAILED, str(error)) from None
-    command = row.entry.command.strip() if row.entry is not None else None
+    command = listing.logged(row.entry) if row.entry is not None else None
     return [
         listing.of_run(run) for run in page.runs if command is None or (run.user, run.command) == (row.owner, command)
     ]

@@ -123,8 +123,8 @@ def test_the_daemon_runs_what_was_made_and_a_run_by_hand_is_the_same(installed: 
     made = act(machine, "create", "user=pi", "schedule=* * * * *", f"command={command}%one%two", "raw=true", "name=env")
     assert made["outcome"] == "done" and {check["status"] for check in made["checks"]} == {"ok"}
     created = newest_job(machine)
-    key = f"{PI}:2"
-    assert machine.read(PI).startswith(b"# Name = env\n* * * * * ")
+    key = f"{PI}:5"
+    assert b"\n# Name = env\n* * * * * " in machine.read(PI)
     record = act(machine, "create", "user=pi", "schedule=* * * * *", "command=echo 50% >&2; exit 3",
                  "name=fails", "record=true")  # fmt: skip
     assert record["outcome"] == "done"
@@ -136,13 +136,13 @@ def test_the_daemon_runs_what_was_made_and_a_run_by_hand_is_the_same(installed: 
     until(lambda: any(run["what"] == "failed" for run in runs(machine, "fails")), 150)
     assert next(run for run in runs(machine, "fails") if run["what"] == "failed")["status"] == 3
     assert runs(machine, key)
-    off = act(machine, "disable", f"jobs={key},{PI}:4")
+    off = act(machine, "disable", f"jobs={key},{PI}:7")
     assert off["outcome"] == "done" and machine.read(PI).count(b"\n#off# * * * * * ") == 2
     disabled = newest_job(machine)
     machine.run(["rm", "-f", "/tmp/env"])
     ran = act(machine, "run", f"job={key}")
     assert ran["outcome"] == "done" and machine.read("/tmp/env") == by_cron
-    failed = act(machine, "run", f"job={PI}:4", status=4)
+    failed = act(machine, "run", f"job={PI}:7", status=1)
     assert failed["outcome"] == "failed"
     shell = act(machine, "run", f"job={key}", "where=shell")
     assert shell["outcome"] == "done" and machine.read("/tmp/env") != by_cron

@@ -23,6 +23,8 @@ from pi_installer_tui.screens.backup.search import Searching
 from pi_installer_tui.screens.backup.seen import JobSeen, PlaceSeen
 from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen
 from pi_installer_tui.screens.base import ShellScreen
+from pi_installer_tui.screens.cron.doing import JobKeys
+from pi_installer_tui.screens.cron.module import CronScreen
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
 from pi_installer_tui.screens.larger import Larger
@@ -37,6 +39,7 @@ from pi_installer_tui.screens.vpn.doing import PeerKeys
 from pi_installer_tui.screens.vpn.handing import HandoverScreen
 from pi_installer_tui.screens.vpn.waiting import WaitingScreen
 from pi_installer_tui.system.demo import DemoHost, tunnel
+from pi_installer_tui.system.demo import scheduled as demo_scheduled
 from pi_installer_tui.system.seat import Seat
 from pi_installer_tui.tasks import jobs
 from pi_installer_tui.tasks.plan import Plan
@@ -139,8 +142,41 @@ async def every_screen(program: Program) -> AsyncIterator[str]:
         yield where
     async for where in every_vpn(program):
         yield where
+    async for where in every_scheduled(program):
+        yield where
     async for where in every_wait(program):
         yield where
+
+
+async def every_scheduled(program: Program) -> AsyncIterator[str]:
+    """Goes through scheduled jobs, from Home and back."""
+    assert isinstance(program.host, DemoHost)
+    demo_scheduled.make(program.host.machine)
+    program.app.open_module("cron")
+    await program.until("faulty")
+    yield "scheduled"
+    await program.press("enter")
+    await program.until("Next runs")
+    yield "scheduled: a job"
+    await program.press("h")
+    await program.until("run")
+    yield "scheduled: history"
+    await program.press("q", "q", "v")
+    await program.until("within 24 hours")
+    yield "scheduled: the next day"
+    await program.press("q", "f")
+    await program.until("findings")
+    yield "scheduled: findings"
+    await program.press("q")
+    screen = program.app.screen
+    assert isinstance(screen, CronScreen)
+    at = [row.key for row in screen._shown].index("/var/spool/cron/crontabs/pi:14")
+    screen._list.set_source(screen._list.rows, at)
+    await program.press("u")
+    await program.until("not set")
+    yield "scheduled: cron and the shell"
+    await program.press("q", "q")
+    await program.until("Last changes")
 
 
 async def every_vpn(program: Program) -> AsyncIterator[str]:
@@ -470,7 +506,18 @@ async def every_wait(program: Program) -> AsyncIterator[str]:
 
 def screens() -> set[type[Screen[Any]]]:
     """Every screen in the package; those that others are made from aside."""
-    bases = {ShellScreen, Finding, Larger, Searching, WatchingScreen, RangedScreen, PeerKeys, Screen, ModalScreen}
+    bases = {
+        ShellScreen,
+        Finding,
+        Larger,
+        Searching,
+        WatchingScreen,
+        RangedScreen,
+        PeerKeys,
+        JobKeys,
+        Screen,
+        ModalScreen,
+    }
     return {cls for cls in ours() if issubclass(cls, Screen) and cls not in bases}
 
 

@@ -140,11 +140,23 @@ def last_run(row: Row, records: Sequence[Last] = (), ran: Sequence[Run] = ()) ->
     if row.timer is not None:
         return _of_timer(row.timer)
     if row.entry is not None:
-        command = row.entry.command.strip()
+        command = logged(row.entry)
         for run in ran:
             if run.kind == "cron" and (run.user, run.command) == (row.owner, command):
                 return Known(of_run(run))
     return MISSING
+
+
+def logged(entry: Entry) -> str:
+    """A command as cron writes it to the journal, where system/timers/history.py finds it: what the shell gets, other
+    characters than ASCII's as numbers. Source: child_process() of do_command.c, mkprint() of misc.c."""
+
+    def one(byte: int) -> str:
+        if byte < 32:
+            return "^" + chr(byte + 64)
+        return chr(byte) if byte < 127 else "^?" if byte == 127 else f"\\{byte:03o}"
+
+    return "".join(map(one, entry.shell.encode("utf-8", "surrogateescape"))).strip()
 
 
 def of_run(run: Run) -> Last:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pi_installer_tui.system.host import Host
-from pi_installer_tui.system.reading import Known
+from pi_installer_tui.system.reading import Known, known
 
 if TYPE_CHECKING:
     from pi_installer_tui.modules.cron.listing import Last, Row
@@ -58,14 +58,15 @@ def typical(runs: Sequence[Last]) -> float:
     return median(known) if known else 0.0
 
 
-async def of_timers(host: Host, rows: Sequence[Row], now: float) -> dict[str, tuple[float, ...]]:
+async def of_timers(host: Host, scheduled: Scheduled, now: float) -> dict[str, tuple[float, ...]]:
     """When timers elapse, by their rows' keys: systemd's own answer, one command for all."""
     from pi_installer_tui.system.timers import calendar
 
-    asked = [(row.key, each) for row in rows if row.timer is not None for each in row.timer.timing.calendars]
+    asked = [(row.key, each) for row in scheduled.rows if row.timer is not None for each in row.timer.timing.calendars]
     if not asked:
         return {}
-    answer = await calendar.ask(host, [each for _key, each in asked], iterations=_MOST, base=now)
+    zone = known(scheduled.state.zone) or ""
+    answer = await calendar.ask(host, [each for _key, each in asked], iterations=_MOST, base=now, zone=zone)
     found: dict[str, tuple[float, ...]] = {}
     if isinstance(answer, Known):
         for (key, _each), told in zip(asked, answer.value, strict=True):

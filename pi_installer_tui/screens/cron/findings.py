@@ -71,7 +71,7 @@ class FindingsScreen(ShellScreen):
         rows: list[Row] = []
         for number, each in self._listed.items():
             sign, word, tone = words.severity(each, signs)
-            place = f"{short(each.path)}:{each.line}" if each.line else short(each.path)
+            place = f"{words.short(each.path)}:{each.line}" if each.line else words.short(each.path)
             rows.append(Row(number, (Cell(f"{sign} {word}", tone), Cell(printable(place)), Cell(printable(each.text)))))
         if not rows:
             rows.append(remark(Cell(_("Nothing is wrong with crontabs and scripts."), "good")))
@@ -159,10 +159,3 @@ class FindingsScreen(ShellScreen):
         if (job := self._job) is not None:
             editor = import_module("pi_installer_tui.screens.cron.editor")
             self.app.push_screen(editor.EditorScreen(job, self._scheduled.state))
-
-
-def short(path: str) -> str:
-    """A file for a column: of the spool the user's name is enough."""
-    from pi_installer_tui.system.cron.read import SPOOL
-
-    return path.replace(f"{SPOOL}/", _("crontab of ")) if path.startswith(f"{SPOOL}/") else path

@@ -3,7 +3,6 @@ its shell is given."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,12 +10,13 @@ from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
-from pi_installer_tui.screens.cron import words
+from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.facts import value
-from pi_installer_tui.system.reading import Known, Unknown
+from pi_installer_tui.system.reading import Known, Unknown, known
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.text import TextPane, printable
@@ -50,6 +50,7 @@ class JobScreen(JobKeys):
         self._row = row
         self._scheduled = scheduled
         self._runs: Sequence[Cell] | None = None
+        self._was_left = False
 
     @property
     def one(self) -> Row:
@@ -59,17 +60,38 @@ class JobScreen(JobKeys):
     def scheduled(self) -> Scheduled:
         return self._scheduled
 
+    def on_screen_suspend(self) -> None:
+        self._was_left = True
+
+    def on_screen_resume(self) -> None:
+        if self._was_left:
+            self._read()
+
+    @work(exclusive=True, group="read", exit_on_error=False)
+    async def _read(self) -> None:
+        """What a job that began here has changed. A row that isn't there any more stays as it was read."""
+        host = self.shell.host
+        scheduled = await seen.everything(host, await modules.load(seen.MODULE).read(host))
+        row = scheduled.row(self._row.key)
+        if row is not None and not self.closing:
+            self._row, self._scheduled = row, scheduled
+            self._begin()
+            self.refresh_bindings()
+
     def body(self) -> Iterable[Widget]:
         yield TextPane(id="job")
 
     def on_mount(self) -> None:
         self.say_where(_("Scheduled: {name}").format(name=words.name(self._row)))
+        self._begin()
+        self.query_one(TextPane).text.focus()
+
+    def _begin(self) -> None:
         if self._row.timer is None:
             self._runs = self._of_line()
         else:
             self._ask()
         self._draw()
-        self.query_one(TextPane).text.focus()
 
     def _draw(self) -> None:
         if not self.closing:
@@ -163,12 +185,12 @@ class JobScreen(JobKeys):
         row = self._row
         if row.entry is None:
             return []
+        from pi_installer_tui.modules.cron.environments import shown
+
         account = self._scheduled.state.cron.users.get(row.owner)
         environment = row.entry.environment(row.owner, account.home if account is not None else "/")
         lines = [Cell(""), Cell(_("What its shell is given"), "strong")]
-        lines += [
-            Cell(f"  {printable(name)}={printable(words.shown(name, text))}") for name, text in environment.items()
-        ]
+        lines += [Cell(f"  {printable(name)}={printable(shown(name, text))}") for name, text in environment.items()]
         return lines
 
     # next runs ----------------------------------------------------------------------------------------------------
@@ -178,7 +200,7 @@ class JobScreen(JobKeys):
         from pi_installer_tui.system.cron import runs
         from pi_installer_tui.system.cron.words import change
 
-        row, scheduled, now = self._row, self._scheduled, time.time()
+        row, scheduled, now = self._row, self._scheduled, seen.now()
         if row.entry is None or not row.enabled:
             found = scheduled.next(row, now)
             return [
@@ -203,7 +225,7 @@ class JobScreen(JobKeys):
 
         timer = self._row.timer
         assert timer is not None
-        following = self._scheduled.next(self._row, time.time())
+        following = self._scheduled.next(self._row, seen.now())
         if not timer.active or not timer.timing.calendars:
             text = (
                 words.moment(following.value, self._scheduled.zone)
@@ -213,7 +235,9 @@ class JobScreen(JobKeys):
             self._runs = [Cell(f"  {text}")]
             self._draw()
             return
-        answer = await calendar.ask(self.shell.host, timer.timing.calendars, iterations=_RUNS)
+        asked = timer.timing.calendars
+        zone = known(self._scheduled.state.zone) or ""
+        answer = await calendar.ask(self.shell.host, asked, iterations=_RUNS, base=seen.now(), zone=zone)
         if isinstance(answer, Known):
             times = sorted({at for each in answer.value for at in each.runs})[:_RUNS]
             self._runs = [Cell(f"  {words.moment(at, self._scheduled.zone)}") for at in times]

@@ -4,7 +4,6 @@ history and editor, the findings, and the next 24 hours; nothing is changed but 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +19,7 @@ from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.screens.cron.doing import JobKeys
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.widgets.actions import bindings
-from pi_installer_tui.widgets.lines import Cell
+from pi_installer_tui.widgets.lines import Cell, columns
 from pi_installer_tui.widgets.listing import Drawn, Listing
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, remark
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 #: the columns, in cells: state, next run, last run, schedule, user, what it is; with room also where it stands
 _WIDTHS = (9, 9, 8, 15, 7, 0)
-_WIDE = (9, 9, 8, 24, 9, 0, 34)
+_WIDE = (9, 9, 8, 20, 8, 0, 24)
 _ROOMY = 116  # cells
 #: seconds between two looks at the clock; for the list to be drawn before what takes longer
 EVERY, PAUSE = 5.0, 0.1
@@ -70,9 +69,8 @@ class CronScreen(Finding, JobKeys):
         self._minute = 0
         self._timer: Timer | None = None
         self._was_left = False
-        self._opened = time.time()
+        self._opened = seen.now()
         self._failed = ""  # the row that was run from here, and failed
-        self._at = ""  # the row that a reading should leave the cursor on
 
     def body(self) -> Iterable[Widget]:
         yield Panel([[Cell(_("Reading the machine ..."), "quiet")], []], id="head")
@@ -118,10 +116,7 @@ class CronScreen(Finding, JobKeys):
             self._take(seen.Scheduled(state))
             await asyncio.sleep(PAUSE)
             await self.shell.until_idle()
-            scheduled = seen.Scheduled(await seen.with_findings(host, state))
-            scheduled.records = await seen.recorded(host, scheduled.rows)
-            scheduled.ran = await seen.ran(host)
-            self._take(scheduled)
+            self._take(await seen.everything(host, state))
         except Exception as error:
             # what can't be read is in the state; this is a fault, and must not take the screens with it
             if not self.closing:
@@ -141,10 +136,10 @@ class CronScreen(Finding, JobKeys):
 
     def _tick(self) -> None:
         """Once a minute: next runs that have passed are others now, and so are the ages of the last ones."""
-        minute = int(time.time() // 60)
+        minute = int(seen.now() // 60)
         if self._scheduled is None or minute == self._minute or self.app.screen is not self or self.closing:
             return
-        if self._scheduled.overdue(time.time()):
+        if self._scheduled.overdue(seen.now()):
             self._minute = minute
             self._read()
         else:
@@ -156,10 +151,9 @@ class CronScreen(Finding, JobKeys):
         scheduled = self._scheduled
         if scheduled is None or self.closing:
             return
-        now, listed = time.time(), self._list
+        now, listed = seen.now(), self._list
         self._minute = int(now // 60)
-        at = self._at or (self.one.key if self.one is not None else "")
-        self._at = ""
+        at = self.one.key if self.one is not None else ""
         self._shown = scheduled.ordered(self._order, now, self._fits)
         listed.widths = _WIDE if self.size.width >= _ROOMY else _WIDTHS
         if self._shown:
@@ -178,11 +172,21 @@ class CronScreen(Finding, JobKeys):
         """What a row is found by."""
         assert self._scheduled is not None
         state = words.standing(self._scheduled.standing(row), glyphs(self)).text
-        parts = (row.name, row.command, row.owner, words.where(row), row.schedule, row.words, state, row.kind)
+        parts = (
+            row.name,
+            row.command,
+            row.owner,
+            words.where(row),
+            words.short(row.path),
+            row.schedule,
+            row.words,
+            state,
+            row.kind,
+        )
         return " ".join((*parts, words.schedule(row)))
 
     def _row(self, row: Job) -> Row:
-        scheduled, signs, now = self._scheduled, glyphs(self), time.time()
+        scheduled, signs, now = self._scheduled, glyphs(self), seen.now()
         assert scheduled is not None
         standing = scheduled.standing(row)
         reboot = row.entry is not None and row.entry.schedule.reboot and row.enabled
@@ -195,7 +199,7 @@ class CronScreen(Finding, JobKeys):
             Cell(words.name(row)),
         ]
         if len(self._list.widths) > len(cells):
-            cells.append(Cell(words.where(row), "quiet"))
+            cells.append(Cell(words.where(row, brief=True), "quiet"))
         return Row(row.key, tuple(cells))
 
     def _nothing(self, scheduled: Scheduled) -> str:
@@ -217,8 +221,8 @@ class CronScreen(Finding, JobKeys):
         return cells
 
     def _titles(self) -> list[Cell]:
-        names: Sequence[str] = (_("state"), _("next"), _("last"), _("when"), _("user"), _("what"))
-        widths = self._list.widths
+        names: Sequence[str] = (_("state"), _("next"), _("last"), _("when"), _("user"), _("what"), _("in"))
+        widths = columns(self._list.widths, self.size.width - 5)
         cells = [name.ljust(width) for name, width in zip(names, widths, strict=False)]
         return [Cell("  " + "  ".join(cells), "quiet")]
 
@@ -273,12 +277,6 @@ class CronScreen(Finding, JobKeys):
 
     def found_anew(self) -> None:
         self._draw()
-
-    def show(self, key: str) -> None:
-        """Puts the cursor on a row, whatever was looked for."""
-        if self._scheduled is not None and self._scheduled.row(key) is not None:
-            self.sought, self._at = "", key
-            self._draw()
 
     def action_sort(self) -> None:
         orders = tuple(seen.ORDERS)

@@ -76,7 +76,7 @@ class CompareScreen(ShellScreen):
             return
         lines: list[Cell] = []
         for line in environments.difference(cron, login):
-            lines.append(Prose(printable(line)))
+            lines.append(Prose(printable(line), "plain" if line.startswith(" ") else "strong"))
         self._show(lines or [Cell(_("Both are the same."), "good")])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

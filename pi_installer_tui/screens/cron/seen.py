@@ -4,6 +4,7 @@ Nothing is computed of rows that aren't shown, and nothing twice."""
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -39,6 +40,11 @@ _PAST = 400
 _LINES = ("crontab", "system")
 
 Fits: TypeAlias = Callable[["Row"], bool]
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()
 
 
 class Scheduled:
@@ -132,6 +138,14 @@ def zone(state: State) -> tzinfo:
 def is_line(row: Row) -> bool:
     """It is a line of a crontab."""
     return row.kind in _LINES
+
+
+async def everything(host: Host, state: State) -> Scheduled:
+    """A state with what takes longer: findings, records, and what the journal has of last runs."""
+    found = Scheduled(await with_findings(host, state))
+    found.records = await recorded(host, found.rows)
+    found.ran = await ran(host)
+    return found
 
 
 async def with_findings(host: Host, state: State) -> State:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +13,7 @@ from textual.widget import Widget
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.base import ShellScreen
-from pi_installer_tui.screens.cron import words
+from pi_installer_tui.screens.cron import seen, words
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, Prose, Tone
 from pi_installer_tui.widgets.listing import Drawn, Listing
@@ -58,7 +57,7 @@ class DayScreen(ShellScreen):
     def __init__(self, scheduled: Scheduled) -> None:
         super().__init__()
         self._scheduled = scheduled
-        self._now = time.time()
+        self._now = seen.now()
         self._tracks: Sequence[Track] = ()
         self._met: dict[str, list[Meeting]] = {}
         self._shown: list[Track] = []
@@ -83,7 +82,7 @@ class DayScreen(ShellScreen):
     async def _look(self) -> None:
         from pi_installer_tui.screens.cron import day
 
-        timers = await day.of_timers(self.shell.host, self._scheduled.rows, self._now)
+        timers = await day.of_timers(self.shell.host, self._scheduled, self._now)
         self._tracks = day.tracks(self._scheduled, self._now, timers)
         self._met = day.meetings(self._tracks)
         self._ready = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 Standing = Literal["on", "off", "ignored", "faulty"]
 
 DAY = 86_400
-_SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET", re.IGNORECASE)
+#: where users' crontabs are (system/cron/read.py)
+_SPOOL = "/var/spool/cron/crontabs/"
 _WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 _MONTHS = (
     *(N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun")),
@@ -129,7 +129,7 @@ def outcome(what: str, status: int | None) -> str:
         case "interrupted":
             return _("never ended")
         case _:
-            return _("ran, how isn't known")
+            return _("started")
 
 
 def ended(run: Last) -> str:
@@ -168,13 +168,19 @@ def name(row: Row) -> str:
     return printable(text or row.command)
 
 
-def where(row: Row) -> str:
+def where(row: Row, *, brief: bool = False) -> str:
     """Where it stands: `/etc/cron.d/certbot:4`."""
+    path = short(row.path) if brief else row.path
     if row.line:
-        return printable(f"{row.path}:{row.line}")
-    if row.path:
-        return printable(row.path)
+        return printable(f"{path}:{row.line}")
+    if path:
+        return printable(path)
     return _("at job {number}").format(number=row.at.number) if row.at is not None else _("in no file")
+
+
+def short(path: str) -> str:
+    """A file for a column: of the spool the user's name is enough."""
+    return _("crontab of {user}").format(user=path.removeprefix(_SPOOL)) if path.startswith(_SPOOL) else path
 
 
 def kind(row: Row) -> str:
@@ -187,11 +193,6 @@ def kind(row: Row) -> str:
         "timer": _("a timer of systemd's"),
         "at": _("a job of at's, once"),
     }[row.kind]
-
-
-def shown(name: str, text: str) -> str:
-    """A variable's value; nothing of one that is called like a secret."""
-    return _("(secret)") if _SECRET.search(name) else text
 
 
 def severity(finding: Finding, signs: Glyphs) -> tuple[str, str, Tone]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from pi_installer_tui.system.demo.players import Call, player
 from pi_installer_tui.system.timers.expression import BOUNDS, DAYS, Event, Field, parse
@@ -113,11 +114,14 @@ def _moments(event: Event, at: float, step: int) -> Iterator[float]:
         yield from (midnight + time for time in (times if step > 0 else reversed(times)))
 
 
-def runs(event: str, after: float, count: int) -> Sequence[float]:
+def runs(event: str, after: float, count: int, zone: tzinfo = UTC) -> Sequence[float]:
     """The next moments of a normalised event."""
     found: list[float] = []
-    for moment in _moments(parse(event), after, 1):
-        if moment > after:
+    for told in _moments(parse(event), after, 1):
+        wall = datetime.fromtimestamp(told, UTC).replace(tzinfo=zone)
+        moment = wall.timestamp()
+        there = datetime.fromtimestamp(moment, zone).replace(tzinfo=None) == wall.replace(tzinfo=None)
+        if moment > after and there:  # a time that the clock jumps over isn't there
             found.append(moment)
         if len(found) == count:
             break
@@ -126,10 +130,8 @@ def runs(event: str, after: float, count: int) -> Sequence[float]:
 
 @player("systemd-analyze")
 async def systemd_analyze(call: Call) -> int:
-    """`calendar` as systemd 257 prints it where the zone is UTC, and `verify`, which finds nothing."""
-    options = call.options(
-        "--iterations=", "--base-time=", "--no-pager", "--user", "--system", "--man=", "--recursive-errors="
-    )
+    """`calendar` as systemd 257 prints it, and `verify`, which finds nothing."""
+    options = call.options("--iterations=", "--base-time=", "--no-pager", "--user", "--system", "--man=")
     if not options.words:
         return 0
     verb, *words = options.words
@@ -143,6 +145,8 @@ async def systemd_analyze(call: Call) -> int:
         return 1
     base = options.value("--base-time")
     now = float(base[1:]) if base.startswith("@") else datetime.now(UTC).timestamp()
+    name = call.env.get("TZ", "").removeprefix(":")
+    zone = ZoneInfo(name) if name not in ("", "UTC") else UTC
     status = 0
     for number, word in enumerate(words):
         normal = normalised(word.strip())
@@ -155,10 +159,12 @@ async def systemd_analyze(call: Call) -> int:
         if normal != word:
             await call.out(f"  Original form: {word}")
         await call.out(f"Normalized form: {normal}")
-        found = runs(normal, now, int(options.value("--iterations", default="1")))
+        found = runs(normal, now, int(options.value("--iterations", default="1")), zone)
         if not found:
             await call.out("    Next elapse: never")
         for turn, moment in enumerate(found, 1):
             title = "Next elapse" if turn == 1 else f"Iteration #{turn}"
-            await call.out(f"{title.rjust(15)}: {datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S} UTC")
+            await call.out(f"{title.rjust(15)}: {datetime.fromtimestamp(moment, zone):%a %Y-%m-%d %H:%M:%S %Z}")
+            if zone != UTC:
+                await call.out(f"       (in UTC): {datetime.fromtimestamp(moment, UTC):%a %Y-%m-%d %H:%M:%S} UTC")
     return status

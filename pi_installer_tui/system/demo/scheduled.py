@@ -127,10 +127,7 @@ def make(machine: Machine, now: float | None = None) -> None:
         _folder(machine, f"/etc/cron.{period}")
     for path, text, mode, uid in _FILES:
         _put(machine, path, text, mode, uid)
-    for path in _PROGRAMS:
-        if not machine.exists(path):
-            _put(machine, path, "", 0o755, 0)
-    _put(machine, PROGRAM, script(), 0o755, 0)
+    programs(machine)
     spooled(machine, "pi", _PI.encode())
     spooled(machine, "root", _ROOT.encode())
     _at_jobs(machine, at)
@@ -141,6 +138,14 @@ def make(machine: Machine, now: float | None = None) -> None:
     past += [("pi", "15 4 * * *", _PI.split("15 4 * * * ")[1].partition("\n")[0]), ("pi", "30 3 * * *", _photos())]
     past += [("root", "0 3 * * *", "/home/pi/bin/thin-out.sh")]
     machine.remember(PAST, {"jobs": past})
+
+
+def programs(machine: Machine) -> None:
+    """Puts there what the jobs call."""
+    for path in _PROGRAMS:
+        if not machine.exists(path):
+            _put(machine, path, "", 0o755, 0)
+    _put(machine, PROGRAM, script(), 0o755, 0)
 
 
 def _photos() -> str:
