@@ -5,15 +5,17 @@ settings.py   what can be wanted; values.py the narrow forms of single values
 state.py      what is                          listing.py  the same as one list, next and last runs
 present.py    what is as settings, facts, a phrase, JSON
 plan.py       from settings to steps           validating.py  what is wrong
-actions.py    what actions are told            acting.py   what they do: lines.py, timers.py, others.py, running.py
-environments.py   cron's environment beside a login's
+drafts.py     crontabs as they will be         checks.py  what proves them
+recording.py  what a record needs
+actions.py    what actions are told            acting.py  what they do: lines.py, timers.py, several.py, running.py
+environments.py  cron's environment beside a login's
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pi_installer_tui.modules.base import Fact, Module
+from pi_installer_tui.modules.base import Fact, Module, Offer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +69,10 @@ class Cron(Module["State", "CronSettings"]):
         from pi_installer_tui.modules.cron.present import choices
 
         return choices(state, name)
+
+    def offer(self, state: State, goals: frozenset[str]) -> Offer:
+        # nothing is proposed: what is to run is nobody's to guess
+        return Offer(asked=("jobs", "timers"))
 
     def validate(self, state: State, settings: CronSettings) -> Sequence[Mistake]:
         from pi_installer_tui.modules.cron.validating import validate

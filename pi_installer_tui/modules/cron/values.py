@@ -14,8 +14,9 @@ from pi_installer_tui.system.cron import fields
 from pi_installer_tui.system.cron.lines import LONGEST_COMMAND
 from pi_installer_tui.system.cron.read import CRONTAB, FOLDER
 
-#: tabs are as good as blanks for cron; what else is below a blank would change what a terminal shows
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029]")
+#: tabs are as good as blanks for cron; what else is below a blank would change what a terminal shows. Surrogates are
+#: bytes that aren't UTF-8
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]")
 #: useradd(8), and what Debian's adduser(8) takes besides
 USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
 _CALENDAR = re.compile(r"[A-Za-z0-9*,./:~ _+-]{1,200}")
@@ -25,7 +26,7 @@ DAY = 86_400
 
 def _schedule(value: str) -> str:
     if _CONTROL.search(value):
-        raise ValueError(_("can't have line breaks or control characters"))
+        raise ValueError(_("can't have line breaks, control characters, or bytes that aren't UTF-8"))
     try:
         return fields.parse(value).text
     except fields.Mistake as mistake:
@@ -34,7 +35,7 @@ def _schedule(value: str) -> str:
 
 def _one_line(value: str) -> str:
     if _CONTROL.search(value):
-        raise ValueError(_("can't have line breaks or control characters"))
+        raise ValueError(_("can't have line breaks, control characters, or bytes that aren't UTF-8"))
     return value
 
 

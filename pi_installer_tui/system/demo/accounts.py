@@ -427,9 +427,30 @@ async def rm(call: Call) -> int:
 
 @player("install")
 async def install(call: Call) -> int:
-    """`install --mode=MODE /dev/null FILE`: an empty file, with its folders."""
-    options = call.options("--mode=")
+    """`install --mode=MODE /dev/null FILE`: an empty file, with its folders. `install --directory` makes a folder."""
+    options = call.options("--mode=", "--directory", "--owner=", "--group=")
+    if options.has("--directory"):
+        found = accounts.accounts({PASSWD: call.machine.text(PASSWD) or ""}).get(options.value("--owner"))
+        group = options.value("--group", default="0")
+        path, mode = options.words[-1], int(options.value("--mode", default="755"), 8)
+        owner = {"mode": mode, "uid": found.uid if found else 0, "gid": int(group) if group.isdecimal() else 0}
+        if not call.machine.exists(path):
+            call.machine.files.mkdir(path, **owner)
+        call.machine.files.chmod(path, **owner)
+        return 0
     call.machine.write(options.words[-1], "", int(options.value("--mode"), 8))
+    return 0
+
+
+@player("rmdir")
+async def rmdir(call: Call) -> int:
+    for path in (options := call.options("--ignore-fail-on-non-empty")).words:
+        if not call.machine.exists(path):
+            raise Refused(f"rmdir: failed to remove '{path}': No such file or directory")
+        if not call.machine.files.listdir(path):
+            call.machine.files.remove(path)
+        elif not options.has("--ignore-fail-on-non-empty"):
+            raise Refused(f"rmdir: failed to remove '{path}': Directory not empty")
     return 0
 
 
