@@ -153,4 +153,4 @@ def test_a_hundred_hostile_jobs_and_timers(seed: int) -> None:
     chance = random.Random(f"hostile {seed}")
     taken = sum(check_create(told(chance)) for _ in range(100))
     assert 5 <= taken <= 95, "both ways have to be gone"
-    assert any([check_timer(chance) for _ in range(100)])
+    assert any(check_timer(chance) for _ in range(100))

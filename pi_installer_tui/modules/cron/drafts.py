@@ -87,13 +87,16 @@ class Draft:
         changes = [{"add": 1, "remove": -1, "replace": 0}[edit.what] for edit in self.edits]
         # the lines that crontab(1) takes off may have come in front
         shift, found = len(self.after().lines) - len(self.before.lines) - sum(changes), set[int]()
-        for number in range(len(self.before.lines) + 1):
-            own = [edit for edit in self.edits if edit.line == number]
-            if any(edit.what == "remove" for edit in own):
+        by_line: dict[int, list[str]] = {}
+        for edit in self.edits:
+            by_line.setdefault(edit.line or 0, []).append(edit.what)
+        for number in sorted(by_line):
+            what = by_line[number]
+            if "remove" in what:
                 shift -= 1
-            elif any(edit.what == "replace" for edit in own):
+            elif "replace" in what:
                 found.add(number + shift)
-            for _edit in (edit for edit in own if edit.what == "add"):
+            for _each in range(what.count("add")):
                 shift += 1
                 found.add(number + shift)
         return frozenset(found)

@@ -95,7 +95,7 @@ def create(state: State, told: Create, into: Edited | None = None) -> Edited:
     if told.name:
         draft.add(marking(told.name))
     draft.add(text if told.enabled else OFF + text)
-    _notices(state, made, draft, owner)
+    noted(state, made, draft, owner)
     return made
 
 
@@ -135,7 +135,7 @@ def change(state: State, told: Change) -> Edited:
     draft.replace(line, table.text(line))
     if told.name:
         _mark(state, draft, line, told.name, wrapped is not None)
-    _notices(state, made, draft, owner)
+    noted(state, made, draft, owner)
     return made
 
 
@@ -175,18 +175,16 @@ def copy(state: State, told: Elsewhere, *, away: bool = False) -> Edited:
         for variable in dict.fromkeys((*before, *after)):
             if before.get(variable) != after.get(variable):
                 made.notices.append(_changed(variable, before.get(variable), after.get(variable)))
-    _notices(state, made, target, owner)
+    noted(state, made, target, owner)
     return made
 
 
-def switch(state: State, made: Edited, found: Found, *, on: bool) -> None:
+def switch(found: Found, *, on: bool) -> None:
     """A job is switched on or off."""
     if found.entry.enabled == on:
         return
     text = found.draft.before.text(found.line)
     found.draft.replace(found.line, text.removeprefix(OFF) if on else OFF + text)
-    if on:
-        _notices(state, made, found.draft, found.owner)
 
 
 def delete(state: State, found: Found) -> None:
@@ -378,7 +376,8 @@ def _changed(variable: str, was: str | None, now: str | None) -> str:
     return _("The other crontab sets {name} to something else.").format(name=variable)
 
 
-def _notices(state: State, made: Edited, draft: Draft, owner: str) -> None:
+def noted(state: State, made: Edited, draft: Draft, owner: str) -> None:
+    """What keeps jobs of this crontab from running, or its user from editing it."""
     there = crontab(state, draft.path)
     if there is not None and there.refused:
         made.notices.append(_("cron ignores {path}: {why}.").format(path=draft.path, why=there.refused))

@@ -41,7 +41,10 @@ def several(state: State, action: str, told: Several) -> Done:
         if action == "delete":
             lines.delete(state, job)
         else:
-            lines.switch(state, made.edited, job, on=action == "enable")
+            lines.switch(job, on=action == "enable")
+    for draft in made.edited.drafts:
+        if action == "enable" and draft.edits:
+            lines.noted(state, made.edited, draft, draft.user)
     return made
 
 

@@ -4,7 +4,8 @@ machine's cron is asked whether it takes it, afterwards it is read back."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -54,10 +55,6 @@ def coded(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
-def _decoded(text: str) -> str:
-    return text.encode("latin-1").decode("utf-8", "surrogateescape")
-
-
 class Crontab(Named):
     """A crontab's lines: of a user's own in the spool (`user`: whose), or of /etc/crontab and /etc/cron.d (user ""). A
     line that says something else than `old` is left alone, and all others with it: StepError `line-changed`. What cron
@@ -89,32 +86,36 @@ class Crontab(Named):
 
     def table(self, data: bytes) -> Table:
         """The crontab after the edits. Raises StepError."""
-        table = Table(data, system=not self.user)
-        for edit in self._backwards():
-            try:
-                if edit.what != "add" and edit.line and coded(table.text(edit.line)) != edit.old:
-                    raise StepError("line-changed", path=self.path, line=str(edit.line))
-                match edit.what:
-                    case "add":
-                        table = table.added(_decoded(edit.new), edit.line)
-                    case "replace":
-                        table = table.replaced(edit.line or 0, _decoded(edit.new))
-                    case "remove":
-                        table = table.removed(edit.line or 0)
-            except KeyError:
-                raise StepError("line-changed", path=self.path, line=str(edit.line or 0)) from None
-        if self.user and not set(_taken_off(table)) <= set(_taken_off(Table(data))):
-            return Table(HEADER + bytes(table))
-        return table
-
-    def _backwards(self) -> Iterable[LineEdit]:
-        """The edits in an order in which none moves the line of one that follows."""
-
-        def place(numbered: tuple[int, LineEdit]) -> tuple[float, bool, int]:
-            number, edit = numbered
-            return (float("inf") if edit.line is None else edit.line, edit.what == "add", number)
-
-        return [edit for _number, edit in sorted(enumerate(self.edits), key=place, reverse=True)]
+        lines = data.split(b"\n")
+        ended = not lines[-1]
+        if ended:
+            lines.pop()
+        edited: dict[int, LineEdit] = {}
+        added: dict[int, list[bytes]] = {}
+        for edit in self.edits:
+            number = len(lines) if edit.line is None else edit.line
+            if number > len(lines) or (edit.what != "add" and lines[number - 1] != edit.old.encode("latin-1")):
+                raise StepError("line-changed", path=self.path, line=str(number))
+            if edit.what == "add":
+                added.setdefault(number, []).append(edit.new.encode("latin-1"))
+            else:
+                edited[number] = edit
+        out = list(added.get(0, ()))
+        for number, line in enumerate(lines, 1):
+            change = edited.get(number)
+            if change is None:
+                out.append(line)
+            elif change.what == "replace":
+                new = change.new.encode("latin-1")
+                out.append(new + b"\r" if line.endswith(b"\r") and not new.endswith(b"\r") else new)
+            out += added.get(number, ())
+        # a last line without an end stays so while it is the last one
+        gone = len(lines) in edited and edited[len(lines)].what == "remove"
+        ended = ended or gone or len(lines) in added
+        after = b"\n".join([*out, b""]) if ended and out else b"\n".join(out)
+        if self.user and not set(_taken_off(after)) <= set(_taken_off(data)):
+            after = HEADER + after
+        return Table(after, system=not self.user)
 
     async def _really(self, host: Host) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.path, await self._place(host, None))))
@@ -209,14 +210,8 @@ class Crontab(Named):
                 yield _("line {line}: {why}").format(line=broken.line, why=broken.mistake.what)
 
 
-def _taken_off(table: Table) -> tuple[str, ...]:
+def _taken_off(data: bytes) -> tuple[bytes, ...]:
     """The comments that crontab(1) takes for its own lines, and that aren't."""
-    if table.body != bytes(table):
+    if Table(data).body != data:
         return ()
-    found: list[str] = []
-    for number in range(1, min(_HEADER_LINES, len(table.lines)) + 1):
-        text = table.text(number)
-        if not text.startswith("#"):
-            break
-        found.append(text)
-    return tuple(found)
+    return tuple(takewhile(lambda line: line.startswith(b"#"), data.split(b"\n", _HEADER_LINES)[:_HEADER_LINES]))
