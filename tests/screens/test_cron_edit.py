@@ -391,9 +391,16 @@ async def test_a_job_is_recorded_with_a_ping_whose_url_is_seen_nowhere(opened: B
         await agree(program)
         assert "cron-record -n upload -p -t 600 -- '/home/pi/weather/upload.sh'" in await text_of(machine, PI)
         assert (await text_of(machine, "/etc/cron-record/pi/upload.ping")).strip() == url
-        job = machine.store.jobs()[0].id
-        kept = [path for path in (machine.store.root / "jobs" / job).rglob("*") if path.is_file()]
-        assert kept and not [path for path in kept if b"hunter2" in path.read_bytes()]
+        again = "https://hc-ping.example/another-hunter2"
+        recorded = next(row for row in rows(await cron_state.read(machine.host)) if row.name == "upload")
+        await at.show(RecordingScreen(recorded))
+        await fill(program, url=again)
+        await at.reviewed()
+        await agree(program)
+        assert (await text_of(machine, "/etc/cron-record/pi/upload.ping")).strip() == again
+        # what was there before is kept for the undo, as every secret file is: root's alone
+        kept = [path for path in machine.store.root.rglob("*") if path.is_file() and "before" not in path.parts]
+        assert len(kept) > 4 and not [path for path in kept if b"hunter2" in path.read_bytes()]
 
 
 async def test_a_job_is_recorded_no_more(opened: Begin) -> None:

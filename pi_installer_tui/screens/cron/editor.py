@@ -108,6 +108,11 @@ class EditorScreen(MakingScreen):
     async def look(self) -> Sequence[Said]:
         typed = self.query_one(ScheduleInput)
         text, gap = typed.text, typed.gap
+        if not text:
+            typed.mark(None)
+            self._show_runs(Explained(""))
+            hint = _("Type the five fields. After Esc: `w` chooses them in words, `t` is for @daily and its like.")
+            return [(hint, "plain")]
         if gap is not None:
             found = Explained(text, mistake=gap)
         else:
@@ -131,7 +136,8 @@ class EditorScreen(MakingScreen):
         width = max(20, self.size.width - 2)
         lines = in_columns(coming(found.runs, self._zone), _ROWS, width)
         if not found.runs:
-            lines = [[Cell(_("none") if found.mistake is None else "", "quiet")], *[[] for _n in range(_ROWS - 1)]]
+            none = _("none") if found.mistake is None and found.text else ""
+            lines = [[Cell(none, "quiet")], *[[] for _n in range(_ROWS - 1)]]
         self.query_one("#runs", Panel).set_lines(lines)
 
     async def _findings(self, schedule: str) -> list[Said]:
