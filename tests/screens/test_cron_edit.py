@@ -184,7 +184,7 @@ async def test_a_mistake_is_shown_below_its_place_and_nothing_is_planned(opened:
         await program.until(lambda: "one of them is enough" in unwrapped(program))
 
 
-async def test_one_field_changes_one_line(opened: Begin) -> None:
+async def test_a_change_is_of_one_line_and_leaves_its_recorder(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(EditorScreen(at.line("weather/upload.sh"), at.state))
@@ -193,11 +193,8 @@ async def test_one_field_changes_one_line(opened: Begin) -> None:
         await program.press("escape")
         upload = "* * * * /home/pi/weather/upload.sh"
         shows(await at.reviewed(), f"-*/15 {upload}", f"+*/20 {upload}")
-
-
-async def test_a_recorded_line_is_edited_without_its_recorder(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
+        await program.press("escape")
+        await program.until(lambda: not isinstance(program.app.screen, ReviewScreen))
         row = at.line("rsync -a --delete")
         await at.show(EditorScreen(row, at.state))
         await fill(program, command="rsync -a /home/pi/garden/ /mnt/backup/garden/")
@@ -276,11 +273,6 @@ async def test_a_schedule_is_chosen_in_words(opened: Begin) -> None:
         await program.until("15 6,18 * * 1-5")
         await program.press("escape")
         await program.until(lambda: isinstance(program.app.screen, EditorScreen))
-
-
-async def test_another_kind_of_choice_has_other_fields(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
         await at.show(EditorScreen(None, at.state))
         program.app.screen.query_one(ScheduleInput).put("7-50/5 * * * *")
         await program.press("escape", "w")
@@ -297,7 +289,7 @@ async def test_another_kind_of_choice_has_other_fields(opened: Begin) -> None:
 # timers ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_new_timer_is_made(opened: Begin) -> None:
+async def test_a_timer_is_made_and_changed_and_a_packages_is_not(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(TimerScreen(None, at.state))
@@ -321,11 +313,8 @@ async def test_a_new_timer_is_made(opened: Begin) -> None:
         found = "\n".join(preview.text for preview in (await at.reviewed())._previews)
         assert '+ExecStart=:/bin/sh -c "echo 100%%; echo \\"$HOME\\""\n' in found
         assert "+OnCalendar=Mon..Fri 07:00\n" in found
-
-
-async def test_a_timer_is_changed_and_a_packages_is_not(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
+        await program.press("escape")
+        await program.until(lambda: not isinstance(program.app.screen, ReviewScreen))
         await at.show(TimerScreen(at.row("water.timer"), at.state))
         await program.until("Monday to Saturday, at 06:00, 20:00")
         await golden.check(program.app, "cron-timer")
@@ -340,7 +329,7 @@ async def test_a_timer_is_changed_and_a_packages_is_not(opened: Begin) -> None:
 # to the other kind ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_line_becomes_a_timer(opened: Begin) -> None:
+async def test_a_line_becomes_a_timer_and_back_and_what_cannot_is_told(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(ConvertScreen(at.line("weather/upload.sh"), at.state))
@@ -349,11 +338,8 @@ async def test_a_line_becomes_a_timer(opened: Begin) -> None:
         found = "\n".join(preview.text for preview in (await at.reviewed())._previews)
         assert "+OnCalendar=*-*-* *:00/15:00\n" in found
         assert "-*/15 * * * * /home/pi/weather/upload.sh\n" in found
-
-
-async def test_a_timer_becomes_a_line_and_what_cannot_is_told(opened: Begin) -> None:
-    async with opened() as at:
-        program = at.program
+        await program.press("escape")
+        await program.until(lambda: not isinstance(program.app.screen, ReviewScreen))
         await at.show(ConvertScreen(at.row("water.timer"), at.state))
         await program.until("0 6,20 * * 1-6 /usr/bin/python3 /home/pi/garden/water.py --seconds 90")
         await program.until("cron starts it without a random delay.")
@@ -429,9 +415,9 @@ async def test_a_template_makes_a_recorded_job(opened: Begin, machine: Opened) -
         program.app.screen.query_one("#templates").select("usual:clean-up")  # type: ignore[attr-defined]
         await program.press("enter")
         await program.until(lambda: isinstance(program.app.screen, TemplateScreen))
-        await fill(program, folder="/etc/ssh")
+        await fill(program, in_folder="/etc/ssh")
         await program.until("belongs to the system")
-        await fill(program, folder="/home/pi/it's here", days="7")
+        await fill(program, in_folder="/home/pi/it's here", in_days="7")
         await program.until("every day at 03:40")
         await golden.check(program.app, "cron-template")
         await at.reviewed()
@@ -447,7 +433,7 @@ async def test_a_folder_that_a_link_leads_into_the_system_is_refused(opened: Beg
     async with opened() as at:
         program = at.program
         await at.show(TemplateScreen("clean-up", USUAL["clean-up"], at.state))
-        await fill(program, folder="/home/pi/old")
+        await fill(program, in_folder="/home/pi/old")
         await program.until("leads to /etc, which belongs to the system")
         await program.press("p")
         await program.until("Not planned: leads to /etc")
@@ -468,7 +454,7 @@ async def test_own_templates_are_listed_and_wrong_ones_say_why(opened: Begin, ma
         program.app.screen.query_one("#templates").select("own:photos")  # type: ignore[attr-defined]
         await program.press("enter")
         await program.until(lambda: isinstance(program.app.screen, TemplateScreen))
-        await fill(program, target="/mnt/nas")
+        await fill(program, in_target="/mnt/nas")
         await program.until("rsync -a --bwlimit=0")
 
 
@@ -478,5 +464,6 @@ def test_every_template_has_a_form(name: str) -> None:
     begun = making.values(form)
     assert {"of_name", "of_where", "of_record"} <= begun.keys()
     needed = {name for name, each in USUAL[name].parameters.items() if not each.default}
-    assert not needed & begun.keys() and begun.keys() >= USUAL[name].parameters.keys() - needed
-    assert set(form.mistakes) == needed
+    shown = {field.removeprefix("in_") for field in begun if field.startswith("in_")}
+    assert shown == USUAL[name].parameters.keys() - needed
+    assert {place.removeprefix("in_") for place in form.mistakes} == needed

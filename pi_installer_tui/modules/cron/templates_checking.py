@@ -11,8 +11,8 @@ from .templates import Template
 from .templates_parameters import as_written, mistake, refused
 
 
-async def missing(host: Host, template: Template, values: Mapping[str, str]) -> list[str]:
-    """What isn't there, sentences in words."""
+async def missing(host: Host, template: Template, values: Mapping[str, str], *, user: str = "root") -> list[str]:
+    """What isn't there, or isn't safe, sentences in words. user: as whom the job runs."""
     told = []
     for program in template.needs:
         if await _stat(host, program) is None:
@@ -23,6 +23,8 @@ async def missing(host: Host, template: Template, values: Mapping[str, str]) -> 
             continue
         if parameter.kind == "secret":
             told += await _secret(host, as_written(parameter, value))
+        elif parameter.kind == "path" and not parameter.system and user == "root":
+            told += await _of_others(host, as_written(parameter, value))
     return [*told, *(f"{_(template.parameters[name].title)} {why}." for name, why in (
         await led_astray(host, template, values)
     ).items())]  # fmt: skip
@@ -43,6 +45,20 @@ async def led_astray(host: Host, template: Template, values: Mapping[str, str]) 
         if real != path and (why := refused(real)):
             found[name] = _("leads to {real}, which {why}").format(real=real, why=why)
     return found
+
+
+async def _of_others(host: Host, path: str) -> list[str]:
+    """That somebody else than root could put a link in a folder's place, which root's job would follow."""
+    parts = path.strip("/").split("/")
+    for number in range(1, len(parts) + 1):
+        place = "/" + "/".join(parts[:number])
+        stat = await _stat(host, place)
+        if stat is not None and (stat.uid != 0 or (stat.mode & 0o022 and not stat.mode & 0o1000)):
+            said = _(
+                "{place} isn't root's alone: others could lead root elsewhere by a link. Let the job be its owner's."
+            )
+            return [said.format(place=place)]
+    return []
 
 
 async def _secret(host: Host, path: str) -> list[str]:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import Explained, coming, explain, in_columns, zone_of
-from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, model, values, wide
+from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, known_state, model, values, wide
 from pi_installer_tui.screens.cron.schedule_input import ScheduleInput
 from pi_installer_tui.system.cron.lines import escaped
 from pi_installer_tui.widgets.actions import bindings
@@ -50,12 +50,12 @@ class EditorScreen(MakingScreen):
     place = "cron_editor"
     more = ("cron_make",)
 
-    def __init__(self, row: Row | None, state: State, *, user: str = "root") -> None:
+    def __init__(self, row: Row | None, state: State | None, *, user: str = "root") -> None:
         self._row = row
-        self._state = state
-        self._zone = zone_of(state)
+        self._state = known_state(state)
+        self._zone = zone_of(self._state)
         self._before = _before(row, user)
-        self._schedule = row.schedule if row is not None else ""
+        self._schedule = " ".join(row.schedule.split()) if row is not None else ""
         self._explained: Explained | None = None
         super().__init__()
 

@@ -24,6 +24,7 @@ from pi_installer_tui.widgets.text import TextPane, printable
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from pi_installer_tui.modules.cron.state import State
     from pi_installer_tui.widgets.form.form import Form
 
 #: seconds without a key after which it is looked at what was typed: a serial line gets it once
@@ -128,6 +129,10 @@ class MakingScreen(ShellScreen):
         padded = [*lines, *[Cell("")] * (self.LINES - len(lines))]
         self.query_one("#said", Panel).set_lines([[Cell(" "), line] for line in padded])
 
+    def on_resize(self) -> None:
+        if self._told:
+            self.touched()
+
     def on_fields_changed(self) -> None:
         self.touched()
 
@@ -146,15 +151,17 @@ class MakingScreen(ShellScreen):
         self.tell(self._told)
 
     def action_explain(self) -> None:
-        self.app.push_screen(ExplainedScreen(self.title_of(), [Prose(text, tone) for text, tone in self.explained()]))
+        self.run_worker(self._explain(), group="look", exclusive=True, exit_on_error=False)
+
+    async def _explain(self) -> None:
+        await self._look()
+        if not self.closing:
+            lines = [Prose(text, tone) for text, tone in self.explained()]
+            self.app.push_screen(ExplainedScreen(_("Explained"), lines))
 
     def explained(self) -> Sequence[Said]:
         """All that there is to say."""
         return self._told
-
-    def title_of(self) -> str:
-        """What stands above the explanation."""
-        return _("Explained")
 
     async def action_back(self) -> None:
         if not self.changed:
@@ -191,6 +198,15 @@ class ExplainedScreen(ShellScreen):
         pane = self.query_one(TextPane)
         pane.set("", list(self._lines))
         pane.text.focus()
+
+
+def known_state(state: State | None) -> State:
+    """What is scheduled, nothing while it isn't read."""
+    if state is not None:
+        return state
+    from pi_installer_tui.modules.cron.state import State as Empty
+
+    return Empty()
 
 
 def wide(made: type[BaseModel], initial: BaseModel, choices: Choices, *, new: bool) -> Form[Any]:

@@ -14,7 +14,16 @@ from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import coming, explain, in_columns, zone_of
-from pi_installer_tui.screens.cron.making import ExplainedScreen, MakingScreen, Said, borrowed, model, values, wide
+from pi_installer_tui.screens.cron.making import (
+    ExplainedScreen,
+    MakingScreen,
+    Said,
+    borrowed,
+    known_state,
+    model,
+    values,
+    wide,
+)
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.panel import Panel
 from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
@@ -47,9 +56,9 @@ class TemplatesScreen(ShellScreen):
     AUTO_FOCUS = "#templates"
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State | None) -> None:
         super().__init__()
-        self._state = state
+        self._state = known_state(state)
         self._own: dict[str, Own] = {}
 
     def body(self) -> Iterable[Widget]:
@@ -134,11 +143,11 @@ class TemplateScreen(MakingScreen):
             title=N_("Recorded"),
             description=N_("Result, duration and output of each run are kept, as the template advises."),
         )
-        fields = {name: _field(each) for name, each in self._template.parameters.items()}
-        # a parameter may have any name, one of these too
+        # a parameter may have any name, one of these too, or one that a model can't have
+        fields = {f"in_{name}": _field(each) for name, each in self._template.parameters.items()}
         beside = {**borrowed(Create, "name", "as_user", begin={}), "where": where(), "record": (bool, record)}
         made = model("Filled", {**fields, **{f"of_{name}": beside[name] for name in _BESIDE}})
-        begin: dict[str, Any] = {name: _initial(each) for name, each in self._template.parameters.items()}
+        begin: dict[str, Any] = {f"in_{name}": _initial(each) for name, each in self._template.parameters.items()}
         begin |= {
             "of_name": _job_name(self._called),
             "of_record": self._template.record is not None,
@@ -167,7 +176,7 @@ class TemplateScreen(MakingScreen):
     def _values(self) -> Mapping[str, str]:
         """The parameters' values as texts."""
         found = values(self._form)
-        return {name: str(found[name]) for name in self._template.parameters if name in found}
+        return {name: str(found[f"in_{name}"]) for name in self._template.parameters if f"in_{name}" in found}
 
     def _filled(self) -> tuple[Filled | None, dict[str, str]]:
         from pi_installer_tui.modules.cron.templates import fill, mistakes
@@ -205,9 +214,11 @@ class TemplateScreen(MakingScreen):
         """What this machine lacks, or has otherwise than its paths look."""
         from pi_installer_tui.modules.cron.templates_checking import missing
 
-        user = str(values(self._form).get("of_where") or "")
+        said = values(self._form)
+        user = str(said.get("of_where") or "")
         users = self._state.cron.users
-        told = await missing(self.shell.host, self._template, self._values)
+        runs_as = user if not user.startswith("/") else str(said.get("of_as_user") or self._template.user)
+        told = await missing(self.shell.host, self._template, self._values, user=runs_as)
         if users and not user.startswith("/") and user not in users:
             told.insert(0, _("There is no user {user}.").format(user=printable(user)))
         return told
@@ -220,7 +231,7 @@ class TemplateScreen(MakingScreen):
     def act(self) -> str:
         filled, wrong = self._filled()
         if filled is None:
-            self._form.reject({name: why for name, why in wrong.items() if name})
+            self._form.reject({f"in_{name}": why for name, why in wrong.items() if name})
             return wrong.get("") or _("mend what is marked with ! first.")
         said = values(self._form)
         place = str(said.get("of_where") or "root")
@@ -246,7 +257,7 @@ class TemplateScreen(MakingScreen):
         from pi_installer_tui.modules.cron.templates_checking import led_astray
 
         if found := await led_astray(self.shell.host, self._template, self._values):
-            self._form.reject(found)
+            self._form.reject({f"in_{name}": why for name, why in found.items()})
             self.refuse("; ".join(found.values()))
         else:
             self.shell.act("cron", "create", told)

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.cron import explained
 from pi_installer_tui.screens.cron.explained import SHOWN, in_columns, when, zone_of
-from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, model, values, wide
+from pi_installer_tui.screens.cron.making import MakingScreen, Said, borrowed, known_state, model, values, wide
 from pi_installer_tui.system.host import HostError
 from pi_installer_tui.system.reading import Unknown
 from pi_installer_tui.system.timers import calendar, expression, unit
@@ -46,12 +46,12 @@ class TimerScreen(MakingScreen):
     )
     LINES: ClassVar[int] = 4
 
-    def __init__(self, row: Row | None, state: State) -> None:
+    def __init__(self, row: Row | None, state: State | None) -> None:
         self._row = row
-        self._state = state
-        self._zone = zone_of(state)
+        self._state = known_state(state)
+        self._zone = zone_of(self._state)
         self._called = row.key.removesuffix(".timer") if row is not None else ""
-        self._job = state.units.get(self._called) if row is not None else None
+        self._job = _whole(self._state.units.get(self._called)) if row is not None else None
         self._before = _before(self._job)
         if row is not None and self._job is None and row.timer is not None:
             self._before |= {"calendars": row.timer.timing.calendars, "description": row.timer.description or None}
@@ -140,6 +140,13 @@ class TimerScreen(MakingScreen):
             return _("nothing was changed here.")
         self.shell.act("cron", "timer", {"name": self._called, **said})
         return ""
+
+
+def _whole(job: unit.Job | None) -> unit.Job | None:
+    """A job that the form can say, whose spans are whole seconds."""
+    if job is None or job.timing.random_delay % 1 or (job.timing.on_boot or 0) % 1:
+        return None
+    return job
 
 
 def _before(job: unit.Job | None) -> dict[str, Any]:
