@@ -451,6 +451,11 @@ async def test_own_templates_are_listed_and_wrong_ones_say_why(opened: Begin, ma
         await program.press("enter")
         await program.until("stands in quotes")
         await program.press("escape")
+        program.app.screen.query_one("#templates").select("example")  # type: ignore[attr-defined]
+        await program.press("enter")
+        await program.until("title: Photos to the NAS")
+        await golden.check(program.app, "cron-template-example")
+        await program.press("escape")
         program.app.screen.query_one("#templates").select("own:photos")  # type: ignore[attr-defined]
         await program.press("enter")
         await program.until(lambda: isinstance(program.app.screen, TemplateScreen))

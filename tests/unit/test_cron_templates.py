@@ -199,6 +199,21 @@ def test_mistakes_of_an_own_file_are_told(text: str, why: str) -> None:
     assert why in " ".join(found) or (text.startswith("[[") and "nested" in " ".join(found))
 
 
+broken = st.tuples(
+    st.integers(0, len(own.EXAMPLE)), st.text(st.sampled_from("{}[]:,'\"&*!|>%@`#?-\n\t a0\x07é"), max_size=8)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=st.lists(broken, min_size=1, max_size=4))
+def test_any_file_is_a_template_or_has_its_mistakes(changes: list[tuple[int, str]]) -> None:
+    text = own.EXAMPLE
+    for at, inserted in changes:
+        text = text[:at] + inserted + text[at + len(inserted) :]
+    found = own.parse(text)
+    assert isinstance(found, Template) or (found and all(found))
+
+
 async def test_own_files_are_read_and_those_that_others_may_write_are_not(tmp_path: Path) -> None:
     host = DemoHost.create(str(tmp_path / "machine"))
     assert await own.read(host) == ()

@@ -26,7 +26,7 @@ from pi_installer_tui.screens.cron.making import (
 )
 from pi_installer_tui.widgets.lines import Cell, Prose
 from pi_installer_tui.widgets.panel import Panel
-from pi_installer_tui.widgets.rows import Row, Rows, heading, remark
+from pi_installer_tui.widgets.rows import Row, Rows, heading
 from pi_installer_tui.widgets.text import Heading, printable
 
 if TYPE_CHECKING:
@@ -93,14 +93,16 @@ class TemplatesScreen(ShellScreen):
             else:
                 cells = (Cell(f"{signs.failed} {printable(each.name)}", "bad"), Cell("; ".join(each.mistakes), "bad"))
             rows.append(Row(f"own:{each.name}", cells))
-        if not own:
-            rows.append(remark(Cell(_("none yet: docs/cron-templates.md says how to write one"), "quiet")))
+        rows.append(Row("example", (Cell(_("How one is written")), Cell(_("a file to begin with"), "quiet"))))
         self.query_one(Rows).set_rows(rows)
 
     def on_rows_opened(self, message: Rows.Opened) -> None:
         from pi_installer_tui.modules.cron.templates_usual import USUAL
 
         if message.row is None:
+            return
+        if message.row.id == "example":
+            self._show_example()
             return
         kind, _colon, name = message.row.id.partition(":")
         own = self._own.get(name) if kind == "own" else None
@@ -110,6 +112,13 @@ class TemplatesScreen(ShellScreen):
         elif own is not None:
             title = _("What is wrong with {path}").format(path=own.path)
             self.app.push_screen(ExplainedScreen(title, [Prose(text, "bad") for text in own.mistakes]))
+
+    def _show_example(self) -> None:
+        from pi_installer_tui.modules.cron.templates_own import EXAMPLE
+
+        said = _("A file in that folder, named NAME.yaml, root's. docs/cron-templates.md says what each line may be.")
+        lines: list[Cell] = [Prose(said), Cell(""), *(Cell(line) for line in EXAMPLE.splitlines())]
+        self.app.push_screen(ExplainedScreen(_("How a template is written"), lines))
 
 
 class TemplateScreen(MakingScreen):
