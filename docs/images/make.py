@@ -19,6 +19,7 @@ from rich.text import Text
 from pi_installer_tui import planning
 from pi_installer_tui.app import Opened, PiInstallerApp
 from pi_installer_tui.screens.backup.overview import BackupScreen
+from pi_installer_tui.screens.cron.module import CronScreen
 from pi_installer_tui.screens.review import ReviewScreen
 from pi_installer_tui.screens.wizard import WizardScreen
 from pi_installer_tui.system.demo import DemoHost
@@ -83,6 +84,14 @@ async def main() -> None:
             await asyncio.sleep(4)
             await pilot.pause()
             keep(app.export_screenshot(title="pi-installer-tui"), "backup")
+            await app.pop_screen()
+            await app.push_screen(CronScreen())
+            await asyncio.sleep(3)
+            await pilot.press("v")
+            await asyncio.sleep(2)
+            await pilot.pause()
+            keep(app.export_screenshot(title="pi-installer-tui"), "scheduled")
+            await app.pop_screen()
             await app.pop_screen()
             await app.push_screen(WizardScreen())
             await asyncio.sleep(3)

@@ -23,6 +23,7 @@ LONGEST = {
     "test_security.py::test_the_profile_internet_from_a_fresh_machine_and_back": 141,
     "test_restic.py::test_restic_keeps_the_promises": 134,
     "test_steps.py": 130,
+    "test_cron_module.py::test_the_daemon_runs_what_was_made_and_a_run_by_hand_is_the_same": 150,
     "test_databases.py": 60,
     "test_contract.py": 60,
     "test_logs.py": 60,

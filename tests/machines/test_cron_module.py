@@ -65,6 +65,7 @@ def revision(machine: Machine) -> int:
     return int(says(machine, "dpkg-query", "-W", "-f=${Version}", "cron").rpartition("-")[2])
 
 
+@pytest.mark.long
 def test_only_what_was_edited_differs_and_two_at_once_lose_nothing(installed: Machine) -> None:
     machine = installed
     # NAME= without quotes is refused before revision 187
@@ -88,8 +89,25 @@ def test_only_what_was_edited_differs_and_two_at_once_lose_nothing(installed: Ma
         assert machine.read(PI) == now + b"\n# Name = stamp\n@weekly date +\\%F > /tmp/\\%d\n"
         assert not jobs(machine)[key]["refused"], "the line that was last has an end by now"
         undo(machine, newest_job(machine))
+        a_pings_address_is_the_users_alone(machine)
         undo(machine, first)
         somebody_elses_edit_is_not_lost(machine, key, tab)
+
+
+def a_pings_address_is_the_users_alone(machine: Machine) -> None:
+    address = "https://ping.example.org/5c1e0b7f"
+    machine.write("/root/secrets.yaml", f"cron.pi.piped.ping: {address}\n", 0o600)
+    key = next(key for key, job in jobs(machine).items() if job["command"] == "cat%one%two")
+    told = (f"job={key}", "name=piped", "ping=true", "lock=true")
+    done = act(machine, "record", *told, more=("--secrets", "/root/secrets.yaml"))
+    assert done["outcome"] == "done" and address not in json.dumps(done)
+    where = "/etc/cron-record/pi/piped.ping"
+    assert machine.read(where).decode() == address and says(machine, "stat", "-c", "%a %U", where) == "400 pi"
+    assert jobs(machine)[key]["recorded"] and b" -n piped -l -p -- cat" in machine.read(PI).replace(b"'", b"")
+    held = machine.run(["grep", "-rl", address, "/var/lib/pi-installer-tui"], check=False)
+    assert not held.ok, held.stdout
+    undo(machine, newest_job(machine))
+    machine.run(["rm", "/root/secrets.yaml"])
 
 
 def somebody_elses_edit_is_not_lost(machine: Machine, key: str, tab: bytes) -> None:
@@ -155,10 +173,18 @@ def test_the_daemon_runs_what_was_made_and_a_run_by_hand_is_the_same(installed: 
     )
 
 
+@pytest.mark.long
 def test_timers_are_made_started_switched_and_turned_into_lines_and_back(installed: Machine) -> None:
     machine = installed
     with as_it_was(machine):
-        act(machine, "timer", "name=own", "calendars=Mon,Tue 10:00; *-*-1", "command=echo 100% >/tmp/own", "user=pi")
+        act(
+            machine,
+            "timer",
+            "name=own",
+            "calendars=Mon,Tue 10:00; *-*-1 4:00",
+            "command=echo 100% >/tmp/own",
+            "user=pi",
+        )
         made = newest_job(machine)
         assert "Mon,Tue *-*-* 10:00:00" in says(machine, "systemctl", "show", "own.timer", "--property=TimersCalendar")
         act(machine, "run", "job=own.timer")
@@ -166,15 +192,17 @@ def test_timers_are_made_started_switched_and_turned_into_lines_and_back(install
         exported = tui(machine, "export", "cron").stdout
         assert "own:" in exported
         tui(machine, "plan", "-", setup=exported)  # nothing to do
-        act(machine, "timer", "name=own", "calendars=Mon,Tue 10:00", "command=echo 100% >/tmp/own", "user=pi")
-        changed = newest_job(machine)
         act(machine, "to-cron", "job=own.timer", "user=root", status=3)
         act(machine, "to-cron", "job=own.timer", "user=pi")
         line = newest_job(machine)
-        assert machine.read(PI) == b"0 10 * * 1,2 echo 100\\% >/tmp/own\n"
+        made_of_it = b"echo 100\\% >/tmp/own\n"
+        assert machine.read(PI) == b"0 10 * * 1,2 " + made_of_it + b"0 4 1 * * " + made_of_it
         assert not machine.run(["systemctl", "cat", "own.timer"], check=False).ok
         act(machine, "to-timer", f"job={PI}:1", "name=again")
         back = newest_job(machine)
-        assert machine.read(PI) == b"" and says(machine, "systemctl", "is-active", "again.timer") == "active"
-        for job in (back, line, changed, made):
+        assert (
+            machine.read(PI) == b"0 4 1 * * " + made_of_it
+            and says(machine, "systemctl", "is-active", "again.timer") == "active"
+        )
+        for job in (back, line, made):
             undo(machine, job)

@@ -88,6 +88,16 @@ async def test_a_crontab_that_wasnt_there_is_the_users_alone_and_gone_after_the_
     assert machine.listing() == before
 
 
+async def test_a_password_beside_the_edited_line_is_not_shown(machine: Machine) -> None:
+    data = b"A=1\n DB_PASSWORD = 'hunter2'\nAPI_TOKEN=t0psecret\n@daily true\n"
+    at = machine.write(f"{SPOOL}/pi", data, 0o600)
+    step = of_pi(replaced(data, 4, "@weekly true"))
+    text = (await step.preview(machine.host, Overlay())).text
+    assert "hunter2" not in text and "t0psecret" not in text and " API_TOKEN=(secret)" in text and " A=1" in text
+    await machine.apply(step)
+    assert at.read_bytes() == data.replace(b"@daily", b"@weekly")
+
+
 async def test_lines_are_counted_in_the_file_as_it_was(machine: Machine) -> None:
     data = b"@daily 1\n@daily 2\n@daily 3"
     at = machine.write(f"{SPOOL}/pi", data, 0o600)

@@ -19,4 +19,4 @@ def of_crontab(state: State, draft: Draft, number: int, setting: str) -> Iterato
         argv = ("crontab", "-l", "-u", draft.user)
         yield CommandSays(id=f"cron.crontab.{number}", setting=setting, argv=argv, lines=said)
     if texts and number == 1 and state.cron.daemon in ("", "cron"):
-        yield UnitActive(id="cron.daemon", setting=setting, name=SERVICE, seconds=0)
+        yield UnitActive(id="cron.daemon", setting=setting, name=SERVICE, seconds=1)

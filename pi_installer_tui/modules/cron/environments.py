@@ -10,8 +10,6 @@ from pi_installer_tui.i18n import _
 from pi_installer_tui.system.cron import environment
 from pi_installer_tui.system.host import Host, HostError
 
-#: names of variables whose values aren't shown
-_SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET|CREDENTIAL|AUTH|COOKIE|PRIVATE", re.IGNORECASE)
 #: a login and a password in an address
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 #: the shell sets these for itself
@@ -58,4 +56,4 @@ def shown(name: str, value: str | None) -> str:
     """A variable's value as it may be seen; None: it isn't set."""
     if value is None:
         return _("not set")
-    return _("(secret)") if _SECRET.search(name) else _LOGIN.sub(_("(secret)"), value)
+    return _("(secret)") if environment.SECRET.search(name) else _LOGIN.sub(_("(secret)"), value)

@@ -130,7 +130,7 @@ def checks(name: str, setting: str, *, enabled: bool) -> list[Check]:
     word = "enabled" if enabled else "disabled"
     return [
         UnitActive(
-            id=f"cron.timer.{_slug(name)}.runs", setting=setting, name=f"{name}.timer", active=enabled, seconds=0
+            id=f"cron.timer.{_slug(name)}.runs", setting=setting, name=f"{name}.timer", active=enabled, seconds=1
         ),
         CommandSays(id=f"cron.timer.{_slug(name)}.set", setting=setting, argv=asks, line=word),
     ]

@@ -3,6 +3,7 @@ Debian (pam_env.so, pam_env.so envfile=/etc/default/locale), build_env() of do_c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ _LOGIN_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: shells that let nobody in
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
+#: names of variables whose values aren't shown
+SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET|CREDENTIAL|AUTH|COOKIE|PRIVATE", re.IGNORECASE)
 _SETPRIV, _ENV = "/usr/bin/setpriv", "/usr/bin/env"
 #: what a Host gives each command
 _OURS = ("PATH", "LC_ALL", "LANG", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "DEBIAN_FRONTEND")

@@ -4,6 +4,7 @@ terminal, and bytes that aren't text are seen as what they are."""
 from __future__ import annotations
 
 import difflib
+import re
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.formats import lines_of
@@ -86,11 +87,23 @@ def _body(name: str, old: Seen, new: Seen) -> list[str]:
             )
         ]
     lines = []
+    shown = _without_secrets if re.match(r"/var/spool/cron/|/etc/cron(tab$|\.d/)", name) else str
     before, after = (lines_of(seen.content.decode("utf-8", "surrogateescape")) for seen in (old, new))
     from_name = name if old.kind == "file" else "/dev/null"
     to_name = name if new.kind == "file" else "/dev/null"
     for line in difflib.unified_diff(before, after, from_name, to_name):
-        lines.append(printable(line.removesuffix("\n")))
+        lines.append(printable(shown(line.removesuffix("\n"))))
         if not line.endswith("\n"):
             lines.append("\\ No newline at end of file")
     return lines
+
+
+def _without_secrets(line: str) -> str:
+    """A line of a crontab's difference: a setting beside what changes may be a password."""
+    from pi_installer_tui.system.cron.environment import SECRET
+    from pi_installer_tui.system.cron.lines import setting
+
+    found = setting(line[1:].lstrip(" \t")) if line[:1] in (" ", "+", "-") else None
+    if found is None or not SECRET.search(found[0]):
+        return line
+    return f"{line[0]}{found[0]}={_('(secret)')}"
