@@ -206,3 +206,41 @@ def test_timers_are_made_started_switched_and_turned_into_lines_and_back(install
         )
         for job in (back, line, made):
             undo(machine, job)
+
+
+@pytest.mark.long
+def test_scripts_and_a_users_own_timer_are_switched_off_and_given_back(installed: Machine) -> None:
+    machine = installed
+    machine.write("/etc/cron.daily/own", "#!/bin/sh\necho own\n", 0o755)
+    folder = "/home/pi/.config/systemd/user"
+    machine.run(["mkdir", "-p", folder], user="pi")
+    machine.write(f"{folder}/mine.timer", "[Timer]\nOnCalendar=daily\n\n[Install]\nWantedBy=timers.target\n")
+    machine.write(f"{folder}/mine.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'id -un >/tmp/mine'\n")
+    machine.run(["chown", "-R", "pi:pi", "/home/pi/.config"])
+    machine.run(["loginctl", "enable-linger", "pi"])
+    until(lambda: "pi/mine.timer" in jobs(machine) and jobs(machine)["pi/mine.timer"]["owner"] == "pi", 60)
+    control = ["setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "env", "XDG_RUNTIME_DIR=/run/user/1000"]
+    control += ["systemctl", "--user"]
+    until(lambda: machine.run([*control, "enable", "--now", "mine.timer"], check=False).ok, 60)
+    mine = machine.listing(folder)
+    with as_it_was(machine):
+        act(machine, "disable", "jobs=/etc/cron.daily/own,pi/mine.timer")
+        assert "own" not in says(machine, "run-parts", "--test", "/etc/cron.daily")
+        assert says_anyway(machine, *control, "is-enabled", "mine.timer") == "disabled"
+        assert says_anyway(machine, *control, "is-active", "mine.timer") == "inactive"
+        off = newest_job(machine)
+        act(machine, "run", "job=/etc/cron.daily/own", status=3)
+        act(machine, "run", "job=pi/mine.timer")
+        assert machine.read("/tmp/mine") == b"pi\n"
+        undo(machine, off)
+        ran = act(machine, "run", "job=/etc/cron.daily/own")
+        assert "own" in ran["steps"][0]["output"]
+        act(machine, "delete", "jobs=pi/mine.timer,/etc/cron.daily/own")
+        assert not machine.run(["test", "-e", f"{folder}/mine.timer"], check=False).ok
+        undo(machine, newest_job(machine))
+    assert machine.listing(folder) == mine
+    assert says(machine, *control, "is-active", "mine.timer") == "active"
+
+
+def says_anyway(machine: Machine, *argv: str) -> str:
+    return machine.run(argv, check=False).stdout.strip()

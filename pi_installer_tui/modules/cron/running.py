@@ -72,6 +72,8 @@ def _script(state: State, row: Row) -> RunAsCron | RunCommand:
     by = by_line(row, state)
     if by is None:
         return _command((row.path,))
+    if row.refused:
+        raise Wrong("job", _("run-parts leaves it out: {why}").format(why=row.refused))
     path, line = by
     there = crontab(state, path)
     assert there is not None

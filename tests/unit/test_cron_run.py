@@ -1,0 +1,113 @@
+"""A job that is run now: with that environment and no other, in its folder, with its standard input, as the line says
+at that moment. As root, which alone can become another user."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pi_installer_tui.system.cron.table import Table
+from pi_installer_tui.system.local import LocalHost
+from pi_installer_tui.tasks.before import Before
+from pi_installer_tui.tasks.steps import Overlay, RunAsCron, StepContext, StepError
+from pi_installer_tui.tasks.steps.crontab import coded
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a job as cron does")
+
+
+class Machine:
+    """This machine, with a crontab somewhere else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.at = folder / "own"
+        self.host = LocalHost()
+        self.output = b""
+        self.reported: dict[str, Any] = {}
+        self.kept = Before(folder / "before", self.host)
+
+    def step(self, data: bytes, line: int, **more: Any) -> RunAsCron:
+        self.at.write_bytes(data)
+        text = coded(Table(data, system=True).text(line))
+        return RunAsCron(id="run", path=str(self.at), line=line, text=text, **more)
+
+    def context(self) -> StepContext:
+        def output(chunk: bytes) -> None:
+            self.output += chunk
+
+        def report(values: Mapping[str, Any]) -> None:
+            self.reported |= values
+
+        made = StepContext(
+            host=self.host,
+            before=self.kept,
+            output=output,
+            progress=lambda *args: None,
+            waiting=lambda what, holder: None,
+            reached=lambda point: None,
+        )
+        return replace(made, report=report)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+async def test_it_has_crons_environment_folder_and_standard_input(machine: Machine, tmp_path: Path) -> None:
+    data = f"HOME={tmp_path}\nA='b  c'\n* * * * * root env; pwd; cat%one\\%%two\n".encode()
+    step = machine.step(data, 3)
+    preview = await step.preview(machine.host, Overlay())
+    assert "b  c" not in preview.text and "A, HOME" in preview.text and f"in {tmp_path}" in preview.text
+    await step.apply(machine.context())
+    lines = machine.output.decode().splitlines()
+    assert lines[-3:] == [str(tmp_path), "one%", "two"]
+    env = dict(line.split("=", 1) for line in lines[:-3])
+    assert env["A"] == "b  c" and env["PATH"] == "/usr/bin:/bin" and env["SHELL"] == "/bin/sh"
+    assert env["LOGNAME"] == "root" and not env.keys() & {"DEBIAN_FRONTEND", "TERM", "USER"}
+    assert machine.reported["status"] == 0
+
+
+async def test_its_status_is_told_and_ends_the_step(machine: Machine) -> None:
+    with pytest.raises(StepError) as caught:
+        await machine.step(b"* * * * * root echo no; exit 7\n", 1).apply(machine.context())
+    assert (caught.value.reason, caught.value.values, caught.value.tail) == ("job-failed", {"status": "7"}, ("no",))
+    with pytest.raises(StepError) as caught:
+        await machine.step(b"* * * * * root kill -9 $$\n", 1).apply(machine.context())
+    assert (caught.value.reason, caught.value.values) == ("job-killed", {"signal": "9"})
+
+
+async def test_a_line_that_says_something_else_is_not_run(machine: Machine, tmp_path: Path) -> None:
+    step = machine.step(b"* * * * * root true\n", 1)
+    before = await step.fingerprint(machine.host)
+    machine.at.write_bytes(f"* * * * * root touch {tmp_path}/ran\n".encode())
+    assert await step.fingerprint(machine.host) != before
+    with pytest.raises(StepError) as caught:
+        await step.apply(machine.context())
+    assert caught.value.reason == "line-changed" and not (tmp_path / "ran").exists()
+
+
+async def test_a_cancelled_run_ends_the_whole_job(machine: Machine, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    step = machine.step(f"* * * * * root sleep 600 & echo $! >{pid}.new; mv {pid}.new {pid}; wait\n".encode(), 1)
+    task = asyncio.create_task(step.apply(machine.context()))
+    while not pid.exists():
+        assert not task.done()
+        await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _gone(int(pid.read_text()))
+
+
+def _gone(pid: int) -> bool:
+    """A zombie that nobody has waited for yet is no process any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
