@@ -14,7 +14,7 @@ from pi_installer_tui.modules.cron.templates_usual import USUAL
 from pi_installer_tui.system.host import Completed
 
 from .machine import Machine
-from .program import says
+from .program import says, until
 
 #: a package in two versions, and the lists of an archive that has the second one
 MAKE = """
@@ -26,6 +26,8 @@ for version in 1 2; do
 done
 dpkg -i /srv/archive/harmless_1.deb >/dev/null
 """  # noqa: E501
+
+SENSOR = "/srv/it's a sensor"
 
 
 def run(machine: Machine, name: str, values: Mapping[str, str], *, status: int = 0) -> Completed:
@@ -85,3 +87,41 @@ def test_the_real_certbot_takes_the_words(machine: Machine) -> None:
     machine.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "certbot"], seconds=1200)
     run(machine, "certificates", {"service": "cron"})
     assert "No renewals were attempted" in machine.read("/var/log/letsencrypt/letsencrypt.log").decode()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suite", ["trixie"], indirect=True)
+def test_a_job_from_a_template_is_made_on_the_screen_and_run_by_cron(installed: Machine) -> None:
+    machine = installed
+    machine.write(SENSOR, "48312\n")
+    with machine.tty(["pi-installer-tui"]) as terminal:
+        terminal.wait_for("Scheduled jobs", 60)
+        terminal.type(":scheduled jobs\r")
+        terminal.wait_for("by next run", 60)
+        terminal.type("n")
+        terminal.wait_for("one from a template")
+        terminal.type("jj\r")
+        terminal.wait_for("Keep a log of the temperature")
+        terminal.type("jjjjjj\r")
+        terminal.wait_for("every 5 minutes", 30)
+        for way, value, seen in (
+            ("", "1", "every minute"),
+            ("j", "/srv/log", ">>/srv/log"),
+            ("jj", SENSOR, "a sensor'"),
+        ):
+            terminal.type(f"{way}\r")
+            terminal.wait_for("leave field")
+            terminal.type(f"\x15{value}\r")
+            terminal.wait_for("take back")
+            terminal.wait_for(seen, 30)
+        terminal.type("jjjj ")
+        terminal.wait_for("[x] on", 30)
+        terminal.type("p")
+        terminal.wait_for("y agrees and runs it", 60)
+        terminal.type("y")
+        terminal.wait_for("Done", 300)
+    line = machine.read("/var/spool/cron/crontabs/root").decode().splitlines()[-1]
+    assert line.startswith("*/1 * * * * /usr/local/bin/cron-record -n temperature -- ") and "\\%Y" in line
+    record = "/var/log/cron-record/root/temperature.jsonl"
+    until(lambda: machine.run(["grep", "-qs", '"what": *"done"', record], check=False).ok, 180)
+    assert machine.read("/srv/log").decode().splitlines()[0].endswith(" 48.3")
