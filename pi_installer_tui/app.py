@@ -322,7 +322,9 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         await self.push_screen(ActScreen(module, action))
 
     @work(group="show", exclusive=True)
-    async def act(self, module: str, action: str, told: Mapping[str, object]) -> None:
+    async def act(
+        self, module: str, action: str, told: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> None:
         from pi_installer_tui.planning import SetupError, arguments, plan_action
         from pi_installer_tui.screens.review import ReviewScreen
 
@@ -338,7 +340,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         except expected() as error:
             self._problem(_("The plan could not be made: {error}"), error, _("Nothing was changed."))
         else:
-            await self.push_screen(ReviewScreen(planned.reviewed))
+            await self.push_screen(ReviewScreen(planned.reviewed, secrets))
 
     @work(group="show", exclusive=True)
     async def open_wizard(self) -> None:

@@ -115,8 +115,11 @@ class Shell(Protocol):
     def open_action(self, module: str, action: str) -> object:
         """Opens the form of an action of a module."""
 
-    def act(self, module: str, action: str, told: Mapping[str, object]) -> object:
-        """Plans an action and shows the plan for review."""
+    def act(
+        self, module: str, action: str, told: Mapping[str, object], secrets: Mapping[str, str] | None = None
+    ) -> object:
+        """Plans an action and shows the plan for review. secrets: those that its steps use, by name; they are kept in
+        this process until the job is started."""
 
 
 class ShellScreen(Screen[None], inherit_bindings=False):

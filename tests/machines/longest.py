@@ -37,6 +37,7 @@ LONGEST = {
     "test_backup_module.py::test_backups_are_set_up_run_by_themselves_are_proven_restored_and_taken_back": 71,
     "test_wizard.py::test_a_killed_program_leaves_the_job_running_and_finds_it_at_home": 64,
     "test_system.py::test_a_hostname_that_cloud_init_owns_stays_over_reboots": 60,
+    "test_cron_templates.py::test_a_job_from_a_template_is_made_on_the_screen_and_run_by_cron": 57,
     "test_cron.py::test_the_daemon_runs_what_we_say_it_runs": 60,
     "test_backup_places.py::test_a_server_that_fails_and_then_goes_costs_nothing": 58,
     "test_services.py::test_containers_of_both_engines_are_read": 57,

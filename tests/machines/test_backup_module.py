@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from pi_installer_tui.modules.cron.templates import fill
+from pi_installer_tui.modules.cron.templates_usual import USUAL
+
 from .machine import Machine, run_on_host
 from .program import Before, newest_job, says, tui, until
 
@@ -114,6 +117,7 @@ def test_backups_are_set_up_run_by_themselves_are_proven_restored_and_taken_back
         the_timers_service_backs_up_to_both_places(machine)
         it_is_proven(machine)
         a_file_comes_back_and_the_undo_takes_it_away_again(machine)
+        a_line_of_a_crontab_runs_the_job_too(machine)
         again = json.loads(tui(machine, "plan", "-", "--json", setup=wanted).stdout)
         assert not again["changed"] and not again["failed"], again
         exported = tui(machine, "export", "backup").stdout
@@ -158,6 +162,16 @@ def the_timers_service_backs_up_to_both_places(machine: Machine) -> None:
     assert [(run["arguments"]["place"], run["outcome"]) for run in ran] == [("nas", "done"), ("usb", "done")]
     assert all(run["reported"]["new"] == 61 for run in ran), "the pattern left one out"
     assert not (found := state(machine)["jobs"]["home"])["failed"] and not found["overdue"]
+
+
+def a_line_of_a_crontab_runs_the_job_too(machine: Machine) -> None:
+    """The command of the template, as cron runs it."""
+    before = [run for run in runs(machine) if run["action"] == "run"]
+    filled = fill(USUAL["backup-job"], {"job": "home"})
+    environment = ("PATH=/usr/bin:/bin", "HOME=/root", "LOGNAME=root", "SHELL=/bin/sh")
+    machine.run(["env", "-i", *environment, "/bin/sh", "-c", filled.command])
+    after = [run for run in runs(machine) if run["action"] == "run"]
+    assert len(after) == len(before) + 2 and {run["outcome"] for run in after} == {"done"}, "to both places"
 
 
 def it_is_proven(machine: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from pi_installer_tui.databases import ACCOUNTS
+from pi_installer_tui.modules.cron.templates import fill
+from pi_installer_tui.modules.cron.templates_usual import USUAL
 
 from .lab import Lab
 from .machine import Image, Machine
@@ -455,6 +458,32 @@ echo "ALTER USER root@localhost IDENTIFIED BY 'geheim';" > /tmp/init; chown mysq
 exec mariadbd --user=mysql --init-file=/tmp/init --skip-networking
 """,
 }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_template_of_a_job_dumps_one_and_keeps_the_newest(server: Machine, engine: str) -> None:
+    ask(server, engine, "create database shop_2")
+    ask(server, engine, "create table a(i int); insert into a values(41), (42);", "shop_2")
+    ending, folder = {"postgresql": "dump", "mariadb": "sql.gz"}[engine], f"/srv/it's dumps of {engine}"
+    filled = fill(USUAL[engine], {"database": "shop_2", "folder": folder, "keep": "2"})
+    server.run(["install", "-d", "-o", filled.user, folder])
+    for day in (1, 2):
+        server.write(f"{folder}/shop_2-2024010{day}-000000.{ending}", "")
+    server.write(f"{folder}/shop_2-mine.{ending}", "")
+    environment = ("PATH=/usr/bin:/bin", "HOME=/", f"LOGNAME={filled.user}", "SHELL=/bin/sh")
+    server.run(["env", "-i", *environment, "/bin/sh", "-c", filled.command], user=filled.user)
+    left = says(server, "ls", "-A", folder).splitlines()
+    (new,) = set(left) - {f"shop_2-20240102-000000.{ending}", f"shop_2-mine.{ending}"}
+    assert len(left) == 3 and re.fullmatch(rf"shop_2-20\d{{6}}-\d{{6}}\.{re.escape(ending)}", new)
+    assert says(server, "stat", "--format=%a %U", f"{folder}/{new}") == f"600 {filled.user}"
+    ask(server, engine, "drop database shop_2")
+    if engine == "postgresql":
+        back = f"createdb shop_2 && pg_restore -d shop_2 {shlex.quote(f'{folder}/{new}')}"
+    else:
+        back = f"mariadb -e 'create database shop_2' && zcat {shlex.quote(f'{folder}/{new}')} | mariadb shop_2"
+    server.run(["sh", "-c", back], user=filled.user)
+    assert ask(server, engine, "select sum(i) from a", "shop_2") == "83"
+    ask(server, engine, "drop database shop_2")
 
 
 @pytest.mark.long

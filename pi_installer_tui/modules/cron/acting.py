@@ -21,6 +21,7 @@ from pi_installer_tui.modules.cron.actions import (
 )
 from pi_installer_tui.modules.cron.checks import of_crontab
 from pi_installer_tui.modules.cron.lines import Edited, Wrong
+from pi_installer_tui.modules.cron.present import secret
 from pi_installer_tui.modules.cron.state import State
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.checks import Check
@@ -80,7 +81,10 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
     edited_one = _edited(state, action, told)
     if edited_one is None:
         raise KeyError(action)
-    return _whole(state, setting, edited_one, [], [])
+    pinged: frozenset[str] = frozenset()
+    if isinstance(told, Record) and told.anew:
+        pinged = frozenset(secret(user, wrapped.name) for user, wrapped in edited_one.recorded)
+    return _whole(state, setting, edited_one, [], [], given=pinged)
 
 
 def _edited(state: State, action: str, told: Arguments) -> Edited | None:
@@ -111,9 +115,12 @@ def _whole(
     proofs: Sequence[Check],
     *,
     first: bool = False,
+    given: frozenset[str] = frozenset(),
 ) -> Plan:
-    """One plan: what is needed, the crontabs, and all others (`first`: before the crontabs)."""
-    steps, checks = of_drafts(state, setting, edited, needs=[step.id for step in others] if first else ())
+    """One plan: what is needed, the crontabs, and all others (`first`: before the crontabs). given: secrets that come
+    with it, in place of those that are there."""
+    needs = [step.id for step in others] if first else ()
+    steps, checks = of_drafts(state, setting, edited, needs=needs, given=given)
     if first:
         steps = [*others, *steps]
     else:

@@ -131,7 +131,9 @@ def runs(event: str, after: float, count: int, zone: tzinfo = UTC) -> Sequence[f
 @player("systemd-analyze")
 async def systemd_analyze(call: Call) -> int:
     """`calendar` as systemd 257 prints it, and `verify`, which finds nothing."""
-    options = call.options("--iterations=", "--base-time=", "--no-pager", "--user", "--system", "--man=")
+    options = call.options(
+        "--iterations=", "--base-time=", "--no-pager", "--user", "--system", "--man=", "--recursive-errors="
+    )
     if not options.words:
         return 0
     verb, *words = options.words

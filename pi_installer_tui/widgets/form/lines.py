@@ -74,6 +74,14 @@ class LinesScreen(ModalScreen["list[str] | None"], inherit_bindings=False):
         self._show()
         self.query_one(LineField).focus()
 
+    def key_tab(self) -> None:
+        """From the field to the list and back: the app's own keys stay outside of what lies over the screen."""
+        rows = self.query_one(Rows)
+        (self.query_one(LineField) if rows.has_focus else rows).focus()
+
+    def key_shift_tab(self) -> None:
+        self.key_tab()
+
     def _show(self) -> None:
         rows = [Row(str(n), (Cell(printable(line)),)) for n, line in enumerate(self._lines)]
         self.query_one(Rows).set_rows(rows or [remark(Cell(_("nothing yet"), "quiet"))])
