@@ -197,6 +197,10 @@ async def test_a_change_is_of_one_line_and_leaves_its_recorder(opened: Begin) ->
         row = at.line("rsync -a --delete")
         await at.show(EditorScreen(row, at.state))
         await fill(program, command="rsync -a /home/pi/garden/ /mnt/backup/garden/")
+        await fill(program, name="")
+        await program.press("p")
+        await program.until("Not planned: a name isn't taken away")
+        await fill(program, name="photos")
         words = "30 3 * * * /usr/local/bin/cron-record -n photos -l -t 3600 -- 'rsync -a"
         after = "/home/pi/garden/ /mnt/backup/garden/'"
         shows(await at.reviewed(), f"-{words} --delete {after}", f"+{words} {after}")
@@ -394,6 +398,11 @@ async def test_a_job_is_recorded_no_more(opened: Begin) -> None:
         await at.show(RecordingScreen(at.line("rsync -a --delete")))
         await program.until("now:")
         await golden.check(program.app, "cron-recording")
+        await fill(program, timeout="soon")
+        await program.until("Mend what is marked with ! first.")
+        await program.press("p")
+        await program.until("Not planned: mend what is marked")
+        await program.press("u")
         await go(program.pilot, "on")
         await program.press("space")
         await program.until("then: rsync -a --delete")
