@@ -3,6 +3,7 @@ changes something is an action (`act cron`)."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ async def _list(args: Namespace, machine: Machine) -> int:
 
 
 def _unknown(state: State) -> list[dict[str, str]]:
-    return [{"setting": "cron.jobs", "why": why} for _path, why in state.cron.unread]
+    return [{"setting": "cron.jobs", "reason": why} for _path, why in state.cron.unread]
 
 
 def _about(row: Row, coming: Reading[float], state: State) -> str:
@@ -111,7 +112,11 @@ async def _show(args: Namespace, machine: Machine) -> int:
     elif isinstance(found := listing.next_run(row, state, now), Known):
         coming = (found.value,)
     said = [each for each in state.findings if each.path == row.path and each.line in (0, row.line)]
-    last = listing.last_run(row, [_last(each) for each in await _records(machine, row)])
+    ran = [_last(each) for each in await _records(machine, row)]
+    if not ran and row.entry is not None:
+        with contextlib.suppress(Stop):  # there is no journal, or none that may be read
+            ran += await _journal(machine, state, row)
+    last = listing.last_run(row, ran)
     if _json(args):
         findings = [
             {"what": each.what, "severity": each.severity, "line": each.line, "column": each.column} for each in said

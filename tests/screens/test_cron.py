@@ -185,6 +185,11 @@ async def test_a_job_is_shown_with_its_runs_and_what_the_clock_does_to_them(
         await program.press("enter")
         await program.until("Mon 2026-11-30 06:00")
         assert "Waters the tomatoes" in program.text and "failed, status 1, after 23 s" in program.text
+        await program.press("q")
+        await select(program, screen, "/etc/cron.daily/dpkg")
+        await program.press("enter")
+        await program.until("Mon 2026-12-07 06:25")
+        assert "a script of a folder" in program.text, "it runs when its folder does"
 
 
 async def test_findings_show_the_line_and_the_place_in_it(start: Start, fixed: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pi_installer_tui.system.accounts import Account
 from pi_installer_tui.system.cron.read import Cron, Crontab, Script, Scripts
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.cron.wrapped import PROGRAM, unwrap
+from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.host import FileStat
 from pi_installer_tui.system.reading import MISSING, Known
 from pi_installer_tui.system.timers.at import AtJob
@@ -335,3 +337,22 @@ def test_a_line_becomes_a_timer_and_a_timer_a_line() -> None:
     assert after(back, {})[PI] == b"0 3 * * 1-5 dump 100\\%\n"
     assert [type(step) for step in back.steps] == [Step, Unit, RemoveFile, RemoveFile]
     assert wrong("to-cron", now, job="dump.timer", user="root").startswith("user: it runs as pi")
+
+
+# the whole way, on the demo machine -------------------------------------------------------------------------------
+
+
+async def test_what_cron_would_make_of_a_new_line_is_told_before(tmp_path: Path) -> None:
+    host = DemoHost.create(str(tmp_path))
+    await host.replace("/home/pi/job.sh", b"#!/bin/sh\n", mode=0o777, uid=0, gid=0)
+
+    async def notices(**told: Any) -> str:
+        arguments = planning.arguments("cron", "create", {"user": "root", "schedule": "@daily", **told})
+        planned = await planning.plan_action(host, "cron", "create", arguments)
+        assert planned.reviewed is not None and planned.reviewed.refused == ()
+        assert planned.reviewed.plan.steps and planned.reviewed.previews[-1].kind == "diff"
+        return " ".join(notice.text for notice in planned.plan.notices)
+
+    assert "root runs /home/pi/job.sh" in await notices(command="/home/pi/job.sh --all")
+    assert "day 30 never comes in February" in await notices(command="/bin/true", schedule="0 3 30 2 *")
+    assert "no-such-program" in await notices(command="no-such-program")

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pi_installer_tui.modules.cron.listing import Last, Row
 from pi_installer_tui.modules.cron.state import State
@@ -15,6 +16,7 @@ from pi_installer_tui.screens.cron.seen import Scheduled
 from pi_installer_tui.system.accounts import Account
 from pi_installer_tui.system.cron.read import SPOOL, Cron, Crontab
 from pi_installer_tui.system.cron.table import Table
+from pi_installer_tui.system.demo import DemoHost
 from pi_installer_tui.system.host import FileStat
 from pi_installer_tui.system.reading import MISSING, Known
 from pi_installer_tui.system.timers.conversion import Timing
@@ -76,6 +78,25 @@ def test_a_timers_first_run_has_its_delay_already_and_the_others_may_come_late()
     elapses = {"x.timer": (at, at + 12 * HOUR)}
     assert [start.at for start in day.tracks(found, NOW, elapses)[0].starts] == [at + 90, at + 12 * HOUR]
     assert met(found, timers=elapses) == {"x.timer": [key(1)], key(1): ["x.timer"]}
+
+
+def test_a_random_delay_of_hours_may_be_any_time_and_meets_nothing() -> None:
+    found = scheduled("0 20 * * * a\n", timer("x.timer", NOW + HOUR, "*-*-* 01,18:00:00", delay=12 * HOUR))
+    elapses = {"x.timer": (NOW + HOUR, NOW + 18 * HOUR)}
+    assert met(found, timers=elapses) == {}
+    track = day.tracks(found, NOW, elapses)[0]
+    assert [(start.at - NOW, start.vague) for start in track.starts] == [(HOUR, False), (18 * HOUR, True)]
+    sure, maybe = (day.slots(track, NOW, HOUR, 24, vague=vague) for vague in (False, True))
+    assert [number for number, busy in enumerate(sure) if busy] == [1]
+    assert [number for number, busy in enumerate(maybe) if busy] == [*range(18, 24)]
+
+
+async def test_timers_are_asked_again_when_they_come_often(tmp_path: Path) -> None:
+    host = DemoHost.create(str(tmp_path / "demo"))
+    often, daily = timer("often.timer", NOW + 600, "*-*-* *:00/10:00"), timer("daily.timer", NOW + 60, "*-*-* 03:00:00")
+    found = await day.of_timers(host, scheduled("", often, daily), NOW)
+    assert found["daily.timer"] == (NOW + 3 * HOUR,)
+    assert found["often.timer"] == tuple(NOW + number * 600 for number in range(1, 144))
 
 
 def test_nothing_beyond_a_day_is_told() -> None:

@@ -57,7 +57,7 @@ async def test_at_jobs_are_kept_told_and_removed(host: DemoHost) -> None:
 
 
 async def test_its_journal_tells_what_cron_and_timers_started(host: DemoHost) -> None:
-    page = await history.read(host, history.Asked(units=("water.service",)), 200)
+    page = await history.read(host, history.Asked(units=("water.service",)), 500)
     cron = {run.command for run in page.runs if run.kind == "cron"}
     assert "/home/pi/weather/upload.sh" in cron and any("tar czf" in command for command in cron)
     units = (await history.read(host, history.Asked(cron=False, units=("water.service",)), 50)).runs

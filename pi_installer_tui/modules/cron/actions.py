@@ -11,10 +11,15 @@ from pydantic import Field
 from pi_installer_tui.i18n import N_
 from pi_installer_tui.modules.base import Arguments
 from pi_installer_tui.modules.cron.values import (
+    AnyCommand,
+    AnyFile,
+    AnyName,
+    AnySchedule,
+    AnyUser,
+    AnyWords,
     Calendar,
     Command,
     Delay,
-    File,
     Keep,
     Key,
     Retries,
@@ -22,12 +27,11 @@ from pi_installer_tui.modules.cron.values import (
     Schedule,
     Timeout,
     Unit,
-    User,
     Variable,
     Wait,
     Word,
 )
-from pi_installer_tui.modules.values import Name, Words
+from pi_installer_tui.modules.values import Name
 
 _JOB: Any = Field(
     title=N_("Job"),
@@ -113,15 +117,15 @@ class _Kept(Arguments):
 class Create(_Kept):
     """cron create"""
 
-    user: User | Literal[""] = _USER
-    file: File | Literal[""] = _FILE
+    user: AnyUser = _USER
+    file: AnyFile = _FILE
     schedule: Schedule = Field(
         title=N_("Schedule"), description=N_("Five fields, or a form such as @daily: 30 3 * * 1-5.")
     )
     command: Command = Field(title=N_("Command"), description=N_("As the shell gets it: % is nothing special."))
     raw: bool = _RAW
-    name: Name | Literal[""] = _NAME
-    as_user: User | Literal[""] = _AS_USER
+    name: AnyName = _NAME
+    as_user: AnyUser = _AS_USER
     enabled: bool = Field(
         default=True, title=N_("Switched on"), description=N_("Off: its line is there, and cron leaves it out.")
     )
@@ -137,19 +141,19 @@ class Change(Arguments):
 
     job: Key = _LINE
     text: Said = _TEXT
-    schedule: Schedule | Literal[""] = Field(
+    schedule: AnySchedule = Field(
         default="",
         title=N_("Schedule"),
         description=N_("Five fields, or a form such as @daily; as it is when left out."),
     )
-    command: Command | Literal[""] = Field(
+    command: AnyCommand = Field(
         default="", title=N_("Command"), description=N_("As the shell gets it; as it is when left out.")
     )
     raw: bool = _RAW
-    name: Name | Literal[""] = Field(
+    name: AnyName = Field(
         default="", title=N_("Name"), description=N_("Another name, or its first; as it is when left out.")
     )
-    as_user: User | Literal[""] = Field(
+    as_user: AnyUser = Field(
         default="",
         title=N_("Runs as"),
         description=N_("In a file of /etc, whose lines name a user; as it is when left out."),
@@ -162,9 +166,14 @@ class Elsewhere(Arguments):
 
     job: Key = _LINE
     text: Said = _TEXT
-    user: User | Literal[""] = _USER
-    file: File | Literal[""] = _FILE
-    as_user: User | Literal[""] = _AS_USER
+    user: AnyUser = _USER
+    file: AnyFile = _FILE
+    as_user: AnyUser = Field(
+        default="",
+        title=N_("Runs as"),
+        description=N_("For a file of /etc, whose lines name a user; as it runs now when left out."),
+        json_schema_extra={"choices": "users"},
+    )
 
 
 class Several(Arguments):
@@ -173,7 +182,7 @@ class Several(Arguments):
     jobs: Annotated[tuple[Key, ...], Field(min_length=1, max_length=1000)] = Field(
         title=N_("Jobs"),
         description=N_("As `cron list` names them: /var/spool/cron/crontabs/pi:12, apt-daily.timer, at:5."),
-        json_schema_extra={"choices": "jobs"},
+        json_schema_extra={"choices": "jobs", "widget": "several"},
     )
     texts: Annotated[tuple[Said, ...], Field(max_length=1000)] = Field(
         default=(),
@@ -242,7 +251,7 @@ class OfTimer(Arguments):
         description=N_("It also starts so long after the machine has."),
         json_schema_extra={"unit": "s"},
     )
-    command: Command | Literal[""] = Field(
+    command: AnyCommand = Field(
         default="", title=N_("Command"), description=N_("A line for /bin/sh. Instead of it there may be words.")
     )
     words: Annotated[tuple[Word, ...], Field(max_length=200)] = Field(
@@ -251,13 +260,13 @@ class OfTimer(Arguments):
         description=N_("Without a shell: the whole path of a program, and each of its arguments."),
         json_schema_extra={"widget": "lines"},
     )
-    user: User | Literal[""] = Field(
+    user: AnyUser = Field(
         default="",
         title=N_("Runs as"),
         description=N_("root when left out."),
         json_schema_extra={"choices": "users"},
     )
-    description: Words | Literal[""] = Field(
+    description: AnyWords = Field(
         default="", title=N_("Description"), description=N_("What systemd calls it; its name when left out.")
     )
     environment: Annotated[tuple[Variable, ...], Field(max_length=100)] = Field(
@@ -296,8 +305,8 @@ class ToCron(Arguments):
     job: Key = Field(
         title=N_("Timer"), description=N_("Its name, with .timer."), json_schema_extra={"choices": "timers"}
     )
-    user: User | Literal[""] = _USER
-    file: File | Literal[""] = _FILE
+    user: AnyUser = _USER
+    file: AnyFile = _FILE
 
 
 ARGUMENTS: Mapping[str, type[Arguments]] = {

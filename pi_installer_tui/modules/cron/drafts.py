@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.modules.cron.values import slug
 from pi_installer_tui.system.cron import lint
 from pi_installer_tui.system.cron.findings import Finding
 from pi_installer_tui.system.cron.read import SPOOL, Cron, Crontab
@@ -64,10 +65,8 @@ class Draft:
         """What writes it; None where nothing is edited."""
         if not self.edits:
             return None
-        slug = self.user or self.path.rpartition("/")[2]
-        words = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in slug.lower())
         made = Step(
-            id=f"cron.crontab.{number}.{words}",
+            id=f"cron.crontab.{number}.{slug(self.user or self.path.rpartition('/')[2])}",
             setting=setting,
             needs=tuple(needs),
             path=self.path,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pi_installer_tui.modules.cron.present import secret
 from pi_installer_tui.modules.cron.state import PINGS, RECORDS, State
+from pi_installer_tui.modules.cron.values import slug
 from pi_installer_tui.system.cron.wrapped import PROGRAM, Wrapped, script
 from pi_installer_tui.tasks.steps import Directory, RunCommand, SecretFile, Step, WriteFile
 
@@ -33,7 +34,7 @@ def steps(
     for user in dict.fromkeys(user for user, _wrapped in recorded):
         group = str(state.cron.users[user].gid) if user in state.cron.users else "0"
         if f"{RECORDS}/{user}" not in there:
-            found.append(_folder(f"cron.records.{_slug(user)}", setting, f"{RECORDS}/{user}", user, group, "0700"))
+            found.append(_folder(f"cron.records.{slug(user)}", setting, f"{RECORDS}/{user}", user, group, "0700"))
         pings = [wrapped.name for each, wrapped in recorded if each == user and wrapped.ping]
         wanted = [
             name
@@ -43,12 +44,12 @@ def steps(
         if wanted and PINGS not in there and not any(step.id == "cron.pings" for step in found):
             found.append(Directory(id="cron.pings", setting=setting, path=PINGS))
         if wanted and f"{PINGS}/{user}" not in there:
-            path, name = f"{PINGS}/{user}", f"cron.pings.{_slug(user)}"
+            path, name = f"{PINGS}/{user}", f"cron.pings.{slug(user)}"
             found.append(Directory(id=name, setting=setting, path=path, mode=0o500, owner=user, group=group))
         for name in wanted:
             found.append(
                 SecretFile(
-                    id=f"cron.ping.{_slug(user)}.{_slug(name)}",
+                    id=f"cron.ping.{slug(user)}.{slug(name)}",
                     setting=setting,
                     path=f"{PINGS}/{user}/{name}.ping",
                     name=secret(user, name),
@@ -57,10 +58,6 @@ def steps(
                 )
             )
     return found
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
 def _folder(step: str, setting: str, path: str, user: str, group: str, mode: str) -> RunCommand:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from pi_installer_tui.i18n import _
@@ -12,6 +11,7 @@ from pi_installer_tui.modules.cron.drafts import Drafts, crontab
 from pi_installer_tui.modules.cron.lines import Wrong
 from pi_installer_tui.modules.cron.listing import Row, by_line, rows
 from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.modules.cron.values import slug
 from pi_installer_tui.system.cron.environment import NO_SHELLS
 from pi_installer_tui.tasks.steps import RunAsCron, RunCommand, Step
 from pi_installer_tui.tasks.steps.crontab import coded
@@ -44,9 +44,7 @@ def run(state: State, told: Run) -> Running:
         step = _command(("anacron", "-f", "-n", "-d", row.name))
     else:
         raise Wrong("job", _("a job of at's runs at its time only"))
-    number = hashlib.sha256(told.job.encode()).hexdigest()[:8]
-    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in told.job.lower()).strip("-")[-60:].strip("-")
-    return Running(step, f"cron-run-{slug}-{number}")
+    return Running(step, f"cron-run-{slug(told.job)}")
 
 
 def _line(state: State, told: Run) -> RunAsCron:

@@ -11,6 +11,7 @@ from pi_installer_tui.modules.cron.actions import OfTimer, ToCron, ToTimer
 from pi_installer_tui.modules.cron.drafts import Drafts
 from pi_installer_tui.modules.cron.lines import Edited, Wrong, delete, find, line_of, place
 from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.modules.cron.values import slug
 from pi_installer_tui.system.cron.lines import escaped
 from pi_installer_tui.system.timers import conversion, unit
 from pi_installer_tui.system.timers.conversion import CannotConvert, Timing
@@ -85,12 +86,12 @@ def write(state: State, job: Job, setting: str, *, enabled: bool, needs: Sequenc
     """The steps to a timer. Empty where it is so already."""
     timer, before = named(state, f"{job.name}.timer"), state.units.get(job.name)
     steps: list[Step] = []
-    slug = _slug(job.name)
+    part = slug(job.name)
     changed = before != job
     if changed:
         for file, text in unit.units(job).items():
             step = WriteFile(
-                id=f"cron.unit.{slug}.{file.rpartition('.')[2]}",
+                id=f"cron.unit.{part}.{file.rpartition('.')[2]}",
                 setting=setting,
                 needs=tuple(needs),
                 path=f"{FOLDER}/{file}",
@@ -101,7 +102,7 @@ def write(state: State, job: Job, setting: str, *, enabled: bool, needs: Sequenc
     files = tuple(step.id for step in steps)
     if changed and state.verifies:
         argv = ("systemd-analyze", "verify", "--recursive-errors=no", *(f"{FOLDER}/{job.name}.{k}" for k in _KINDS))
-        step_id = f"cron.unit.{slug}.verify"
+        step_id = f"cron.unit.{part}.verify"
         steps.append(RunCommand(id=step_id, setting=setting, needs=files, argv=argv, probe="repeatable"))
         files = (*files, step_id)
     runs = timer is not None and timer.active
@@ -109,7 +110,7 @@ def write(state: State, job: Job, setting: str, *, enabled: bool, needs: Sequenc
     if changed or on is not enabled or runs is not enabled:
         again = changed and runs and enabled
         switch = Unit(
-            id=f"cron.timer.{slug}",
+            id=f"cron.timer.{part}",
             setting=setting,
             needs=files,
             name=f"{job.name}.timer",
@@ -130,14 +131,10 @@ def checks(name: str, setting: str, *, enabled: bool) -> list[Check]:
     word = "enabled" if enabled else "disabled"
     return [
         UnitActive(
-            id=f"cron.timer.{_slug(name)}.runs", setting=setting, name=f"{name}.timer", active=enabled, seconds=1
+            id=f"cron.timer.{slug(name)}.runs", setting=setting, name=f"{name}.timer", active=enabled, seconds=1
         ),
-        CommandSays(id=f"cron.timer.{_slug(name)}.set", setting=setting, argv=asks, line=word),
+        CommandSays(id=f"cron.timer.{slug(name)}.set", setting=setting, argv=asks, line=word),
     ]
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
 
 
 def switch(state: State, timer: Timer, setting: str, *, on: bool) -> list[Step]:
@@ -153,7 +150,7 @@ def switch(state: State, timer: Timer, setting: str, *, on: bool) -> list[Step]:
         return []
     if timer.owner:
         return [_of_user(state, timer, setting, on=on)]
-    number = f"cron.timer.{_slug(timer.name)}"
+    number = f"cron.timer.{slug(timer.name)}"
     return [Unit(id=number, setting=setting, name=timer.name, enabled=on, active=on)]
 
 
@@ -161,7 +158,7 @@ def _of_user(state: State, timer: Timer, setting: str, *, on: bool) -> RunComman
     before = control(state, timer.owner)
     verbs = ("enable", "disable") if on else ("disable", "enable")
     return RunCommand(
-        id=f"cron.timer.{_slug(timer.owner)}.{_slug(timer.name)}",
+        id=f"cron.timer.{slug(timer.owner)}.{slug(timer.name)}",
         setting=setting,
         argv=(*before, verbs[0], "--now", timer.name),
         probe=Probe(argv=(*before, "is-active", timer.name), status=0 if on else 3),
@@ -181,7 +178,7 @@ def control(state: State, owner: str) -> tuple[str, ...]:
 def remove(state: State, timer: Timer, setting: str, needs: Sequence[str] = ()) -> list[Step]:
     """A timer goes, and the service that nothing else starts. Raises Wrong."""
     name = timer.name.removesuffix(".timer")
-    slug = _slug(f"{timer.owner}-{name}" if timer.owner else name)
+    part = slug(f"{timer.owner}-{name}" if timer.owner else name)
     account = state.cron.users.get(timer.owner)
     own = f"{account.home}/.config/systemd/user" if account is not None else ""
     folder = timer.file.rpartition("/")[0]
@@ -193,10 +190,10 @@ def remove(state: State, timer: Timer, setting: str, needs: Sequence[str] = ()) 
         before = control(state, timer.owner)
         argv, back = (*before, "disable", "--now", timer.name), (*before, "enable", "--now", timer.name)
         first.append(
-            RunCommand(id=f"cron.timer.{slug}", setting=setting, argv=argv, probe="repeatable", undo_argv=back)
+            RunCommand(id=f"cron.timer.{part}", setting=setting, argv=argv, probe="repeatable", undo_argv=back)
         )
     else:
-        step = Unit(id=f"cron.timer.{slug}", setting=setting, name=timer.name, enabled=False, active=False)
+        step = Unit(id=f"cron.timer.{part}", setting=setting, name=timer.name, enabled=False, active=False)
         first.append(step.model_copy(update={"needs": tuple(needs)}))
     shared = any(each.starts == timer.starts and each is not timer for each in state.timers.timers)
     files = [f"{name}.timer"]
@@ -204,7 +201,7 @@ def remove(state: State, timer: Timer, setting: str, needs: Sequence[str] = ()) 
         files.append(timer.starts)
     for file in files:
         kind = file.rpartition(".")[2]
-        number = f"cron.unit.{slug}.{kind}"
+        number = f"cron.unit.{part}.{kind}"
         first.append(RemoveFile(id=number, setting=setting, needs=(first[0].id,), path=f"{folder}/{file}"))
     return first
 

@@ -3,13 +3,15 @@ of them can make a second line of a crontab or of a unit file."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.modules.values import text
+from pi_installer_tui.modules.values import plain, text
 from pi_installer_tui.system.cron import fields
 from pi_installer_tui.system.cron.lines import LONGEST_COMMAND
 from pi_installer_tui.system.cron.read import CRONTAB, FOLDER
@@ -60,6 +62,11 @@ def _variable(value: str) -> str:
     return value
 
 
+def _or_nothing(check: Callable[[str], str]) -> AfterValidator:
+    """Of a value that needn't be there: "" stands for that."""
+    return AfterValidator(lambda value: check(value) if value else value)
+
+
 Schedule = Annotated[str, BeforeValidator(text), Field(max_length=1000), AfterValidator(_schedule)]
 #: what cron takes as a command, or the shell: one line
 Command = Annotated[str, BeforeValidator(text), AfterValidator(_command)]
@@ -71,6 +78,13 @@ File = Annotated[str, Field(pattern=rf"^({CRONTAB}|{FOLDER}/[A-Za-z0-9_-]{{1,100
 Unit = Annotated[str, BeforeValidator(text), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:_.-]{0,199}$")]
 Calendar = Annotated[str, BeforeValidator(text), AfterValidator(_calendar)]
 Variable = Annotated[str, BeforeValidator(text), Field(max_length=4096), AfterValidator(_variable)]
+#: the same where they needn't be there, which "" says
+AnySchedule = Annotated[str, BeforeValidator(text), Field(max_length=1000), _or_nothing(_schedule)]
+AnyCommand = Annotated[str, BeforeValidator(text), _or_nothing(_command)]
+AnyUser = Annotated[str, BeforeValidator(text), Field(pattern=rf"^({USER}\$?)?$")]
+AnyFile = Annotated[str, Field(pattern=rf"^({CRONTAB}|{FOLDER}/[A-Za-z0-9_-]{{1,100}})?$")]
+AnyName = Annotated[str, BeforeValidator(text), Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,39})?$")]
+AnyWords = Annotated[str, BeforeValidator(text), Field(max_length=200), _or_nothing(plain)]
 #: what names a row of the list (listing.Row.key)
 Key = Annotated[str, Field(min_length=1, max_length=4200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 #: what a line said when it was looked at
@@ -82,3 +96,9 @@ Retries = Annotated[int, Field(ge=0, le=20)]
 Wait = Annotated[int, Field(ge=0, le=DAY)]
 Keep = Annotated[int, Field(ge=4096, le=64 * 2**20)]
 Delay = Annotated[int, Field(ge=0, le=7 * DAY)]
+
+
+def slug(name: str) -> str:
+    """A part of a step's id, another one for each name."""
+    words = re.sub(r"[^a-z0-9._-]", "-", name.lower())[:60]
+    return words if words == name else f"{words}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"

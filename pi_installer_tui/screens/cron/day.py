@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 DAY = 86_400
 #: what starts more often than this in a day meets everything: it isn't counted
 OFTEN = 24
-#: starts of a job that are looked at; every minute has more, and is drawn the same
-_MOST = 300
+#: starts of a job that are asked for, until they reach beyond the day: most come a few times a day
+_COUNTS = (4, 32, 1440)
+#: seconds of a random delay beyond which nobody can say what a run meets
+VAGUE = 3600.0
 #: seconds that a job whose duration nobody knows is taken for: cron starts at whole minutes
 _MINUTE = 60.0
 #: meetings of a job that are kept
@@ -28,10 +30,12 @@ _KEPT = 40
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A run to come. at, until: seconds since 1970; until: when it has probably ended, a random delay counted."""
+    """A run to come. at, until: seconds since 1970; until: when it has probably ended, a random delay counted. vague:
+    that delay is so long that it may be at any time in between."""
 
     at: float
     until: float
+    vague: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +63,27 @@ def typical(runs: Sequence[Last]) -> float:
 
 
 async def of_timers(host: Host, scheduled: Scheduled, now: float) -> dict[str, tuple[float, ...]]:
-    """When timers elapse, by their rows' keys: systemd's own answer, one command for all."""
+    """When timers elapse within a day, by their rows' keys: systemd's own answers, one command for all; a further one
+    for those that come more often."""
     from pi_installer_tui.system.timers import calendar
 
     asked = [(row.key, each) for row in scheduled.rows if row.timer is not None for each in row.timer.timing.calendars]
-    if not asked:
-        return {}
+    found: dict[str, set[float]] = {key: set() for key, _each in asked}
     zone = known(scheduled.state.zone) or ""
-    answer = await calendar.ask(host, [each for _key, each in asked], iterations=_MOST, base=now, zone=zone)
-    found: dict[str, tuple[float, ...]] = {}
-    if isinstance(answer, Known):
-        for (key, _each), told in zip(asked, answer.value, strict=True):
-            found[key] = tuple(sorted({*found.get(key, ()), *(at for at in told.runs if at < now + DAY)}))
-    return found
+    for count in _COUNTS:
+        if not asked:
+            break
+        events = [each for _key, each in asked]
+        answer = await calendar.ask(host, events, iterations=count, base=now, zone=zone)
+        if not isinstance(answer, Known):
+            break
+        more = []
+        for (key, each), told in zip(asked, answer.value, strict=True):
+            found[key].update(at for at in told.runs if at < now + DAY)
+            if len(told.runs) == count and told.runs[-1] < now + DAY:
+                more.append((key, each))
+        asked = more
+    return {key: tuple(sorted(times)) for key, times in found.items()}
 
 
 def tracks(scheduled: Scheduled, now: float, timers: Mapping[str, Sequence[float]]) -> list[Track]:
@@ -83,9 +95,9 @@ def tracks(scheduled: Scheduled, now: float, timers: Mapping[str, Sequence[float
         times = _times(row, scheduled, now, timers.get(row.key, ()))
         if not times:
             continue
-        delay = row.timer.timing.random_delay if row.timer is not None else 0.0
         took = max(_lasts(row, scheduled), _MINUTE)
-        starts = tuple(Start(at, at + took + (delay if number else 0.0)) for number, at in enumerate(times))
+        late = [_delay(row, at) for at in times]
+        starts = tuple(Start(at, at + took + more, more > VAGUE) for at, more in zip(times, late, strict=True))
         found.append(Track(row, starts, len(starts) > OFTEN))
     return sorted(found, key=lambda each: each.starts[0].at)
 
@@ -97,12 +109,19 @@ def _lasts(row: Row, scheduled: Scheduled) -> float:
     return last.value.seconds or 0.0 if isinstance(last, Known) else 0.0
 
 
+def _delay(row: Row, at: float) -> float:
+    """How many seconds later it may start: of a timer's next start systemd has drawn that already."""
+    if row.timer is None or row.timer.next == Known(at):
+        return 0.0
+    return row.timer.timing.random_delay
+
+
 def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float]) -> list[float]:
     from pi_installer_tui.system.cron.runs import upcoming
 
     following = scheduled.next(row, now)
     if row.entry is not None and not row.entry.schedule.reboot:
-        for count in (4, 32, _MOST):  # most come a few times a day
+        for count in _COUNTS:
             runs = upcoming(row.entry.schedule, scheduled.zone, int(now), count)
             if len(runs) < count or runs[-1].at >= now + DAY:
                 break
@@ -115,9 +134,16 @@ def _times(row: Row, scheduled: Scheduled, now: float, elapses: Sequence[float])
 
 
 def meetings(found: Sequence[Track]) -> dict[str, list[Meeting]]:
-    """What meets what, by the rows' keys, in the order of time. What starts often isn't among them."""
+    """What meets what, by the rows' keys, in the order of time. What starts often, or nobody knows when, isn't among
+    them."""
     starts = sorted(
-        ((start.at, number, start) for number, track in enumerate(found) if not track.often for start in track.starts),
+        (
+            (start.at, number, start)
+            for number, track in enumerate(found)
+            if not track.often
+            for start in track.starts
+            if not start.vague
+        ),
         key=lambda each: each[:2],
     )
     met: dict[str, list[Meeting]] = {}
@@ -138,10 +164,12 @@ def meetings(found: Sequence[Track]) -> dict[str, list[Meeting]]:
     return {key: each for key, each in met.items() if each}
 
 
-def slots(track: Track, begin: float, width: float, count: int) -> list[bool]:
-    """In which of `count` slots of `width` seconds from `begin` on a job runs."""
+def slots(track: Track, begin: float, width: float, count: int, *, vague: bool = False) -> list[bool]:
+    """In which of `count` slots of `width` seconds from `begin` on a job runs; vague: in which it may."""
     busy = [False] * count
     for start in track.starts:
+        if start.vague != vague:
+            continue
         first = int((start.at - begin) // width)
         last = int((start.until - 1 - begin) // width)
         for slot in range(max(first, 0), min(last, count - 1) + 1):

@@ -201,12 +201,13 @@ class JobScreen(JobKeys):
         from pi_installer_tui.system.cron.words import change
 
         row, scheduled, now = self._row, self._scheduled, seen.now()
-        if row.entry is None or not row.enabled:
+        line = scheduled.runner(row)
+        if line is None or line.entry is None or not row.enabled:
             found = scheduled.next(row, now)
             return [
                 Cell("  " + (words.moment(found.value, scheduled.zone) if isinstance(found, Known) else value(found)))
             ]
-        schedule = row.entry.schedule
+        schedule = line.entry.schedule
         if schedule.reboot:
             return [Cell("  " + _("when the machine has started"))]
         told: list[Cell] = []

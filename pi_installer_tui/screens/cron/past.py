@@ -87,11 +87,7 @@ def _wanted(row: Row, scheduled: Scheduled) -> tuple[str, str] | None:
     """User and command of cron's entries that are meant, None: all that were asked for."""
     if row.timer is not None:
         return None
-    if row.entry is not None:
-        return row.owner, row.entry.command.strip()
-    folder = row.path.rpartition("/")[0]
-    by = next((each.by for each in scheduled.state.cron.scripts if each.path == folder), "")
-    line = scheduled.row(by)
+    line = scheduled.runner(row)
     return (line.owner, line.entry.command.strip()) if line is not None and line.entry is not None else ("", "")
 
 

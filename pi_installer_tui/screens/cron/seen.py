@@ -88,12 +88,17 @@ class Scheduled:
             found = self._next[row.key] = listing.next_run(row, self.state, int(now))
         return found
 
+    def runner(self, row: Row) -> Row | None:
+        """The line of a crontab that runs it: itself, of a script that of its folder, else None."""
+        if row.kind != "script":
+            return row if row.entry is not None else None
+        folder = row.path.rpartition("/")[0]
+        return self.row(next((each.by for each in self.state.cron.scripts if each.path == folder), ""))
+
     def last(self, row: Row) -> Reading[Last]:
         """How it ran last; of a script when its folder was run."""
         if row.kind == "script":
-            folder = row.path.rpartition("/")[0]
-            by = next((each.by for each in self.state.cron.scripts if each.path == folder), "")
-            line = self.row(by)
+            line = self.runner(row)
             return self.last(line) if line is not None else MISSING
         ran = self.ran.get((row.owner, row.entry.command.strip())) if row.entry is not None else None
         return listing.last_run(row, self.records.get(row.key, ()), (ran,) if ran is not None else ())

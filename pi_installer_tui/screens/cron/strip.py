@@ -43,7 +43,8 @@ class DayScreen(ShellScreen):
     about = N_(
         "When what runs within 24 hours from now. Each row is a job; a filled cell is half an hour in which it runs, "
         "`!` one in which it meets another job: they start in the same minute, or one starts while the other is likely "
-        "still at work. How long a job takes is known of those that are recorded, and of timers that have run.\n"
+        "still at work; `?` one of many in which it may run, with a random delay of more than an hour. How long a job "
+        "takes is known of those that are recorded, and of timers that have run.\n"
         "What starts more often than every hour meets everything and isn't counted. The line above the rows says how "
         "many jobs begin in each half hour. Below: the runs of the job under the cursor, and whom it meets.\n"
         "`show` leaves out what meets nothing. Enter shows the job, where its time can be changed."
@@ -163,7 +164,10 @@ class DayScreen(ShellScreen):
 
         signs = glyphs(self)
         busy = slots(track, self._begin, self._slot, self._count)
-        drawn = [signs.full if runs else signs.todo for runs in busy]
+        maybe = slots(track, self._begin, self._slot, self._count, vague=True)
+        drawn = [
+            signs.full if runs else signs.unknown if may else signs.todo for runs, may in zip(busy, maybe, strict=True)
+        ]
         meets = self._met.get(track.row.key, ())
         for meeting in meets:
             slot = int((max(meeting.start.at, meeting.others.at) - self._begin) // self._slot)
@@ -187,7 +191,11 @@ class DayScreen(ShellScreen):
         def clock(at: float) -> str:
             return words.when(at, self._now, zone)
 
-        times = ", ".join(clock(start.at) for start in track.starts[:_LISTED])
+        times = ", ".join(clock(start.at) for start in track.starts[:_LISTED] if not start.vague)
+        for start in track.starts[:_LISTED]:
+            if start.vague:
+                said = _("some time from {first} to {last}").format(first=clock(start.at), last=clock(start.until))
+                times = f"{times}, {said}" if times else said
         if len(track.starts) > _LISTED:
             times = _("{times} and {n} more").format(times=times, n=len(track.starts) - _LISTED)
         lines: list[Cell] = [Prose(f"{printable(track.row.owner)}: {times}")]

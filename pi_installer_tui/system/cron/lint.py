@@ -3,6 +3,7 @@ path is looked at once."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -80,7 +81,10 @@ _WRAPPERS = {
     "systemd-cat": (0, "tp"),
     "timeout": (1, "ks"),
 }
+#: lines of a crontab after which others have a turn
+_TURN = 50
 _INTERPRETERS = re.compile(r"(ba|da|z|k)?sh|python[\d.]*|perl|ruby|node|php[\d.]*")
+_TESTS = re.compile(r"-[xefs]\s")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -93,7 +97,9 @@ async def lint(host: Host, cron: Cron) -> tuple[Finding, ...]:
             found.append(_refused(crontab))
         users = cron.users or None
         found += of_table(crontab.table, crontab.path, revision=cron.revision or NEWEST, users=users)
-        for entry in crontab.table.entries:
+        for number, entry in enumerate(crontab.table.entries, 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)  # of a long crontab: a key may have been pressed
             if entry.enabled:
                 user = crontab.user or entry.user or "root"
                 account = cron.users.get(user)
@@ -272,4 +278,4 @@ def _interpreted(words: list[str], program: str) -> bool:
 
 def _guarded(shell: str, program: str) -> bool:
     """The line itself looks first whether it is there: `test -x PROGRAM && PROGRAM`, `[ -x PROGRAM ]`."""
-    return re.search(rf"-[xefs]\s+{re.escape(program)}\b", shell) is not None
+    return _TESTS.search(shell) is not None and re.search(rf"-[xefs]\s+{re.escape(program)}\b", shell) is not None

@@ -67,7 +67,7 @@ class Crontab(Named):
     kind: Literal["crontab"] = "crontab"
     path: Annotated[
         AbsolutePath,
-        Field(pattern=rf"^({SPOOL}/[A-Za-z_][A-Za-z0-9_.-]*\$?|/etc/crontab|/etc/cron\.d/[^/]+)$"),
+        Field(pattern=rf"^({SPOOL}/[^/.][^/]*|/etc/crontab|/etc/cron\.d/[^/]+)$"),
     ]
     user: str = ""
     edits: Annotated[tuple[LineEdit, ...], Field(min_length=1)]
