@@ -3,6 +3,7 @@ whatever is changed goes the way of a plan."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -56,10 +57,14 @@ def fixed(monkeypatch: pytest.MonkeyPatch, machine: Opened) -> Callable[[cron_st
         async def read(_host: Host) -> cron_state.State:
             return state
 
+        async def begun(_host: Host) -> seen.Scheduled:
+            return seen.Scheduled(state)
+
         async def ran(_host: Host) -> dict[Any, Any]:
             return {}
 
         monkeypatch.setattr(cron_state, "read", read)
+        monkeypatch.setattr(seen, "begun", begun)
         monkeypatch.setattr(seen, "ran", ran)
         monkeypatch.setattr(seen, "now", lambda: NOW)
 
@@ -103,6 +108,30 @@ async def test_each_stands_with_state_next_and_last_run(
         await select(program, screen, key(8))
         assert "% ends the command here" in program.text
         await golden.check(program.app, f"cron-{profile.name}")
+
+
+async def test_crontabs_are_seen_before_systemd_has_answered(
+    start: Start, machine: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo_scheduled.make(demo(machine).machine)
+    answers, read = asyncio.Event(), cron_state.read
+
+    async def late(host: Host) -> cron_state.State:
+        await answers.wait()
+        return await read(host)
+
+    async with start() as program:
+        await program.until(lambda: program.app.is_open)
+        monkeypatch.setattr(cron_state, "read", late)
+        screen = CronScreen()
+        await program.app.push_screen(screen)
+        await program.until("reading the timers")
+        assert "run-parts" in program.text and "water" not in keys(screen)
+        assert not offered(screen) - {"compare", "history"}, "what isn't known yet isn't changed"
+        answers.set()
+        await program.until("by next run")
+        assert "water.timer" in keys(screen)
+        assert screen.one is not None and screen.one.key == keys(screen)[0]
 
 
 async def test_words_and_orders_choose_what_is_shown(start: Start, fixed: Any) -> None:

@@ -26,6 +26,7 @@ from pi_installer_tui.screens.cron.schedule_input import ScheduleInput
 from pi_installer_tui.screens.cron.templates import TemplateScreen, TemplatesScreen
 from pi_installer_tui.screens.cron.timer import TimerScreen
 from pi_installer_tui.screens.review import ReviewScreen
+from pi_installer_tui.system.cron.wrapped import unwrap
 from pi_installer_tui.system.demo import scheduled
 from pi_installer_tui.system.demo.players import PACE
 from pi_installer_tui.widgets.form.lines import LineField
@@ -38,13 +39,13 @@ Start = Callable[..., AbstractAsyncContextManager[Program]]
 #: 2026-11-28 04:00 UTC
 NOW = 1_795_838_400.0
 PI = "/var/spool/cron/crontabs/pi"
-ROOT = "/var/spool/cron/crontabs/root"
 
 
 @pytest.fixture(autouse=True)
 def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explained, "now", lambda: NOW)
     monkeypatch.setenv(PACE, "0")
+    monkeypatch.setattr(making, "REST", 0.02)
 
 
 class Opening:
@@ -133,7 +134,7 @@ def unwrapped(program: Program) -> str:
 # the editor -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_new_line_is_explained_while_it_is_typed_and_planned(opened: Begin, machine: Opened) -> None:
+async def test_a_new_line_is_explained_while_it_is_typed_and_planned(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(EditorScreen(None, at.state))
@@ -151,9 +152,7 @@ async def test_a_new_line_is_explained_while_it_is_typed_and_planned(opened: Beg
         await program.press("escape")
         await program.until("forget what you typed")
         await program.press("n")
-        await at.reviewed()
-        await agree(program)
-        assert "# Name = nightly\n30 2 30 3 * backup.sh --to /mnt/$(date +\\%F)\n" in await text_of(machine, ROOT)
+        shows(await at.reviewed(), "+# Name = nightly", r"+30 2 30 3 * backup.sh --to /mnt/$(date +\%F)")
 
 
 async def test_a_mistake_is_shown_below_its_place_and_nothing_is_planned(opened: Begin) -> None:
@@ -198,6 +197,10 @@ async def test_a_change_is_of_one_line_and_leaves_its_recorder(opened: Begin) ->
         row = at.line("rsync -a --delete")
         await at.show(EditorScreen(row, at.state))
         await fill(program, command="rsync -a /home/pi/garden/ /mnt/backup/garden/")
+        await fill(program, name="")
+        await program.press("p")
+        await program.until("Not planned: a name isn't taken away")
+        await fill(program, name="photos")
         words = "30 3 * * * /usr/local/bin/cron-record -n photos -l -t 3600 -- 'rsync -a"
         after = "/home/pi/garden/ /mnt/backup/garden/'"
         shows(await at.reviewed(), f"-{words} --delete {after}", f"+{words} {after}")
@@ -395,6 +398,11 @@ async def test_a_job_is_recorded_no_more(opened: Begin) -> None:
         await at.show(RecordingScreen(at.line("rsync -a --delete")))
         await program.until("now:")
         await golden.check(program.app, "cron-recording")
+        await fill(program, timeout="soon")
+        await program.until("Mend what is marked with ! first.")
+        await program.press("p")
+        await program.until("Not planned: mend what is marked")
+        await program.press("u")
         await go(program.pilot, "on")
         await program.press("space")
         await program.until("then: rsync -a --delete")
@@ -406,7 +414,7 @@ async def test_a_job_is_recorded_no_more(opened: Begin) -> None:
 # from templates -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_template_makes_a_recorded_job(opened: Begin, machine: Opened) -> None:
+async def test_a_template_makes_a_recorded_job(opened: Begin) -> None:
     async with opened() as at:
         program = at.program
         await at.show(TemplatesScreen(at.state))
@@ -420,12 +428,14 @@ async def test_a_template_makes_a_recorded_job(opened: Begin, machine: Opened) -
         await fill(program, in_folder="/home/pi/it's here", in_days="7")
         await program.until("every day at 03:40")
         await golden.check(program.app, "cron-template")
-        await at.reviewed()
-        await agree(program)
-        line = next(line for line in (await text_of(machine, ROOT)).splitlines() if "cron-record -n clean-up" in line)
-        assert line.startswith("40 3 * * * /usr/local/bin/cron-record -n clean-up -l -t 3600 -- ")
-        found = next(row for row in rows(await cron_state.read(machine.host)) if row.name == "clean-up")
-        assert found.command == """find '/home/pi/it'"'"'s here' -xdev -type f -name '*' -mtime +7 -delete"""
+        review = await at.reviewed()
+        found = [line for preview in review._previews for line in preview.text.splitlines() if "-n clean-up" in line]
+        assert len(found) == 1 and found[0].startswith(
+            "+40 3 * * * /usr/local/bin/cron-record -n clean-up -l -t 3600 -- "
+        )
+        wrapped = unwrap(found[0].removeprefix("+40 3 * * * "))
+        assert wrapped is not None
+        assert wrapped.command == """find '/home/pi/it'"'"'s here' -xdev -type f -name '*' -mtime +7 -delete"""
 
 
 async def test_a_folder_that_a_link_leads_into_the_system_is_refused(opened: Begin, machine: Opened) -> None:

@@ -24,6 +24,7 @@ from pi_installer_tui.screens.backup.seen import JobSeen, PlaceSeen
 from pi_installer_tui.screens.backup.snapshots import SnapshotsScreen
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.cron.doing import JobKeys
+from pi_installer_tui.screens.cron.making import MakingScreen
 from pi_installer_tui.screens.cron.module import CronScreen
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.screens.item import ItemScreen
@@ -175,7 +176,35 @@ async def every_scheduled(program: Program) -> AsyncIterator[str]:
     await program.press("u")
     await program.until("not set")
     yield "scheduled: cron and the shell"
-    await program.press("q", "q")
+    await program.press("q", "e")
+    await program.until("from Monday to Friday at 08:00")
+    yield "scheduled: the editor"
+    await program.press("v")
+    await program.until("Explained")
+    yield "scheduled: explained"
+    await program.press("q", "w")
+    await program.until("0 8 * * 1-5   from Monday")
+    yield "scheduled: in words"
+    await program.press("q", "q", "t")
+    await program.until("OnCalendar=")
+    yield "scheduled: as a timer"
+    await program.press("q", "w")
+    await program.until("It needs a name")
+    yield "scheduled: recording"
+    await program.press("q", "n")
+    await program.until("a timer of systemd")
+    await program.press("down", "enter")
+    await program.until("No time yet")
+    yield "scheduled: a timer"
+    await program.press("q", "n")
+    await program.until("one from a template")
+    await program.press("down", "down", "enter")
+    await program.until("Look for updates")
+    yield "scheduled: templates"
+    await program.press("enter")
+    await program.until("Runs a job of Backup")
+    yield "scheduled: a template"
+    await program.press("q", "q", "q")
     await program.until("Last changes")
 
 
@@ -515,6 +544,7 @@ def screens() -> set[type[Screen[Any]]]:
         RangedScreen,
         PeerKeys,
         JobKeys,
+        MakingScreen,
         Screen,
         ModalScreen,
     }

@@ -168,6 +168,11 @@ def test_the_example_is_a_template_and_stands_in_the_documentation() -> None:
     assert own.EXAMPLE in page.read_text("utf-8").replace("\n    ", "\n")
 
 
+def test_a_text_may_be_folded() -> None:
+    found = own.parse("title: x\nsummary: >\n  It does\n  this.\nschedule: '@daily'\ncommand: id\n")
+    assert isinstance(found, Template) and found.summary == "It does this."
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -191,6 +196,7 @@ def test_the_example_is_a_template_and_stands_in_the_documentation() -> None:
         ("a: &a [x]\nb: [" + "*a, " * 60 + "]", "too many aliases"),
         ("[" * 3000, "this isn't YAML"),
         ("title: \x07", "a character"),
+        ('title: "\\e[2J"\nschedule: "@daily"\ncommand: id', "title has characters that can't be printed"),
     ],
 )
 def test_mistakes_of_an_own_file_are_told(text: str, why: str) -> None:

@@ -17,7 +17,7 @@ from pi_installer_tui.tasks.frozen import Frozen
 
 from . import templates_command as commands
 from .templates_command import CannotFill
-from .templates_parameters import Parameter, as_written, in_schedule, mistake, within
+from .templates_parameters import Parameter, Shown, as_written, in_schedule, mistake, within
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _IN_SCHEDULE = re.compile(r"\{([a-z][a-z0-9_]{0,31})\}")
@@ -40,9 +40,9 @@ class Template(Frozen):
     hour) or a number. user: as whom it runs. needs: programs by their paths, without which it can't. apart: pairs of
     paths, the first of which must not be in the second. before: what has to be there first, in words."""
 
-    title: Annotated[str, Field(min_length=1, max_length=60)]
-    summary: Annotated[str, Field(max_length=600)] = ""
-    before: Annotated[str, Field(max_length=600)] = ""
+    title: Annotated[Shown, Field(min_length=1, max_length=60)]
+    summary: Annotated[Shown, Field(max_length=600)] = ""
+    before: Annotated[Shown, Field(max_length=600)] = ""
     schedule: Annotated[str, Field(min_length=1, max_length=200)]
     user: Annotated[str, Field(pattern=_USER)] = "root"
     command: Annotated[str, Field(min_length=1, max_length=LONGEST_COMMAND)]

@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.tasks.frozen import Frozen
@@ -36,16 +36,28 @@ _LONG = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_-]{24,}")
 _LONGEST = 400
 
 
+def _shown(value: str) -> str:
+    """As one line: YAML's folded texts end with a line break."""
+    line = " ".join(value.split())
+    if not line.isprintable():
+        raise ValueError(_("has characters that can't be printed"))
+    return line
+
+
+#: what is shown as it is
+Shown = Annotated[str, AfterValidator(_shown)]
+
+
 class Parameter(Frozen):
     """A value that a template asks for. title, help: marked with N_ in templates of the program. default: what stands
     there first, "" nothing: then it has to be given. least, most: of a number. system: of a path; False: it can't be
     a folder of the machine's, nor one that holds everything, such as /home."""
 
     kind: Kind
-    title: Annotated[str, Field(min_length=1, max_length=60)]
-    help: Annotated[str, Field(max_length=400)] = ""
+    title: Annotated[Shown, Field(min_length=1, max_length=60)]
+    help: Annotated[Shown, Field(max_length=400)] = ""
     default: str = ""
-    unit: Annotated[str, Field(max_length=20)] = ""
+    unit: Annotated[Shown, Field(max_length=20)] = ""
     least: int = 0
     most: int = 1_000_000
     choices: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _UNITS = ("/etc/systemd/system/", "/.config/systemd/user/")
 _OURS = "/etc/systemd/system/pi-installer-tui-"
 _FILES = ("/etc/crontab", "/etc/cron.d/")
-_CHANGING = ("edit", "copy", "move", "switch", "delete", "run", "convert", "record")
+CHANGING = ("edit", "copy", "move", "switch", "delete", "run", "convert", "record")
 
 
 def can(action: str, row: Row, scheduled: Scheduled) -> bool:
@@ -63,9 +63,9 @@ class JobKeys(ShellScreen):
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in (*_CHANGING, "history", "compare"):
+        if action in (*CHANGING, "history", "compare"):
             row, scheduled = self.one, self.scheduled
-            if row is None or scheduled is None or (action in _CHANGING and self.shell.read_only):
+            if row is None or scheduled is None or (action in CHANGING and self.shell.read_only):
                 return False
             return can(action, row, scheduled)
         return True

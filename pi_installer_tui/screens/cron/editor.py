@@ -215,6 +215,10 @@ class EditorScreen(MakingScreen):
                 told.pop("as_user", None)
             self.shell.act("cron", "create", {**told, **({"user": user} if user else {"file": path})})
             return ""
+        if not said.get("command"):
+            return _("it needs a command.")
+        if self._before.get("name") and not said.get("name"):
+            return _("a name isn't taken away; give it another one.")
         told = {name: value for name, value in said.items() if value != self._before.get(name)}
         if "command" in told or "raw" in told:
             told |= {"command": said["command"], "raw": bool(said.get("raw"))}

@@ -16,7 +16,7 @@ from pi_installer_tui import modules
 from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _, ngettext
 from pi_installer_tui.screens.cron import seen, words
-from pi_installer_tui.screens.cron.doing import JobKeys
+from pi_installer_tui.screens.cron.doing import CHANGING, JobKeys
 from pi_installer_tui.screens.finding import Finding
 from pi_installer_tui.widgets.actions import bindings
 from pi_installer_tui.widgets.lines import Cell, columns
@@ -64,8 +64,10 @@ class CronScreen(Finding, JobKeys):
         super().__init__()
         self._module = module
         self._scheduled: Scheduled | None = None
-        self._order = ""
+        self._order = ""  # not chosen yet
         self._shown: list[Job] = []
+        self._whole = False  # timers are there too
+        self._to_top = False
         self._minute = 0
         self._timer: Timer | None = None
         self._was_left = False
@@ -107,12 +109,17 @@ class CronScreen(Finding, JobKeys):
 
     @work(exclusive=True, group="read", exit_on_error=False)
     async def _read(self) -> None:
-        """First the list, then what takes longer: findings, records, what the journal has of last runs."""
+        """First the crontabs, then all that systemd tells of, then what takes longer still: findings, records, what
+        the journal has of last runs."""
         host = self.shell.host
         try:
             if self._was_left:
                 self._failed = await asyncio.to_thread(seen.failed_run, self.shell.store, self._opened)
-            state = await modules.load(self._module).read(host)
+            module = modules.load(self._module)
+            if self._scheduled is None:
+                self._take(await seen.begun(host))
+            state = await module.read(host)
+            self._whole = True
             self._take(seen.Scheduled(state))
             await asyncio.sleep(PAUSE)
             await self.shell.until_idle()
@@ -128,7 +135,8 @@ class CronScreen(Finding, JobKeys):
         if before is not None and not scheduled.findings and before.state.cron == scheduled.state.cron:
             # while they are looked for again, what was found stays
             scheduled.findings, scheduled.records, scheduled.ran = before.findings, before.records, before.ran
-        if not self._order:
+        if self._whole and not self._order:
+            self._to_top = self._list.cursor <= 0  # nobody has gone anywhere yet
             self._order = "next" if len(scheduled.rows) <= seen.MANY else "file"
         if not self.closing:
             self._draw()
@@ -153,11 +161,15 @@ class CronScreen(Finding, JobKeys):
             return
         now, listed = seen.now(), self._list
         self._minute = int(now // 60)
-        at = self.one.key if self.one is not None else ""
-        self._shown = scheduled.ordered(self._order, now, self._fits)
+        at = self.one.key if self.one is not None and not self._to_top else ""
+        self._to_top = False
+        self._shown = scheduled.ordered(self._order or "file", now, self._fits)
         listed.widths = _WIDE if self.size.width >= _ROOMY else _WIDTHS
         if self._shown:
-            cursor = next((number for number, row in enumerate(self._shown) if row.key == at), max(0, listed.cursor))
+            cursor = next(
+                (number for number, row in enumerate(self._shown) if row.key == at),
+                0 if not at else max(0, listed.cursor),
+            )
             listed.set_source(Drawn(self._shown, self._row), cursor)
         else:
             listed.set_source([remark(Cell(self._nothing(scheduled), "quiet"))])
@@ -217,7 +229,8 @@ class CronScreen(Finding, JobKeys):
         elif hidden := len(cron.unread) + len(scheduled.state.timers.untold):
             unread = ngettext("{n} can't be read", "{n} can't be read", hidden).format(n=hidden)
             cells.append(Cell(f"  {glyphs(self).warning} {unread}", "warn"))
-        cells.append(Cell(f"  {_(seen.ORDERS[self._order])}{self.only_sought()}", "quiet"))
+        order = _(seen.ORDERS[self._order]) if self._order else _("reading the timers ...")
+        cells.append(Cell(f"  {order}{self.only_sought()}", "quiet"))
         return cells
 
     def _titles(self) -> list[Cell]:
@@ -260,9 +273,11 @@ class CronScreen(Finding, JobKeys):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("find", "sort", "day", "findings"):
-            return self._scheduled is not None and bool(self._scheduled.rows)
+            return self._whole and self._scheduled is not None and bool(self._scheduled.rows)
         if action == "new":
-            return self._scheduled is not None and not self.shell.read_only
+            return self._whole and not self.shell.read_only
+        if action in CHANGING and not self._whole:
+            return False
         return super().check_action(action, parameters)
 
     def on_rows_moved(self) -> None:

@@ -87,6 +87,8 @@ class RecordingScreen(MakingScreen):
             after = escaped(wrapped.command)
         elif not wrapped.name:
             return [*told, (_("It needs a name, under which its record is kept."), "warn")]
+        elif self._form.mistakes:
+            return [*told, (_("Mend what is marked with ! first."), "warn")]
         else:
             try:
                 after = escaped(wrap(wrapped))
@@ -95,15 +97,16 @@ class RecordingScreen(MakingScreen):
         if entry.stdin is not None:
             after += _(" %... (its standard input, as it is)")
         told.append((_("then: {command}").format(command=printable(after)), "strong"))
-        if said.get("on") and said.get("ping") and "url" not in self._form.secrets and not self._pings:
+        if said.get("on") and said.get("ping") and "url" not in self._form.secrets and not self._pinged(wrapped.name):
             told.append((_("The ping needs its URL."), "warn"))
         if said.get("on") and int(said.get("retries") or 0) and not said.get("timeout"):
             told.append((_("Without a time limit a run that hangs is never tried again."), "plain"))
         return told
 
-    @property
-    def _pings(self) -> bool:
-        return self._row.wrapped is not None and self._row.wrapped.ping
+    def _pinged(self, name: str) -> bool:
+        """There is a URL for a record of this name."""
+        found = self._row.wrapped
+        return found is not None and found.ping and found.name == name
 
     def act(self) -> str:
         said = values(self._form)
@@ -119,13 +122,14 @@ class RecordingScreen(MakingScreen):
         if url and not _URL.fullmatch(url):
             self._form.reject({"url": _("is no URL that begins with https:// or http://")})
             return _("the URL of the ping isn't one.")
-        if said.get("ping") and not url and not self._pings:
+        there = self._pinged(said["name"])
+        if said.get("ping") and not url and not there:
             self._form.reject({"url": _("is needed for the ping")})
             return _("the ping needs its URL.")
         if self._row.wrapped is not None and not self._form.changed:
             return _("nothing was changed here.")
         told = {name: said[name] for name in _FIELDS if name in said}
-        if url and self._pings and self._row.wrapped is not None and self._row.wrapped.name == told["name"]:
+        if url and there:
             told["anew"] = True
         secrets = {f"cron.{self._row.owner}.{told['name']}.ping": url} if url and said.get("ping") else None
         self.shell.act("cron", "record", {**which, **told}, secrets)

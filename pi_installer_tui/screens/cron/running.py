@@ -10,6 +10,7 @@ from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from pi_installer_tui.console import glyphs
 from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.screens.base import ShellScreen
 from pi_installer_tui.screens.cron import seen, words
@@ -34,8 +35,9 @@ class CompareScreen(ShellScreen):
         "Cron gives a job a shell of its own (/bin/sh, unless the crontab says another), a short PATH, the home "
         "folder, and what /etc/environment has; nothing of what ~/.profile and its like set. A command that works by "
         "hand and not from cron mostly lacks one of these.\n"
-        "Below is what differs. `as cron` runs the job now exactly as cron would, `in the shell` the same command by "
-        "the user's login shell; both show what it prints. Values that look like secrets aren't shown."
+        "Below is what is wrong with the line, and what differs. `as cron` runs the job now exactly as cron would, `in "
+        "the shell` the same command by the user's login shell; both show what it prints. Values that look like "
+        "secrets aren't shown."
     )
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("cron_compare")]
 
@@ -75,9 +77,12 @@ class CompareScreen(ShellScreen):
             self._show([Prose(_("This can't be told: {error}").format(error=printable(str(error))), "bad")])
             return
         lines: list[Cell] = []
+        for finding in self._scheduled.found(self._row):
+            sign, _word, tone = words.severity(finding, glyphs(self))
+            lines.append(Prose(f"{sign} {printable(finding.text)}. {printable(finding.advice)}".rstrip(), tone))
         for line in environments.difference(cron, login):
             lines.append(Prose(printable(line), "plain" if line.startswith(" ") else "strong"))
-        self._show(lines or [Cell(_("Both are the same."), "good")])
+        self._show(lines or [Cell(_("Both are the same, and nothing is wrong with the line."), "good")])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return not (action in ("run_cron", "run_shell") and self.shell.read_only)

@@ -145,6 +145,14 @@ def is_line(row: Row) -> bool:
     return row.kind in _LINES
 
 
+async def begun(host: Host) -> Scheduled:
+    """What cron runs, which is there at once: systemd takes a while to tell of many timers."""
+    from pi_installer_tui.modules.cron import state
+    from pi_installer_tui.system.cron.read import read
+
+    return Scheduled(state.State(await read(host), zone=await state.zone(host)))
+
+
 async def everything(host: Host, state: State) -> Scheduled:
     """A state with what takes longer: findings, records, and what the journal has of last runs."""
     found = Scheduled(await with_findings(host, state))

@@ -158,7 +158,7 @@ class TemplateScreen(MakingScreen):
         made = model("Filled", {**fields, **{f"of_{name}": beside[name] for name in _BESIDE}})
         begin: dict[str, Any] = {f"in_{name}": _initial(each) for name, each in self._template.parameters.items()}
         begin |= {
-            "of_name": _job_name(self._called),
+            "of_name": self._called,
             "of_record": self._template.record is not None,
             "of_as_user": None,
         }
@@ -275,10 +275,6 @@ class TemplateScreen(MakingScreen):
 def _first(text: str) -> str:
     """The first sentence."""
     return text.partition(". ")[0].rstrip(".") if text else ""
-
-
-def _job_name(name: str) -> str:
-    return name if name and not name.startswith("-") else "job"
 
 
 def _initial(parameter: Parameter) -> Any:
