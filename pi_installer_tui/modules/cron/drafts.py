@@ -142,8 +142,8 @@ def unread(state: State, path: str) -> str:
 async def foresee(host: Host, state: State, drafts: Iterable[Draft]) -> State:
     """The state with what there is to say of the lines that are new."""
     edited = {draft.path: draft for draft in drafts if draft.edits}
-    owner = FileStat("file", 0o600, 0, 0, 0, 0)
-    crontabs = tuple(Crontab(path, draft.user, draft.after(), draft.stat or owner) for path, draft in edited.items())
+    new = FileStat("file", 0o600, 0, 0, 0, 0)
+    crontabs = tuple(Crontab(path, draft.user, draft.after(), draft.stat or new) for path, draft in edited.items())
     cron: Cron = replace(state.cron, crontabs=crontabs, scripts=(), anacrontab=None)
     found = await lint.lint(host, cron)
     return replace(state, foreseen=_new(found, {path: draft.changed() for path, draft in edited.items()}))

@@ -146,7 +146,7 @@ def copy(state: State, told: Elsewhere, *, away: bool = False) -> Edited:
     target = place(state, made.drafts, told.user, told.file) if told.user or told.file else found.draft
     if away and target is found.draft:
         raise Wrong("user", _("it is in that crontab already"))
-    owner = target.user or told.as_user or (found.owner if not target.user else "")
+    owner = target.user or told.as_user or found.owner
     _user(state, owner, "user" if target.user else "as_user")
     if target.user and told.as_user and told.as_user != target.user:
         raise Wrong("as_user", _("a user's own crontab runs its jobs as that user"))
