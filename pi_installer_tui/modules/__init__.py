@@ -132,8 +132,8 @@ MODULES: tuple[Listed, ...] = (
             ListedAction("unrecord", N_("record no more"), N_("its line is as it was before; the record stays")),
             ListedAction("run", N_("run a job now"), N_("as cron would, with what it prints")),
             ListedAction("timer", N_("make a timer"), N_("or change one: of systemd, in /etc/systemd/system")),
-            ListedAction("to-timer", N_("make a timer of a job"), N_("its line goes, a timer of systemd comes")),
-            ListedAction("to-cron", N_("make a job of a timer"), N_("the timer goes, a line in a crontab comes")),
+            ListedAction("to-timer", N_("job to timer"), N_("its line goes, a timer of systemd comes")),
+            ListedAction("to-cron", N_("timer to job"), N_("the timer goes, a line in a crontab comes")),
         ),
     ),
     Listed(
