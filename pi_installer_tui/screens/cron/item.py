@@ -95,7 +95,7 @@ class JobScreen(JobKeys):
 
     def _draw(self) -> None:
         if not self.closing:
-            self.query_one(TextPane).set("", self._lines())
+            self.query_one(TextPane).set(_("What is known"), self._lines())
 
     # lines --------------------------------------------------------------------------------------------------------
 
@@ -104,16 +104,14 @@ class JobScreen(JobKeys):
         found: list[Cell] = [words.standing(scheduled.standing(row), signs)]
         if row.refused:
             found.append(Prose(f"  {printable(row.refused)}", "bad"))
+        for each in scheduled.found(row):
+            sign, word, tone = words.severity(each, signs)
+            found.append(Prose(f"  {sign} {word}: {printable(each.text)}", tone))
+            if each.advice:
+                found.append(Prose(f"    {printable(each.advice)}"))
         for title, text in self._facts():
             found.append(Prose(f"{title.ljust(12)} {text}"))
         found += [Cell(""), Cell(_("Next runs"), "strong"), *(self._runs or [Cell("  " + _("asking ..."), "quiet")])]
-        if problems := scheduled.found(row):
-            found += [Cell(""), Cell(_("What is wrong"), "strong")]
-            for each in problems:
-                sign, word, tone = words.severity(each, signs)
-                found.append(Prose(f"  {sign} {word}: {printable(each.text)}", tone))
-                if each.advice:
-                    found.append(Prose(f"    {printable(each.advice)}"))
         return [*found, *self._environment()]
 
     def _facts(self) -> list[tuple[str, str]]:
