@@ -21,6 +21,7 @@ from pi_installer_tui.system.timers.at import AtJob
 from pi_installer_tui.system.timers.conversion import Timing
 from pi_installer_tui.system.timers.read import Found, Timer
 from pi_installer_tui.system.timers.unit import Job
+from pi_installer_tui.tasks.checks import CommandSays
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import Crontab as Step
 from pi_installer_tui.tasks.steps import (
@@ -217,11 +218,19 @@ def test_a_broken_file_can_be_changed_and_says_that_cron_ignores_it() -> None:
     assert row(f"{PI}:2", state(tabs)).refused and not row(f"{PI}:2", state(tabs)).enabled
 
 
+def check_of(made: Plan) -> CommandSays:
+    [check] = [check for check in made.checks if isinstance(check, CommandSays)]
+    return check
+
+
 def test_who_may_not_use_crontab_is_told() -> None:
     for now in (state(deny=frozenset({"pi"})), state(allow=frozenset({"root"}))):
         made = plan("create", now, user="pi", schedule="@daily", command="true")
         assert "may not edit the crontab by hand" in made.notices[0].text
-    assert not plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true").notices
+        assert check_of(made).argv == ("cat", PI), "crontab(1) would show root nothing of it"
+    made = plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true")
+    assert not made.notices and check_of(made).argv == ("crontab", "-l", "-u", "pi")
+    assert check_of(made).quiet, "other lines of a crontab may be secrets"
 
 
 # recording --------------------------------------------------------------------------------------------------------

@@ -152,3 +152,10 @@ async def _names(host: Host, path: str) -> frozenset[str] | None:
     except OSError:
         return None
     return None if text is None else frozenset(line.strip() for line in text.splitlines() if line.strip())
+
+
+def shut_out(state: State, user: str) -> bool:
+    """Whether a user may not use crontab(1). Root always may (allowed() of misc.c)."""
+    if user == "root":
+        return False
+    return user not in state.allow if state.allow is not None else user in (state.deny or ())

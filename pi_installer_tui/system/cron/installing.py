@@ -32,11 +32,12 @@ async def spool_group(host: Host) -> int | None:
     return folder.gid if folder is not None and folder.kind == "directory" else None
 
 
-async def refused(host: Host, user: str, data: bytes) -> str:
+async def refused(host: Host, data: bytes) -> str:
     """What `crontab -n` says is wrong with a user's crontab, which it doesn't install; "" where it takes it, and where
-    the machine's cron has no such dry run. Source: crontab(1) of Debian."""
+    the machine's cron has no such dry run. It is asked as root: of a user who may not use it (/etc/cron.allow) it looks
+    at nothing, root may always. Source: crontab(1) of Debian."""
     try:
-        done = await host.run(["crontab", "-u", user, "-n", "-"], input=data)
+        done = await host.run(["crontab", "-n", "-"], input=data)
     except CommandNotFound:
         return ""
     if done.ok or _UNKNOWN_OPTION.search(done.stderr):

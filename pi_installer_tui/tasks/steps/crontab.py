@@ -196,7 +196,7 @@ class Crontab(Named):
         revision = await installing.revision(host)
         worse = next(self._worse(old, new, revision), "")
         if not worse and self.user and next(Table(old).refused(revision=revision), None) is None:
-            worse = await installing.refused(host, self.user, Table(new).body)
+            worse = await installing.refused(host, Table(new).body)
         if worse:
             raise StepError("not-valid", path=path, error=worse)
 
