@@ -15,7 +15,7 @@ import pytest
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.before import Before
-from pi_installer_tui.tasks.steps import Overlay, RunAsCron, StepContext, StepError
+from pi_installer_tui.tasks.steps import Overlay, RunAsCron, StepContext, StepError, cron_run
 from pi_installer_tui.tasks.steps.crontab import coded
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a job as cron does")
@@ -80,6 +80,25 @@ async def test_its_status_is_told_and_ends_the_step(machine: Machine) -> None:
     with pytest.raises(StepError) as caught:
         await machine.step(b"* * * * * root kill -9 $$\n", 1).apply(machine.context())
     assert (caught.value.reason, caught.value.values) == ("job-killed", {"signal": "9"})
+
+
+async def test_of_endless_output_the_begin_and_the_last_lines_are_kept(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron_run, "MOST_OUTPUT", 10_000)
+    await machine.step(b"* * * * * root echo first; seq 100000; echo last\n", 1).apply(machine.context())
+    assert machine.output.startswith(b"first\n1\n2\n") and machine.output.endswith(b"\n99999\n100000\nlast\n")
+    assert b"\n[...]\n" in machine.output and len(machine.output) < 11_000
+    assert machine.reported["left_out"] == len("first\nlast\n") + sum(len(f"{n}\n") for n in range(1, 100_001)) - 10_000
+
+
+@pytest.mark.parametrize(
+    ("command", "leaves"),
+    [("a & b", True), ("nohup a", True), ("a && b", False), ("a 2>&1", False), ("a &>b", False), ("a |& b", False)],
+)
+async def test_that_what_it_leaves_running_is_ended_is_told(machine: Machine, command: str, leaves: bool) -> None:
+    preview = await machine.step(f"* * * * * root {command}\n".encode(), 1).preview(machine.host, Overlay())
+    assert ("cron would let it go on" in preview.text) == leaves
 
 
 async def test_a_line_that_says_something_else_is_not_run(machine: Machine, tmp_path: Path) -> None:
