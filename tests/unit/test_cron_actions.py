@@ -170,7 +170,9 @@ def test_a_job_moves_with_its_name_and_is_there_before_it_goes() -> None:
     assert moved[PI] == b"MAILTO=a@b.c\n#off# @daily old\n5 5 * * * cat%a%b"
     told = " ".join(notice.text for notice in made.notices)
     assert "ran as pi, and will run as root" in told and "sets MAILTO" in told and "a@b.c" not in told
-    to_etc = after(plan("move", job=f"{PI}:5", file=OWN))
+    made = plan("move", job=f"{PI}:5", file=OWN)
+    assert any("Everybody on the machine can read" in notice.text for notice in made.notices)
+    to_etc = after(made)
     assert to_etc[OWN] == b"5 5 * * * pi cat%a%b\n", "as whom it ran before"
     assert after(plan("copy", job=f"{ETC}:3", user="pi"))[PI] == TABS[PI] + b"\n* * * * * true\n"
     assert after(plan("copy", job=f"{PI}:5"))[PI] == TABS[PI] + b"\n5 5 * * * cat%a%b\n"
@@ -338,6 +340,12 @@ def test_a_line_becomes_a_timer_and_a_timer_a_line() -> None:
     assert "OnCalendar=Mon..Fri *-*-* 03:00:00\nPersistent=true" in files["/etc/systemd/system/dump.timer"]
     assert isinstance(made.steps[-1], Step), "the line goes when the timer is there"
     assert "standard input" in wrong("to-timer", job=f"{PI}:5", name="x")
+    assert any("Everybody on the machine can read" in notice.text for notice in made.notices)
+    secret = state({PI: b"DB_PASSWORD=hunter2\n@daily dump\n"})
+    place = state({PI: b"RESTIC_PASSWORD_FILE=/root/key\nXAUTHORITY=/x\n@daily dump\n"})
+    assert plan("to-timer", place, job=f"{PI}:3", name="x").steps
+    said = wrong("to-timer", secret, job=f"{PI}:2", name="x")
+    assert "sets DB_PASSWORD, which everybody could read" in said and "hunter2" not in said
     command = ("/bin/sh", "-c", "cd || exit; dump 100%")
     job = Job("dump", command, Timing(("Mon..Fri *-*-* 03:00:00",)), user="pi", environment={"PATH": "/usr/bin:/bin"})
     found = Found((timer("dump.timer", timing=Timing(("Mon..Fri *-*-* 03:00:00",))),))

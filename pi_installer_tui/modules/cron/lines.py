@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.cron.actions import Change, Create, Elsewhere, OfLine, Record
 from pi_installer_tui.modules.cron.drafts import Draft, Drafts, crontab, path_of, unread
 from pi_installer_tui.modules.cron.listing import mark, marking, name_of, named, shown
@@ -14,6 +14,9 @@ from pi_installer_tui.system.cron.lines import NEWEST, OFF, Broken, Entry, escap
 from pi_installer_tui.system.cron.read import Crontab
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap, wrap
+
+#: of a job that leaves a crontab that only its user and root read
+OPEN = N_("Everybody on the machine can read its command from then on, in a file of /etc.")
 
 
 class Wrong(ValueError):
@@ -170,6 +173,8 @@ def copy(state: State, told: Elsewhere, *, away: bool = False) -> Edited:
         _gone(state, found)
     if owner != found.owner:
         made.notices.append(_("It ran as {before}, and will run as {after}.").format(before=found.owner, after=owner))
+    if found.draft.user and target.system:
+        made.notices.append(_(OPEN))
     if target is not found.draft:
         before, after = found.entry.settings, {each.name: each.value for each in target.before.settings}
         for variable in dict.fromkeys((*before, *after)):
