@@ -232,6 +232,9 @@ def test_who_may_not_use_crontab_is_told() -> None:
         assert check_of(made).argv == ("cat", PI), "crontab(1) would show root nothing of it"
     made = plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true")
     assert not made.notices and check_of(made).argv == ("crontab", "-l", "-u", "pi")
+    gone = state({**TABS, "/var/spool/cron/crontabs/gone": b"@daily x\n"})
+    made = plan("disable", gone, jobs=["/var/spool/cron/crontabs/gone:1"])
+    assert check_of(made).argv == ("cat", "/var/spool/cron/crontabs/gone")
     assert check_of(made).quiet, "other lines of a crontab may be secrets"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pi_installer_tui.system.cron import environment
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.local import LocalHost
 from pi_installer_tui.tasks.before import Before
@@ -71,6 +72,15 @@ async def test_it_has_crons_environment_folder_and_standard_input(machine: Machi
     assert env["A"] == "b  c" and env["PATH"] == "/usr/bin:/bin" and env["SHELL"] == "/bin/sh"
     assert env["LOGNAME"] == "root" and not env.keys() & {"DEBIAN_FRONTEND", "TERM", "USER"}
     assert machine.reported["status"] == 0
+
+
+@pytest.mark.parametrize("home", ["/no/such/folder", '""', "/etc/passwd", "no/such"])
+async def test_without_a_home_it_begins_where_cron_is(
+    machine: Machine, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "CRONS", str(tmp_path))
+    await machine.step(f"HOME={home}\n* * * * * root pwd\n".encode(), 2).apply(machine.context())
+    assert machine.output.decode() == f"{tmp_path}\n"
 
 
 async def test_its_status_is_told_and_ends_the_step(machine: Machine) -> None:

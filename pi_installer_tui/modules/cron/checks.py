@@ -16,8 +16,9 @@ def of_crontab(state: State, draft: Draft, number: int, setting: str) -> Iterato
     texts = [after.text(line) for line in sorted(draft.changed())]
     said = tuple(text for text in texts if text.isascii() and text.strip())
     if draft.user and said:
-        # crontab(1) shows root no crontab of a user who may not use it
-        argv = ("cat", draft.path) if shut_out(state, draft.user) else ("crontab", "-l", "-u", draft.user)
+        # crontab(1) shows root no crontab of a user who may not use it, or who is gone
+        hidden = shut_out(state, draft.user) or draft.user not in (state.cron.users or (draft.user,))
+        argv = ("cat", draft.path) if hidden else ("crontab", "-l", "-u", draft.user)
         yield CommandSays(id=f"cron.crontab.{number}", setting=setting, argv=argv, lines=said, quiet=True)
     if texts and number == 1 and state.cron.daemon in ("", "cron"):
         yield UnitActive(id="cron.daemon", setting=setting, name=SERVICE, seconds=1)

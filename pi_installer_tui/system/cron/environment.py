@@ -3,6 +3,7 @@ Debian (pam_env.so, pam_env.so envfile=/etc/default/locale), build_env() of do_c
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 #: names of variables whose values aren't shown
 SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET|CREDENTIAL|AUTH|COOKIE|PRIVATE", re.IGNORECASE)
+#: where cron itself is (chdir(CRONDIR) in main())
+CRONS = "/var/spool/cron"
 _SETPRIV, _ENV = "/usr/bin/setpriv", "/usr/bin/env"
 #: what a Host gives each command
 _OURS = ("PATH", "LC_ALL", "LANG", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "DEBIAN_FRONTEND")
@@ -60,6 +63,17 @@ async def of_pam(host: Host) -> dict[str, str]:
 async def of_cron(host: Host, entry: Entry, account: Account) -> dict[str, str]:
     """All that a job has: the crontab's settings win over those of PAM."""
     return {**await of_pam(host), **entry.environment(account.name, account.home)}
+
+
+async def folder(host: Host, home: str) -> str:
+    """Where a job begins: in HOME, or where that is no folder in cron's own: its chdir() fails, and it goes on. (One
+    that the user may not enter isn't found out here.)"""
+    path = posixpath.join(CRONS, home)
+    try:
+        found = await host.stat(await host.realpath(path)) if home else None
+    except (OSError, ValueError):
+        return path
+    return path if found is not None and found.kind == "directory" else CRONS
 
 
 async def of_login(host: Host, account: Account) -> dict[str, str]:

@@ -131,7 +131,9 @@ class RunAsCron(StepBase):
             env = await environment.of_login(host, account)
             return environment.start(account, env, (env["SHELL"], "-l", "-c", command), account.home)
         env = await environment.of_cron(host, entry, account)
-        return environment.start(account, env, (env["SHELL"], "-c", command), env["HOME"])
+        return environment.start(
+            account, env, (env["SHELL"], "-c", command), await environment.folder(host, env["HOME"])
+        )
 
 
 def _of_shell(began: Start) -> tuple[str, ...]:
