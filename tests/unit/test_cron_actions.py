@@ -255,6 +255,10 @@ def test_a_job_is_recorded_and_stands_alone_again() -> None:
     ready = Recorder(True, True, frozenset({"/var/log/cron-record", "/var/log/cron-record/pi"}), frozenset({"pi/cat"}))
     then = state(tabs, recorder=ready)
     assert row(f"{PI}:5", then).name == "cat" and row(f"{PI}:5", then).command == "cat"
+    again = {"job": f"{PI}:5", "name": "cat", "lock": True, "timeout": 60, "ping": True}
+    assert not plan("record", then, **again).steps
+    anew = plan("record", MODULE.given(then, frozenset({"cron.pi.cat.ping"})), **again).steps
+    assert isinstance(anew[-1], SecretFile) and anew[-1].path == "/etc/cron-record/pi/cat.ping", "another address came"
     assert after(plan("unrecord", then, job=f"{PI}:5"), tabs)[PI] == TABS[PI]
     changed = plan("change", then, job=f"{PI}:5", command="dog")
     found = listing.rows(state({**TABS, **after(changed, tabs)}))
