@@ -238,6 +238,18 @@ def test_who_may_not_use_crontab_is_told() -> None:
     assert check_of(made).quiet, "other lines of a crontab may be secrets"
 
 
+def test_that_a_crontab_is_open_in_an_editor_is_told() -> None:
+    open_one = state(editing={"pi": 4711})
+    for made in (
+        plan("disable", open_one, jobs=[f"{PI}:5"]),
+        plan("move", open_one, job=f"{PI}:5", user="root"),
+        plan("create", open_one, user="pi", schedule="@daily", command="true"),
+    ):
+        assert "open in crontab -e (process 4711): what it saves replaces" in made.notices[0].text
+    assert not any("crontab -e" in each.text for each in plan("run", open_one, job=f"{PI}:5").notices)
+    assert not plan("create", open_one, user="root", schedule="@daily", command="true").notices
+
+
 # recording --------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pi_installer_tui.modules.base import Arguments
 from pi_installer_tui.modules.cron import drafts, lines, recording, running, several, timers
@@ -22,6 +23,7 @@ from pi_installer_tui.modules.cron.actions import (
 from pi_installer_tui.modules.cron.checks import of_crontab
 from pi_installer_tui.modules.cron.lines import Edited, Wrong
 from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.system.cron import editing
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.plan import Mistake, Notice, Plan
@@ -39,6 +41,7 @@ async def read(host: Host, action: str, told: Arguments | None) -> State:
         state = await state_.with_units(host, state, (told.name,), calendars)
     if told is None:
         return state
+    state = replace(state, editing=await editing.editors(host))
     try:
         edited = _edited(state, action, told)
     except Wrong:
@@ -119,7 +122,7 @@ def _whole(
     else:
         made = tuple(step.id for step in steps)
         steps += [step if step.needs else step.model_copy(update={"needs": made}) for step in others]
-    texts = (*edited.notices, *drafts.told(state.foreseen))
+    texts = (*drafts.opened(state, edited.drafts), *edited.notices, *drafts.told(state.foreseen))
     return Plan(
         modules=(NAME,),
         steps=tuple(steps),
