@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+import pwd
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,31 @@ async def test_without_a_home_it_begins_where_cron_is(
     monkeypatch.setattr(environment, "CRONS", str(tmp_path))
     await machine.step(f"HOME={home}\n* * * * * root pwd\n".encode(), 2).apply(machine.context())
     assert machine.output.decode() == f"{tmp_path}\n"
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may write to, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def owners(folder: Path) -> set[int]:
+    return {each.stat().st_uid for each in folder.iterdir()}
+
+
+async def test_no_variable_of_a_crontab_reaches_what_runs_as_root(machine: Machine, public: Path) -> None:
+    settings = f"HOME=/\nLD_DEBUG=statistics\nLD_DEBUG_OUTPUT={public}/ld\nA.B=odd\n"  # ld.so(8)
+    await machine.step(f"{settings}* * * * * nobody env\n".encode(), 5).apply(machine.context())
+    assert owners(public) == {pwd.getpwnam("nobody").pw_uid}, "LD_PRELOAD is as strong as LD_DEBUG"
+    names = {line.partition("=")[0] for line in machine.output.decode().splitlines()}
+    assert names >= {"LD_DEBUG", "LD_DEBUG_OUTPUT", "HOME", "LOGNAME"} and not any("job:" in name for name in names)
+
+
+async def test_signals_are_as_cron_leaves_them(machine: Machine) -> None:
+    await machine.step(b"* * * * * root grep SigIgn /proc/self/status; yes | head -n 1\n", 1).apply(machine.context())
+    assert machine.output == b"SigIgn:\t0000000000000000\ny\n"
 
 
 async def test_its_status_is_told_and_ends_the_step(machine: Machine) -> None:

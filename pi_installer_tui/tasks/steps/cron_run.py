@@ -64,14 +64,14 @@ class RunAsCron(StepBase):
         entry, account = await self._job(host)
         began = await self._start(host, entry, account)
         told = [
-            "# " + _("as {user}, in {folder}").format(user=account.name, folder=_folder(began)),
-            "# " + _("environment: {names}").format(names=", ".join(sorted(began.env))),
+            "# " + _("as {user}, in {folder}").format(user=account.name, folder=began.home),
+            "# " + _("environment: {names}").format(names=", ".join(sorted(began.variables))),
         ]
         if entry.stdin is not None and self.script is None:
             told.append("# " + _("standard input: what is behind the first %"))
         if self.script is None and _LEAVES.search(entry.shell):
             told.append("# " + _("what it leaves running is ended with it; cron would let it go on"))
-        return Preview("command", "\n".join((*told, shown(_of_shell(began)))))
+        return Preview("command", "\n".join((*told, shown(began.words))))
 
     async def done(self, host: Host) -> bool:
         return False
@@ -134,11 +134,3 @@ class RunAsCron(StepBase):
         return environment.start(
             account, env, (env["SHELL"], "-c", command), await environment.folder(host, env["HOME"])
         )
-
-
-def _of_shell(began: Start) -> tuple[str, ...]:
-    return began.argv[next(n for n, word in enumerate(began.argv) if word.startswith("--chdir=")) + 1 :]
-
-
-def _folder(began: Start) -> str:
-    return next(word for word in began.argv if word.startswith("--chdir=")).removeprefix("--chdir=")
