@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,38 @@ async def test_what_somebody_wrote_while_the_step_began_is_not_lost(machine: Mac
     with pytest.raises(StepError) as caught:
         await step.apply(context)
     assert caught.value.reason == "file-changed" and at.read_bytes() == b"@daily a\n@daily theirs\n"
+
+
+async def test_what_somebody_writes_at_the_same_moment_is_theirs(machine: Machine) -> None:
+    at = machine.write(f"{SPOOL}/pi", b"@daily a\n", 0o600)
+    step = of_pi(LineEdit(what="add", line=1, new="@daily b"))
+
+    def reached(passed: str) -> None:
+        if passed == "file:replaced":
+            at.unlink()
+            machine.write(f"{SPOOL}/pi", b"@daily theirs\n", 0o600)
+
+    context = replace(machine.context(), reached=reached)
+    await step.capture(context)
+    with pytest.raises(StepError) as caught:
+        await step.apply(context)
+    assert caught.value.reason == "file-changed" and at.read_bytes() == b"@daily theirs\n"
+
+
+async def test_a_mode_that_is_not_kept_gives_the_old_crontab_back(machine: Machine) -> None:
+    at = machine.write(f"{SPOOL}/pi", b"@daily a\n", 0o600)
+    step = of_pi(LineEdit(what="add", line=1, new="@daily b"))
+
+    def reached(passed: str) -> None:
+        if passed == "file:replaced":
+            at.chmod(0o644)
+
+    context = replace(machine.context(), reached=reached)
+    await step.capture(context)
+    with pytest.raises(StepError) as caught:
+        await step.apply(context)
+    assert caught.value.reason == "not-as-written"
+    assert at.read_bytes() == b"@daily a\n" and at.stat().st_mode & 0o7777 == 0o600
 
 
 async def test_a_step_that_was_cut_off_after_its_work_adds_nothing_twice(machine: Machine) -> None:
