@@ -169,6 +169,12 @@ class _Reader:
             self.lacks(folder, error)
             return ()
 
+    async def crontab(self, path: str, stat: FileStat, *, follow: bool = True) -> bytes | None:
+        if stat.size > LARGEST:
+            self.unread.append((path, _("it is larger than {size} MiB").format(size=LARGEST // 2**20)))
+            return None
+        return await self.bytes(path, follow=follow)
+
     async def bytes(self, path: str, *, follow: bool = True) -> bytes | None:
         try:
             return await self.host.read(path, follow=follow)
@@ -177,12 +183,6 @@ class _Reader:
         except OSError as error:
             self.lacks(path, error)
             return None
-
-    async def crontab(self, path: str, stat: FileStat, *, follow: bool = True) -> bytes | None:
-        if stat.size > LARGEST:
-            self.unread.append((path, _("it is larger than {size} MiB").format(size=LARGEST // 2**20)))
-            return None
-        return await self.bytes(path, follow=follow)
 
     async def text(self, path: str) -> str:
         return (await self.bytes(path) or b"").decode("utf-8", "surrogateescape")
