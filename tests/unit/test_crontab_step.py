@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pi_installer_tui.system.cron import installing
 from pi_installer_tui.system.cron.lines import Entry
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.host import CommandNotFound, Completed
@@ -185,6 +186,27 @@ async def test_what_cron_would_refuse_is_refused_and_what_it_refuses_already_can
     mend = Crontab(id="cron", path="/etc/cron.d/own", edits=(replaced(at.read_bytes(), 2, "* * * 12 * root good"),))
     await machine.apply(mend)
     assert at.read_bytes() == b"* * * * * root true\n* * * 12 * root good\n61 * * * * root bad\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ('"-":1: bad minute\nInvalid crontab file. Syntax issues were found.\n', "1: bad minute"),
+        ("crontab: crontabs/tmp.OI7uTg: No space left on device\n", ""),
+        ("/var/spool/cron/: mkstemp: Read-only file system\n", ""),
+        ("crontab: invalid option -- 'n'\nusage error\n", ""),
+        ("something else\n", "something else"),
+    ],
+)
+async def test_what_crontab_says_of_itself_is_no_word_on_the_crontab(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, said: str, refused: str
+) -> None:
+    async def run(argv: Sequence[str], **_more: object) -> Completed:
+        assert tuple(argv) == ("crontab", "-n", "-"), "as root, who may always"
+        return Completed(tuple(argv), 1, "", said)
+
+    monkeypatch.setattr(machine.host, "run", run)
+    assert await installing.refused(machine.host, b"x\n") == refused
 
 
 async def test_links_in_the_spool_are_not_followed(machine: Machine) -> None:

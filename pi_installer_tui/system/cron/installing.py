@@ -14,6 +14,8 @@ USER_MODE = 0o600
 #: /etc/crontab and /etc/cron.d as Debian has them; cron wants nobody but root to write there
 SYSTEM_MODE = 0o644
 _REVISION = re.compile(r"cron 3\.0pl1-(\d+)")
+#: it couldn't write its copy: the disk is full, or the spool can't be changed. That is no word on the crontab
+_NO_COPY = re.compile(r"crontabs/tmp\.\S+: |: mkstemp: ")
 #: getopt(3) of a crontab(1) without -n, before revision 143
 _UNKNOWN_OPTION = re.compile(r"invalid option|illegal option|unrecognized option", re.IGNORECASE)
 
@@ -40,7 +42,7 @@ async def refused(host: Host, data: bytes) -> str:
         done = await host.run(["crontab", "-n", "-"], input=data)
     except CommandNotFound:
         return ""
-    if done.ok or _UNKNOWN_OPTION.search(done.stderr):
+    if done.ok or _UNKNOWN_OPTION.search(done.stderr) or _NO_COPY.search(done.stderr):
         return ""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return lines[0].removeprefix('"-":') if lines else str(done.status)
