@@ -332,6 +332,14 @@ def test_a_timer_is_made_changed_and_left_alone_where_it_is_so() -> None:
     assert wrong("timer", name="own", command="x").startswith("calendars: ")
 
 
+def test_that_a_units_environment_is_public_is_told() -> None:
+    told: dict[str, Any] = {"name": "x", "calendars": ["daily"], "command": "true"}
+    made = plan("timer", environment=["API_TOKEN=hunter2", "RESTIC_PASSWORD_FILE=/root/key"], **told)
+    [notice] = made.notices
+    assert notice.text.startswith("Everybody on the machine can read API_TOKEN:") and "hunter2" not in notice.text
+    assert not plan("timer", environment=["A=b"], **told).notices
+
+
 def test_timers_scripts_and_at_jobs_are_switched_and_deleted_as_each_can_be() -> None:
     job = AtJob(5, 2e9, "a", "pi", False, Known("true"))
     own, package = timer("own.timer"), timer("apt.timer", file="/usr/lib/systemd/system/apt.timer")

@@ -69,7 +69,7 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
         timers.looked_over(state, job)
         steps = timers.write(state, job, setting, enabled=told.enabled)
         proofs = timers.checks(job.name, setting, enabled=told.enabled) if steps else []
-        return _whole(state, setting, Edited(drafts.Drafts(state)), steps, proofs)
+        return _whole(state, setting, Edited(drafts.Drafts(state), timers.public(job)), steps, proofs)
     if isinstance(told, Several):
         done = several.several(state, action, told)
         return _whole(state, setting, done.edited, done.steps, done.checks)

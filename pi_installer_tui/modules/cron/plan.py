@@ -190,6 +190,7 @@ def _timer(state: State, part: Part, name: str, wanted: TimerSettings) -> None:
         enabled = timer is None or timer.enabled == "enabled" or before is None
     steps = timers.write(state, job, setting, enabled=enabled)
     part.steps += steps
+    part.notices += [Notice(setting=setting, text=text) for text in timers.public(job) if steps]
     if steps:
         part.checks += timers.checks(name, setting, enabled=enabled)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pi_installer_tui.i18n import _
@@ -50,6 +50,17 @@ def job_of(told: OfTimer) -> Job:
 def environment(lines: Sequence[str]) -> Mapping[str, str]:
     """Variables out of NAME=value."""
     return MappingProxyType({name: value for name, _equals, value in (line.partition("=") for line in lines)})
+
+
+def secrets(names: Iterable[str]) -> Iterator[str]:
+    """Variables whose values are secrets, by their names."""
+    return (name for name in names if SECRET.search(name) and not _PLACE.search(name))
+
+
+def public(job: Job) -> list[str]:
+    """What everybody will be able to read, as sentences."""
+    text = _("Everybody on the machine can read {name}: a unit's environment is no secret.")
+    return [text.format(name=name) for name in secrets(job.environment)]
 
 
 def looked_over(state: State, job: Job) -> None:
@@ -228,7 +239,7 @@ def to_timer(state: State, told: ToTimer) -> tuple[Job, Edited]:
     timing = Timing(timing.calendars, timing.on_boot, (), told.persistent, float(told.random_delay))
     shell = entry.settings.get("SHELL", "/bin/sh")
     own = {name: value for name, value in entry.settings.items() if name not in (*_CRONS_OWN, "SHELL")}
-    if hidden := next((name for name in own if SECRET.search(name) and not _PLACE.search(name)), ""):
+    if hidden := next(secrets(own), ""):
         why = _(
             "its crontab sets {name}, which everybody could read in a timer's file: let the command read it from a file"
         )
