@@ -98,8 +98,8 @@ def owners(folder: Path) -> set[int]:
 
 
 async def test_no_variable_of_a_crontab_reaches_what_runs_as_root(machine: Machine, public: Path) -> None:
-    settings = f"HOME=/\nLD_DEBUG=statistics\nLD_DEBUG_OUTPUT={public}/ld\nA.B=odd\n"  # ld.so(8)
-    await machine.step(f"{settings}* * * * * nobody env\n".encode(), 5).apply(machine.context())
+    settings = f'HOME=/\n""=nameless\nLD_DEBUG=statistics\nLD_DEBUG_OUTPUT={public}/ld\nA.B=odd\n'  # ld.so(8)
+    await machine.step(f"{settings}* * * * * nobody env\n".encode(), 6).apply(machine.context())
     assert owners(public) == {pwd.getpwnam("nobody").pw_uid}, "LD_PRELOAD is as strong as LD_DEBUG"
     names = {line.partition("=")[0] for line in machine.output.decode().splitlines()}
     assert names >= {"LD_DEBUG", "LD_DEBUG_OUTPUT", "HOME", "LOGNAME"} and not any("job:" in name for name in names)

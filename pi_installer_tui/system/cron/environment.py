@@ -39,7 +39,7 @@ status = 125
 try:
     os.chdir(home)
     status = 127
-    os.execve(words[0], words, dict(each.split(b"=", 1) for each in given))
+    os.execve(words[0], words, dict(each.split(b"=", 1) for each in given if each[:1] != b"="))
 except OSError as error:
     print(f"{{words[0] if status == 127 else home}}: {{error.strerror}}", file=sys.stderr)
 sys.exit(status)
