@@ -7,7 +7,7 @@ settings as a setup file. Screens and the command line ask here; nothing here ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -264,13 +264,19 @@ def typed(annotation: Any, value: object, between: str = ",") -> object:
 
 
 async def plan_action(
-    host: Host, module: str, action: str, told: Arguments, how: Confirmation | None = None
+    host: Host,
+    module: str,
+    action: str,
+    told: Arguments,
+    how: Confirmation | None = None,
+    *,
+    secrets: Collection[str] = (),
 ) -> Planned:
-    """From an action and what it is told to a plan that can be shown, as `plan` does. Changes nothing. Raises
-    KeyError for an action that the module doesn't have."""
+    """From an action and what it is told to a plan that can be shown, as `plan` does. secrets: the names of those that
+    come with it. Changes nothing. Raises KeyError for an action that the module doesn't have."""
     modules.action(module, action)
     loaded = modules.load(module)
-    state = await loaded.read_for(host, action, told)
+    state = loaded.given(await loaded.read_for(host, action, told), frozenset(secrets))
     if wrong := loaded.validate_action(state, action, told):
         return Planned(None, tuple(dict.fromkeys(wrong)), {module: state})
     asked = Asked(module=module, action=action, arguments=told.model_dump(mode="json", exclude_none=True))

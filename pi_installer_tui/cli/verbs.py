@@ -259,7 +259,10 @@ async def _act(args: Namespace, machine: Machine) -> int:
     if args.secrets is not None:
         args.given = given.parse(_text(args.secrets, private=True), args.secrets)
     told = planning.arguments(args.module, args.action, dict(args.told))
-    planned = await planning.plan_action(machine.host, args.module, args.action, told, _confirmation(args))
+    names = args.given if args.secrets is not None else ()
+    planned = await planning.plan_action(
+        machine.host, args.module, args.action, told, _confirmation(args), secrets=names
+    )
     if planned.reviewed is None:
         raise SetupError(*planned.mistakes)
     return await agree_and_run(args, machine, planned.reviewed)

@@ -24,7 +24,8 @@ LOCALTIME = "/etc/localtime"
 LOGS = "/var/log/cron-record"
 BOOT = "/proc/sys/kernel/random/boot_id"
 PROGRAM = b"/usr/local/bin/cron-record"
-#: jobs that are watched at most, bytes of a crontab, and those of a record's end that are read: two of its longest
+#: jobs of a user that are watched at most (nobody keeps another's from it) and lines of one, bytes of a crontab, and
+#: those of a record's end that are read: two of its longest
 MOST, LARGEST, END = 64, 1024 * 1024, 64 * 1024
 #: seconds that a run may be ahead of the clock and still be believed: beyond that the clock was wrong when it ran
 AHEAD = 3600.0
@@ -121,19 +122,19 @@ class Jobs:
             except ValueError:
                 continue
             key = user, wrapped.name
-            if key not in self._jobs and len(self._jobs) == MOST:
+            if key not in self._jobs and sum(each == user for each, _name in self._jobs) >= MOST:
                 continue
             line = (*key, entry.schedule.text)
             self._since[line] = earlier.get(line, changed)
             job = self._jobs.setdefault(key, _Watched(f"{self._root}{where}"))
-            if not entry.schedule.reboot:
+            if not entry.schedule.reboot and len(job.lines) < MOST:
                 job.lines.append((entry.schedule, self._since[line]))
 
     def _recorded(self) -> list[Key]:
         """Jobs of which there is a record: what fired before this process began may be of one that has no line now."""
         found = []
         for user in files.names(f"{self._root}{LOGS}")[:MOST]:
-            names = files.names(f"{self._root}{LOGS}/{user}")
+            names = files.names(f"{self._root}{LOGS}/{user}", 4 * MOST)
             found += [(user, name.removesuffix(".jsonl")) for name in names if name.endswith(".jsonl")]
         return [key for key in found if all(part.isascii() and part.isprintable() for part in key)][:MOST]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from itertools import islice
 
 
 def text(path: str) -> str | None:
@@ -32,9 +33,11 @@ def number(path: str) -> int | None:
     return None
 
 
-def names(folder: str) -> list[str]:
-    """What is in a folder, sorted; nothing where it can't be read."""
+def names(folder: str, most: int | None = None) -> list[str]:
+    """What is in a folder, sorted; nothing where it can't be read. most: any so many of it, of a folder that others
+    may fill."""
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208
+        with os.scandir(folder) as found:
+            return sorted(entry.name for entry in islice(found, most))
     except OSError:
         return []

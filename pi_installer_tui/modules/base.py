@@ -195,6 +195,10 @@ class Module(ABC, Generic[S, C]):
         """What an action needs of the firewall."""
         return ()
 
+    def given(self, state: S, secrets: frozenset[str]) -> S:
+        """The state for an action that comes with secrets, by their names: what has one already is to get another."""
+        return state
+
     def plan_action(self, state: S, action: str, arguments: Arguments) -> Plan:
         """What an action does. As pure as `plan`; empty where there is nothing to do. Its steps' setting is
         `module.action`. Raises KeyError."""

@@ -11,7 +11,7 @@ import json
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
@@ -151,7 +151,8 @@ class WrittenLately(CheckBase):
 
 class CommandSays(CheckBase):
     """A command ends with 0 and prints a line (blanks count as one) that equals `line`, or with `contains` has it as a
-    word among others separated by blanks; it prints each of `lines`, and no line that equals `without`."""
+    word among others separated by blanks; it prints each of `lines`, and no line that equals `without`. quiet: of what
+    it prints nothing is kept, since secrets may be in it."""
 
     kind: Literal["command-says"] = "command-says"
     argv: Annotated[tuple[Argument, ...], Field(min_length=1)]
@@ -159,6 +160,7 @@ class CommandSays(CheckBase):
     contains: str = ""
     without: str = ""
     lines: tuple[str, ...] = ()
+    quiet: bool = False
 
     def describe(self) -> str:
         wanted = self.line or self.contains
@@ -181,10 +183,14 @@ class CommandSays(CheckBase):
             right = right and self.contains in answer.stdout.split()
         if self.without:
             right = right and " ".join(self.without.split()) not in lines
+        evidence = _evidence(replace(answer, stdout="") if self.quiet else answer)
         if missing := [line for line in self.lines if " ".join(line.split()) not in lines]:
             said = _("it doesn't say: {missing}").format(missing="; ".join(missing))
-            return Result("failed", f"{_evidence(answer)}\n{said}")
-        return Result("ok" if right else "failed", _evidence(answer))
+            if self.quiet:
+                count = len(missing)
+                said = ngettext("it lacks {count} line", "it lacks {count} lines", count).format(count=count)
+            return Result("failed", f"{evidence}\n{said}")
+        return Result("ok" if right else "failed", evidence)
 
 
 class NoAccount(CheckBase):

@@ -90,6 +90,7 @@ def test_only_what_was_edited_differs_and_two_at_once_lose_nothing(installed: Ma
         assert not jobs(machine)[key]["refused"], "the line that was last has an end by now"
         undo(machine, newest_job(machine))
         a_pings_address_is_the_users_alone(machine)
+        who_may_not_use_crontab_has_jobs_all_the_same(machine)
         undo(machine, first)
         somebody_elses_edit_is_not_lost(machine, key, tab)
 
@@ -108,6 +109,16 @@ def a_pings_address_is_the_users_alone(machine: Machine) -> None:
     assert not held.ok, held.stdout
     undo(machine, newest_job(machine))
     machine.run(["rm", "/root/secrets.yaml"])
+
+
+def who_may_not_use_crontab_has_jobs_all_the_same(machine: Machine) -> None:
+    machine.write("/etc/cron.allow", "nobody\n")
+    assert not machine.run(["crontab", "-l", "-u", "pi"], check=False).ok
+    done = act(machine, "create", "user=pi", "schedule=@weekly", "command=true")
+    assert done["outcome"] == "done" and [check["status"] for check in done["checks"]] == ["ok", "ok"]
+    assert "Y=" not in json.dumps(done["checks"]), "other lines of the crontab are none of the check's"
+    machine.run(["rm", "/etc/cron.allow"])
+    undo(machine, newest_job(machine))
 
 
 def somebody_elses_edit_is_not_lost(machine: Machine, key: str, tab: bytes) -> None:

@@ -303,7 +303,7 @@ async def test_a_line_goes_to_another_crontab_by_a_plan(start: Start, machine: O
         await program.press(*"pi", "enter")
         await program.until(lambda: isinstance(program.app.screen, ReviewScreen))
         assert "The other crontab sets PATH to something else." in program.text
-        await program.press("down", "down", "down")
+        await program.press("down", "down", "down", "down")
         await program.until("*/15 * * * * pi /home/pi/weather/upload.sh")
 
 

@@ -110,6 +110,17 @@ async def test_of_what_is_written_to_one_file_has_to_be_new(config: Path) -> Non
         assert (await run_check(WrittenLately(id="c", paths=paths, seconds=30), HOST)).status == "failed"
 
 
+async def test_of_what_a_quiet_check_reads_nothing_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "said").write_text("PASSWORD=hunter2\nwanted\n")
+    for wanted in ("wanted", "PASSWORD=hunter3"):
+        check = CommandSays(id="c", argv=("cat", str(tmp_path / "said"), "/no/such"), lines=(wanted,), quiet=True)
+        result = await run_check(check, HOST)
+        assert "hunter" not in result.evidence and "/no/such" in result.evidence
+        assert ("it lacks 1 line" in result.evidence) == (wanted != "wanted")
+    check = CommandSays(id="c", argv=("cat", str(tmp_path / "said")), lines=("wanted",), quiet=True)
+    assert (await run_check(check, HOST)).status == "ok"
+
+
 async def test_what_can_not_be_asked_is_unknown() -> None:
     result = await run_check(CommandSays(id="c", argv=("no-such-program",)), HOST)
     assert (result.status, result.evidence) == ("unknown", "no-such-program is not installed")

@@ -21,6 +21,7 @@ from pi_installer_tui.system.timers.at import AtJob
 from pi_installer_tui.system.timers.conversion import Timing
 from pi_installer_tui.system.timers.read import Found, Timer
 from pi_installer_tui.system.timers.unit import Job
+from pi_installer_tui.tasks.checks import CommandSays
 from pi_installer_tui.tasks.plan import Plan
 from pi_installer_tui.tasks.steps import Crontab as Step
 from pi_installer_tui.tasks.steps import (
@@ -169,7 +170,9 @@ def test_a_job_moves_with_its_name_and_is_there_before_it_goes() -> None:
     assert moved[PI] == b"MAILTO=a@b.c\n#off# @daily old\n5 5 * * * cat%a%b"
     told = " ".join(notice.text for notice in made.notices)
     assert "ran as pi, and will run as root" in told and "sets MAILTO" in told and "a@b.c" not in told
-    to_etc = after(plan("move", job=f"{PI}:5", file=OWN))
+    made = plan("move", job=f"{PI}:5", file=OWN)
+    assert any("Everybody on the machine can read" in notice.text for notice in made.notices)
+    to_etc = after(made)
     assert to_etc[OWN] == b"5 5 * * * pi cat%a%b\n", "as whom it ran before"
     assert after(plan("copy", job=f"{ETC}:3", user="pi"))[PI] == TABS[PI] + b"\n* * * * * true\n"
     assert after(plan("copy", job=f"{PI}:5"))[PI] == TABS[PI] + b"\n5 5 * * * cat%a%b\n"
@@ -217,11 +220,34 @@ def test_a_broken_file_can_be_changed_and_says_that_cron_ignores_it() -> None:
     assert row(f"{PI}:2", state(tabs)).refused and not row(f"{PI}:2", state(tabs)).enabled
 
 
+def check_of(made: Plan) -> CommandSays:
+    [check] = [check for check in made.checks if isinstance(check, CommandSays)]
+    return check
+
+
 def test_who_may_not_use_crontab_is_told() -> None:
     for now in (state(deny=frozenset({"pi"})), state(allow=frozenset({"root"}))):
         made = plan("create", now, user="pi", schedule="@daily", command="true")
         assert "may not edit the crontab by hand" in made.notices[0].text
-    assert not plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true").notices
+        assert check_of(made).argv == ("cat", PI), "crontab(1) would show root nothing of it"
+    made = plan("create", state(allow=frozenset({"pi"})), user="pi", schedule="@daily", command="true")
+    assert not made.notices and check_of(made).argv == ("crontab", "-l", "-u", "pi")
+    gone = state({**TABS, "/var/spool/cron/crontabs/gone": b"@daily x\n"})
+    made = plan("disable", gone, jobs=["/var/spool/cron/crontabs/gone:1"])
+    assert check_of(made).argv == ("cat", "/var/spool/cron/crontabs/gone")
+    assert check_of(made).quiet, "other lines of a crontab may be secrets"
+
+
+def test_that_a_crontab_is_open_in_an_editor_is_told() -> None:
+    open_one = state(editing={"pi": 4711})
+    for made in (
+        plan("disable", open_one, jobs=[f"{PI}:5"]),
+        plan("move", open_one, job=f"{PI}:5", user="root"),
+        plan("create", open_one, user="pi", schedule="@daily", command="true"),
+    ):
+        assert "open in crontab -e (process 4711): what it saves replaces" in made.notices[0].text
+    assert not any("crontab -e" in each.text for each in plan("run", open_one, job=f"{PI}:5").notices)
+    assert not plan("create", open_one, user="root", schedule="@daily", command="true").notices
 
 
 # recording --------------------------------------------------------------------------------------------------------
@@ -241,6 +267,10 @@ def test_a_job_is_recorded_and_stands_alone_again() -> None:
     ready = Recorder(True, True, frozenset({"/var/log/cron-record", "/var/log/cron-record/pi"}), frozenset({"pi/cat"}))
     then = state(tabs, recorder=ready)
     assert row(f"{PI}:5", then).name == "cat" and row(f"{PI}:5", then).command == "cat"
+    again = {"job": f"{PI}:5", "name": "cat", "lock": True, "timeout": 60, "ping": True}
+    assert not plan("record", then, **again).steps
+    anew = plan("record", MODULE.given(then, frozenset({"cron.pi.cat.ping"})), **again).steps
+    assert isinstance(anew[-1], SecretFile) and anew[-1].path == "/etc/cron-record/pi/cat.ping", "another address came"
     assert after(plan("unrecord", then, job=f"{PI}:5"), tabs)[PI] == TABS[PI]
     changed = plan("change", then, job=f"{PI}:5", command="dog")
     found = listing.rows(state({**TABS, **after(changed, tabs)}))
@@ -302,6 +332,14 @@ def test_a_timer_is_made_changed_and_left_alone_where_it_is_so() -> None:
     assert wrong("timer", name="own", command="x").startswith("calendars: ")
 
 
+def test_that_a_units_environment_is_public_is_told() -> None:
+    told: dict[str, Any] = {"name": "x", "calendars": ["daily"], "command": "true"}
+    made = plan("timer", environment=["API_TOKEN=hunter2", "RESTIC_PASSWORD_FILE=/root/key"], **told)
+    [notice] = made.notices
+    assert notice.text.startswith("Everybody on the machine can read API_TOKEN:") and "hunter2" not in notice.text
+    assert not plan("timer", environment=["A=b"], **told).notices
+
+
 def test_timers_scripts_and_at_jobs_are_switched_and_deleted_as_each_can_be() -> None:
     job = AtJob(5, 2e9, "a", "pi", False, Known("true"))
     own, package = timer("own.timer"), timer("apt.timer", file="/usr/lib/systemd/system/apt.timer")
@@ -329,6 +367,12 @@ def test_a_line_becomes_a_timer_and_a_timer_a_line() -> None:
     assert "OnCalendar=Mon..Fri *-*-* 03:00:00\nPersistent=true" in files["/etc/systemd/system/dump.timer"]
     assert isinstance(made.steps[-1], Step), "the line goes when the timer is there"
     assert "standard input" in wrong("to-timer", job=f"{PI}:5", name="x")
+    assert any("Everybody on the machine can read" in notice.text for notice in made.notices)
+    secret = state({PI: b"DB_PASSWORD=hunter2\n@daily dump\n"})
+    place = state({PI: b"RESTIC_PASSWORD_FILE=/root/key\nXAUTHORITY=/x\n@daily dump\n"})
+    assert plan("to-timer", place, job=f"{PI}:3", name="x").steps
+    said = wrong("to-timer", secret, job=f"{PI}:2", name="x")
+    assert "sets DB_PASSWORD, which everybody could read" in said and "hunter2" not in said
     command = ("/bin/sh", "-c", "cd || exit; dump 100%")
     job = Job("dump", command, Timing(("Mon..Fri *-*-* 03:00:00",)), user="pi", environment={"PATH": "/usr/bin:/bin"})
     found = Found((timer("dump.timer", timing=Timing(("Mon..Fri *-*-* 03:00:00",))),))

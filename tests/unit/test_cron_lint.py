@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pi_installer_tui.system.cron import read as cron_read
 from pi_installer_tui.system.cron.anacron import parse as parse_anacrontab
 from pi_installer_tui.system.cron.findings import of_table
 from pi_installer_tui.system.cron.lint import lint
@@ -211,6 +212,16 @@ async def test_what_may_not_be_read_is_told(host: DemoHost, monkeypatch: pytest.
     cron = await read(host)
     assert cron.unread == (("/var/spool/cron/crontabs", "no permission for /var/spool/cron/crontabs"),)
     assert any(each.path == "/etc/crontab" for each in cron.crontabs)
+
+
+async def test_a_crontab_of_gigabytes_is_told_and_not_read(host: DemoHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = "/var/spool/cron/crontabs/pi"
+    await put(host, large, b"@daily true\n", mode=0o600)
+    await put(host, "/etc/cron.d/large", b"@daily root true\n")
+    monkeypatch.setattr(cron_read, "LARGEST", 4)
+    cron = await read(host)
+    assert {path for path, why in cron.unread if "it is larger than" in why} >= {large, "/etc/cron.d/large"}
+    assert not any(each.path in (large, "/etc/cron.d/large") for each in cron.crontabs)
 
 
 async def findings_of(host: DemoHost, lines: str, user: str = "root") -> set[tuple[str, str]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -122,6 +124,25 @@ async def test_another_users_record_is_refused_and_not_told_to_be_empty(job: Rec
         os.seteuid(0)
 
 
+def test_no_process_has_a_number_of_a_thousand_digits() -> None:
+    boot = "01234567-89ab"
+    assert records.process("01234567-42-99", boot) == (42, "99")
+    for run in (f"01234567-{'9' * 5000}-1", "01234567-٤٢-1", "01234567--1-1", f"01234567-1-{'9' * 5000}"):
+        assert records.process(run, boot) is None
+
+
+@pytest.mark.parametrize("at", [0, 253_370_764_800])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
+def test_every_time_that_is_taken_is_a_date_anywhere(at: int, zone: str) -> None:
+    [run] = parse(line("x", at))
+    assert datetime.fromtimestamp(run.begin, ZoneInfo(zone))
+
+
+def test_half_a_character_is_shown_as_what_it_is() -> None:
+    [run] = parse(line("x", 1, "failed", status=1, tail="a\ud800b"))
+    assert run.tail == "a\\ud800b"
+
+
 def test_runs_side_by_side_and_in_any_order() -> None:
     data = (
         line("b", 20)
@@ -146,6 +167,11 @@ ODD: list[Any] = [
     {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1, "what": "running"}, {"v": 1, "id": "x", "ping": "y"},
     {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1, "what": "done", "status": "0"},
     {"v": 1, "id": "x", "begin": 10**400}, {"v": 1, "id": "x", "begin": float("nan")},
+    {"v": 1, "id": "x", "begin": 1e300}, {"v": 1, "id": "x", "begin": -1}, {"v": 1, "id": "9" * 5000, "begin": 1},
+    {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1e300, "what": "done", "status": 0},
+    {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1, "what": "failed", "status": 256},
+    {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1, "what": "failed", "signal": 99999},
+    {"v": 1, "id": "x", "begin": 1, "end": 2, "seconds": 1, "what": "failed", "status": 1e200},
 ]  # fmt: skip
 
 

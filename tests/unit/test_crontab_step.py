@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pi_installer_tui.system.cron import installing
 from pi_installer_tui.system.cron.lines import Entry
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.host import CommandNotFound, Completed
@@ -133,6 +135,38 @@ async def test_what_somebody_wrote_while_the_step_began_is_not_lost(machine: Mac
     assert caught.value.reason == "file-changed" and at.read_bytes() == b"@daily a\n@daily theirs\n"
 
 
+async def test_what_somebody_writes_at_the_same_moment_is_theirs(machine: Machine) -> None:
+    at = machine.write(f"{SPOOL}/pi", b"@daily a\n", 0o600)
+    step = of_pi(LineEdit(what="add", line=1, new="@daily b"))
+
+    def reached(passed: str) -> None:
+        if passed == "file:replaced":
+            at.unlink()
+            machine.write(f"{SPOOL}/pi", b"@daily theirs\n", 0o600)
+
+    context = replace(machine.context(), reached=reached)
+    await step.capture(context)
+    with pytest.raises(StepError) as caught:
+        await step.apply(context)
+    assert caught.value.reason == "file-changed" and at.read_bytes() == b"@daily theirs\n"
+
+
+async def test_a_mode_that_is_not_kept_gives_the_old_crontab_back(machine: Machine) -> None:
+    at = machine.write(f"{SPOOL}/pi", b"@daily a\n", 0o600)
+    step = of_pi(LineEdit(what="add", line=1, new="@daily b"))
+
+    def reached(passed: str) -> None:
+        if passed == "file:replaced":
+            at.chmod(0o644)
+
+    context = replace(machine.context(), reached=reached)
+    await step.capture(context)
+    with pytest.raises(StepError) as caught:
+        await step.apply(context)
+    assert caught.value.reason == "not-as-written"
+    assert at.read_bytes() == b"@daily a\n" and at.stat().st_mode & 0o7777 == 0o600
+
+
 async def test_a_step_that_was_cut_off_after_its_work_adds_nothing_twice(machine: Machine) -> None:
     at = machine.write(f"{SPOOL}/pi", b"@daily a\n", 0o600)
     step = of_pi(LineEdit(what="add", line=1, new="@daily b"))
@@ -152,6 +186,27 @@ async def test_what_cron_would_refuse_is_refused_and_what_it_refuses_already_can
     mend = Crontab(id="cron", path="/etc/cron.d/own", edits=(replaced(at.read_bytes(), 2, "* * * 12 * root good"),))
     await machine.apply(mend)
     assert at.read_bytes() == b"* * * * * root true\n* * * 12 * root good\n61 * * * * root bad\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ('"-":1: bad minute\nInvalid crontab file. Syntax issues were found.\n', "1: bad minute"),
+        ("crontab: crontabs/tmp.OI7uTg: No space left on device\n", ""),
+        ("/var/spool/cron/: mkstemp: Read-only file system\n", ""),
+        ("crontab: invalid option -- 'n'\nusage error\n", ""),
+        ("something else\n", "something else"),
+    ],
+)
+async def test_what_crontab_says_of_itself_is_no_word_on_the_crontab(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, said: str, refused: str
+) -> None:
+    async def run(argv: Sequence[str], **_more: object) -> Completed:
+        assert tuple(argv) == ("crontab", "-n", "-"), "as root, who may always"
+        return Completed(tuple(argv), 1, "", said)
+
+    monkeypatch.setattr(machine.host, "run", run)
+    assert await installing.refused(machine.host, b"x\n") == refused
 
 
 async def test_links_in_the_spool_are_not_followed(machine: Machine) -> None:

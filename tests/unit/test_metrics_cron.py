@@ -86,6 +86,14 @@ def test_a_job_is_missed_from_the_minute_on_in_which_it_should_have_begun(machin
     assert machine.dump(MIDNIGHT + 2 * DAY + HOUR) == Job(DAY + HOUR, False), "since the first that was missed"
 
 
+def test_nobodys_jobs_keep_anothers_from_being_watched(machine: Machine) -> None:
+    machine.crontab(*(line(name=f"many{number}") for number in range(200)), user="aaron")
+    machine.crontab(*(line(f"{number % 60} 0 * * *") for number in range(200)))
+    found = machine.look(SET_UP)
+    assert found["pi.dump"] == WELL and len(found) == cron.MOST + 1
+    assert len(machine.jobs._jobs["pi", "dump"].lines) == cron.MOST
+
+
 def test_a_machine_that_was_off_has_missed_its_runs(machine: Machine) -> None:
     machine.crontab(line())
     machine.ran(MIDNIGHT + 1)

@@ -104,6 +104,11 @@ class Cron(Module["State", "CronSettings"]):
 
         return await read(host, action, told)
 
+    def given(self, state: State, secrets: frozenset[str]) -> State:
+        from pi_installer_tui.modules.cron.recording import given
+
+        return given(state, secrets)
+
     def validate_action(self, state: State, action: str, arguments: Arguments) -> Sequence[Mistake]:
         from pi_installer_tui.modules.cron.acting import validate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pi_installer_tui.modules.base import Arguments
 from pi_installer_tui.modules.cron import drafts, lines, recording, running, several, timers
@@ -23,6 +24,7 @@ from pi_installer_tui.modules.cron.checks import of_crontab
 from pi_installer_tui.modules.cron.lines import Edited, Wrong
 from pi_installer_tui.modules.cron.present import secret
 from pi_installer_tui.modules.cron.state import State
+from pi_installer_tui.system.cron import editing
 from pi_installer_tui.system.host import Host
 from pi_installer_tui.tasks.checks import Check
 from pi_installer_tui.tasks.plan import Mistake, Notice, Plan
@@ -40,6 +42,7 @@ async def read(host: Host, action: str, told: Arguments | None) -> State:
         state = await state_.with_units(host, state, (told.name,), calendars)
     if told is None:
         return state
+    state = replace(state, editing=await editing.editors(host))
     try:
         edited = _edited(state, action, told)
     except Wrong:
@@ -67,7 +70,7 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
         timers.looked_over(state, job)
         steps = timers.write(state, job, setting, enabled=told.enabled)
         proofs = timers.checks(job.name, setting, enabled=told.enabled) if steps else []
-        return _whole(state, setting, Edited(drafts.Drafts(state)), steps, proofs)
+        return _whole(state, setting, Edited(drafts.Drafts(state), timers.public(job)), steps, proofs)
     if isinstance(told, Several):
         done = several.several(state, action, told)
         return _whole(state, setting, done.edited, done.steps, done.checks)
@@ -126,7 +129,7 @@ def _whole(
     else:
         made = tuple(step.id for step in steps)
         steps += [step if step.needs else step.model_copy(update={"needs": made}) for step in others]
-    texts = (*edited.notices, *drafts.told(state.foreseen))
+    texts = (*drafts.opened(state, edited.drafts), *edited.notices, *drafts.told(state.foreseen))
     return Plan(
         modules=(NAME,),
         steps=tuple(steps),

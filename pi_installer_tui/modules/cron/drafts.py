@@ -158,6 +158,14 @@ def told(found: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_sentence(each) for each in found))
 
 
+def opened(state: State, drafts: Iterable[Draft]) -> Iterator[str]:
+    """Whose crontab somebody else is about to replace, as sentences."""
+    for draft in drafts:
+        if draft.edits and draft.user in state.editing:
+            text = _("The crontab of {user} is open in crontab -e (process {pid}): what it saves replaces this change.")
+            yield text.format(user=draft.user, pid=state.editing[draft.user])
+
+
 def _sentence(each: Finding) -> str:
     text = each.text if each.text.endswith(".") else f"{each.text}."
     where = each.path if not each.line else f"{each.path}:{each.line}"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pi_installer_tui.i18n import _
+from pi_installer_tui.i18n import N_, _
 from pi_installer_tui.modules.cron.actions import Change, Create, Elsewhere, OfLine, Record
 from pi_installer_tui.modules.cron.drafts import Draft, Drafts, crontab, path_of, unread
 from pi_installer_tui.modules.cron.listing import mark, marking, name_of, named, shown
-from pi_installer_tui.modules.cron.state import ALLOW, DENY, State
+from pi_installer_tui.modules.cron.state import ALLOW, DENY, State, shut_out
 from pi_installer_tui.system.cron import fields
 from pi_installer_tui.system.cron.lines import NEWEST, OFF, Broken, Entry, escaped, parse, split
 from pi_installer_tui.system.cron.read import Crontab
 from pi_installer_tui.system.cron.table import Table
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap, wrap
+
+#: of a job that leaves a crontab that only its user and root read
+OPEN = N_("Everybody on the machine can read its command from then on, in a file of /etc.")
 
 
 class Wrong(ValueError):
@@ -170,6 +173,8 @@ def copy(state: State, told: Elsewhere, *, away: bool = False) -> Edited:
         _gone(state, found)
     if owner != found.owner:
         made.notices.append(_("It ran as {before}, and will run as {after}.").format(before=found.owner, after=owner))
+    if found.draft.user and target.system:
+        made.notices.append(_(OPEN))
     if target is not found.draft:
         before, after = found.entry.settings, {each.name: each.value for each in target.before.settings}
         for variable in dict.fromkeys((*before, *after)):
@@ -389,8 +394,6 @@ def noted(state: State, made: Edited, draft: Draft, owner: str) -> None:
     if state.cron.daemon not in ("", "cron"):
         text = _("{daemon} runs the jobs here; all that is said of schedules goes for Debian's cron.")
         made.notices.append(text.format(daemon=state.cron.daemon))
-    shut = state.allow is not None and owner not in state.allow
-    shut = shut or (state.allow is None and state.deny is not None and owner in state.deny)
-    if draft.user and owner != "root" and shut:
+    if draft.user and shut_out(state, owner):
         text = _("{user} may not edit the crontab by hand ({path}); its jobs run all the same.")
         made.notices.append(text.format(user=owner, path=ALLOW if state.allow is not None else DENY))

@@ -16,6 +16,7 @@ from pi_installer_tui.modules.cron.listing import name_of
 from pi_installer_tui.modules.cron.settings import CronSettings, JobSettings, RecordSettings, TimerSettings
 from pi_installer_tui.modules.cron.state import State
 from pi_installer_tui.modules.part import Part
+from pi_installer_tui.system.cron import editing
 from pi_installer_tui.system.cron.lines import OFF, Entry, escaped
 from pi_installer_tui.system.cron.read import SPOOL
 from pi_installer_tui.system.cron.wrapped import Wrapped, unwrap, wrap
@@ -31,6 +32,7 @@ async def look_further(host: Host, state: State, settings: CronSettings) -> Stat
     """The state with what there will be to say of crontabs and units as they will be."""
     named = settings.timers or {}
     state = await state_.with_units(host, state, named, ())
+    state = replace(state, editing=await editing.editors(host))
     edited, _blocked = _jobs(state, settings)
     return await drafts.foresee(host, state, edited.drafts)
 
@@ -43,7 +45,7 @@ def plan(state: State, settings: CronSettings, others: Others) -> Plan:
     steps, checks = of_drafts(state, f"{NAME}.jobs", edited, given=others.secrets)
     part.steps += steps
     part.checks += checks
-    for text in dict.fromkeys((*edited.notices, *drafts.told(state.foreseen))):
+    for text in dict.fromkeys((*drafts.opened(state, edited.drafts), *edited.notices, *drafts.told(state.foreseen))):
         part.notices.append(Notice(setting=f"{NAME}.jobs", text=text))
     for name, wanted in (settings.timers or {}).items():
         try:
@@ -188,6 +190,7 @@ def _timer(state: State, part: Part, name: str, wanted: TimerSettings) -> None:
         enabled = timer is None or timer.enabled == "enabled" or before is None
     steps = timers.write(state, job, setting, enabled=enabled)
     part.steps += steps
+    part.notices += [Notice(setting=setting, text=text) for text in timers.public(job) if steps]
     if steps:
         part.checks += timers.checks(name, setting, enabled=enabled)
 

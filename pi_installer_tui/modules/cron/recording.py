@@ -4,6 +4,7 @@ address of a ping lies that only the user may read."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pi_installer_tui.modules.cron.present import secret
 from pi_installer_tui.modules.cron.state import PINGS, RECORDS, State
@@ -58,6 +59,12 @@ def steps(
                 )
             )
     return found
+
+
+def given(state: State, secrets: frozenset[str]) -> State:
+    """The state for an action that comes with addresses: those that are there are replaced."""
+    pings = frozenset(ping for ping in state.recorder.pings if secret(*ping.split("/", 1)) not in secrets)
+    return replace(state, recorder=replace(state.recorder, pings=pings))
 
 
 def _folder(step: str, setting: str, path: str, user: str, group: str, mode: str) -> RunCommand:

@@ -49,7 +49,7 @@ class State:
     files: names of the files in /etc/systemd/system. allow, deny: cron.allow and cron.deny,
     None where there is no such file. For an action or settings alone: foreseen: what there is to say of crontabs as
     they will be; calendars: what systemd says of expressions; elsewhere: units that packages have, of those that are
-    to be made; verifies: systemd-analyze is there."""
+    to be made; verifies: systemd-analyze is there; editing: processes of `crontab -e`, by whose crontab is open."""
 
     cron: Cron = field(default_factory=Cron)
     timers: Found = field(default_factory=Found)
@@ -65,6 +65,7 @@ class State:
     calendars: Mapping[str, calendar.Answer] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
     verifies: bool = False
+    editing: Mapping[str, int] = field(default_factory=dict)
 
 
 async def read(host: Host) -> State:
@@ -152,3 +153,10 @@ async def _names(host: Host, path: str) -> frozenset[str] | None:
     except OSError:
         return None
     return None if text is None else frozenset(line.strip() for line in text.splitlines() if line.strip())
+
+
+def shut_out(state: State, user: str) -> bool:
+    """Whether a user may not use crontab(1). Root always may (allowed() of misc.c)."""
+    if user == "root":
+        return False
+    return user not in state.allow if state.allow is not None else user in (state.deny or ())

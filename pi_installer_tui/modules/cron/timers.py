@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pi_installer_tui.i18n import _
 from pi_installer_tui.modules.cron.actions import OfTimer, ToCron, ToTimer
 from pi_installer_tui.modules.cron.drafts import Drafts
-from pi_installer_tui.modules.cron.lines import Edited, Wrong, delete, find, line_of, place
+from pi_installer_tui.modules.cron.lines import OPEN, Edited, Wrong, delete, find, line_of, place
 from pi_installer_tui.modules.cron.state import State
 from pi_installer_tui.modules.cron.values import slug
+from pi_installer_tui.system.cron.environment import SECRET
 from pi_installer_tui.system.cron.lines import escaped
 from pi_installer_tui.system.timers import conversion, unit
 from pi_installer_tui.system.timers.conversion import CannotConvert, Timing
@@ -25,6 +27,8 @@ _SHELL = ("/bin/sh", "-c")
 _HOME = "cd || exit; "
 #: what a crontab's settings mean to cron and to nobody else
 _CRONS_OWN = ("MAILTO", "MAILFROM", "LOGNAME", "CRON_TZ")
+#: variables that say where a secret is
+_PLACE = re.compile(r"_(?:FILE|PATH|DIR|SOCK)$|^XAUTHORITY$")
 #: UnitFileState of a timer without a switch of its own (systemctl(1), is-enabled)
 _NO_SWITCH = ("static", "indirect", "generated", "transient", "alias", "masked", "masked-runtime", "")
 
@@ -46,6 +50,17 @@ def job_of(told: OfTimer) -> Job:
 def environment(lines: Sequence[str]) -> Mapping[str, str]:
     """Variables out of NAME=value."""
     return MappingProxyType({name: value for name, _equals, value in (line.partition("=") for line in lines)})
+
+
+def secrets(names: Iterable[str]) -> Iterator[str]:
+    """Variables whose values are secrets, by their names."""
+    return (name for name in names if SECRET.search(name) and not _PLACE.search(name))
+
+
+def public(job: Job) -> list[str]:
+    """What everybody will be able to read, as sentences."""
+    text = _("Everybody on the machine can read {name}: a unit's environment is no secret.")
+    return [text.format(name=name) for name in secrets(job.environment)]
 
 
 def looked_over(state: State, job: Job) -> None:
@@ -224,6 +239,13 @@ def to_timer(state: State, told: ToTimer) -> tuple[Job, Edited]:
     timing = Timing(timing.calendars, timing.on_boot, (), told.persistent, float(told.random_delay))
     shell = entry.settings.get("SHELL", "/bin/sh")
     own = {name: value for name, value in entry.settings.items() if name not in (*_CRONS_OWN, "SHELL")}
+    if hidden := next(secrets(own), ""):
+        why = _(
+            "its crontab sets {name}, which everybody could read in a timer's file: let the command read it from a file"
+        )
+        raise Wrong("job", why.format(name=hidden))
+    if found.draft.user:
+        made.notices.append(_(OPEN))
     if entry.settings.get("MAILTO") != "":
         made.notices.append(_("What it prints goes to the journal; nobody gets it by mail."))
     if "PATH" not in own:

@@ -3,8 +3,9 @@ Debian (pam_env.so, pam_env.so envfile=/etc/default/locale), build_env() of do_c
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pi_installer_tui.system.accounts import PASSWD, Account, accounts
@@ -21,18 +22,40 @@ _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 #: names of variables whose values aren't shown
 SECRET = re.compile(r"PASS|TOKEN|KEY|SECRET|CREDENTIAL|AUTH|COOKIE|PRIVATE", re.IGNORECASE)
-_SETPRIV, _ENV = "/usr/bin/setpriv", "/usr/bin/env"
-#: what a Host gives each command
-_OURS = ("PATH", "LC_ALL", "LANG", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "DEBIAN_FRONTEND")
+#: where cron itself is (chdir(CRONDIR) in main())
+CRONS = "/var/spool/cron"
+_SETPRIV, _PYTHON = "/usr/bin/setpriv", "/usr/bin/python3"
+#: in front of each variable's name and value, which stand in the value of another variable
+_HANDED = "job:"
+#: What runs as the user: a folder, a program, its arguments. setpriv runs as root, and must not have the variables of
+#: somebody's crontab: LD_PRELOAD would load their code as root (ld.so(8)). Python ignores two signals (signal(3)).
+_BECOME = f"""
+import os, signal, sys
+given = [value for name, value in os.environb.items() if name.startswith(b"{_HANDED}")]
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+home, *words = sys.argv[1:]
+status = 125
+try:
+    os.chdir(home)
+    status = 127
+    os.execve(words[0], words, dict(each.split(b"=", 1) for each in given if each[:1] != b"="))
+except OSError as error:
+    print(f"{{words[0] if status == 127 else home}}: {{error.strerror}}", file=sys.stderr)
+sys.exit(status)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A command, ready for `Host.start`. env: all of its environment, but for what argv takes away; no value of it
-    stands in argv."""
+    """A command, ready for `Host.start`: argv and env, of which no value stands in argv. words: the program itself with
+    its arguments, home: where it begins, variables: all of its environment."""
 
     argv: tuple[str, ...]
     env: dict[str, str]
+    words: tuple[str, ...]
+    home: str
+    variables: dict[str, str]
 
 
 def pam_env(text: str) -> Iterator[tuple[str, str]]:
@@ -62,6 +85,17 @@ async def of_cron(host: Host, entry: Entry, account: Account) -> dict[str, str]:
     return {**await of_pam(host), **entry.environment(account.name, account.home)}
 
 
+async def folder(host: Host, home: str) -> str:
+    """Where a job begins: in HOME, or where that is no folder in cron's own: its chdir() fails, and it goes on. (One
+    that the user may not enter isn't found out here.)"""
+    path = posixpath.join(CRONS, home)
+    try:
+        found = await host.stat(await host.realpath(path)) if home else None
+    except (OSError, ValueError):
+        return path
+    return path if found is not None and found.kind == "directory" else CRONS
+
+
 async def of_login(host: Host, account: Account) -> dict[str, str]:
     """What a login shell starts with, before it reads /etc/profile and the user's own files."""
     path = _ROOT_PATH if account.uid == 0 else _LOGIN_PATH
@@ -72,12 +106,19 @@ async def of_login(host: Host, account: Account) -> dict[str, str]:
 def start(account: Account, env: dict[str, str], words: Sequence[str], home: str) -> Start:
     """A program as a user, with that environment and no other, in a folder. words: its path, and its arguments. Neither
     limits (pam_limits) nor a session are made as cron makes them."""
-    gone = [word for name in _OURS if name not in env for word in ("-u", name)]
     program, *rest = words
     if "/" not in program:
         program = f"./{program}"  # cron looks into no PATH for its shell (execle)
     who = (_SETPRIV, f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups", "--")
-    return Start((*who, _ENV, *gone, f"--chdir={home}", program, *rest), env)
+    handed = {f"{_HANDED}{number}": "=".join(pair) for number, pair in enumerate(env.items())}
+    argv = (*who, _PYTHON, "-IS", "-c", _BECOME, home, program, *rest)
+    return Start(argv, handed, (program, *rest), home, env)
+
+
+def handed(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables in an environment that `start` made."""
+    pairs = (value.partition("=") for name, value in env.items() if name.startswith(_HANDED))
+    return {name: value for name, _equals, value in pairs}
 
 
 async def account_of(host: Host, user: str) -> Account | None:

@@ -14,6 +14,8 @@ USER_MODE = 0o600
 #: /etc/crontab and /etc/cron.d as Debian has them; cron wants nobody but root to write there
 SYSTEM_MODE = 0o644
 _REVISION = re.compile(r"cron 3\.0pl1-(\d+)")
+#: it couldn't write its copy: the disk is full, or the spool can't be changed. That is no word on the crontab
+_NO_COPY = re.compile(r"crontabs/tmp\.\S+: |: mkstemp: ")
 #: getopt(3) of a crontab(1) without -n, before revision 143
 _UNKNOWN_OPTION = re.compile(r"invalid option|illegal option|unrecognized option", re.IGNORECASE)
 
@@ -32,14 +34,15 @@ async def spool_group(host: Host) -> int | None:
     return folder.gid if folder is not None and folder.kind == "directory" else None
 
 
-async def refused(host: Host, user: str, data: bytes) -> str:
+async def refused(host: Host, data: bytes) -> str:
     """What `crontab -n` says is wrong with a user's crontab, which it doesn't install; "" where it takes it, and where
-    the machine's cron has no such dry run. Source: crontab(1) of Debian."""
+    the machine's cron has no such dry run. It is asked as root: of a user who may not use it (/etc/cron.allow) it looks
+    at nothing, root may always. Source: crontab(1) of Debian."""
     try:
-        done = await host.run(["crontab", "-u", user, "-n", "-"], input=data)
+        done = await host.run(["crontab", "-n", "-"], input=data)
     except CommandNotFound:
         return ""
-    if done.ok or _UNKNOWN_OPTION.search(done.stderr):
+    if done.ok or _UNKNOWN_OPTION.search(done.stderr) or _NO_COPY.search(done.stderr):
         return ""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return lines[0].removeprefix('"-":') if lines else str(done.status)

@@ -26,6 +26,9 @@ PERIODS: tuple[Period, ...] = ("hourly", "daily", "weekly", "monthly", "yearly")
 #: packages that bring a cron, and anacron
 DAEMONS = ("cron", "cronie", "systemd-cron", "bcron")
 
+#: bytes of a crontab that is read: of 10,000 lines with 400 bytes each. crontab(1) takes any size from a user
+LARGEST = 4 * 1024 * 1024
+
 # run-parts(8), and valid_name() of Debian's database.c: plain, and with `cron -l`
 _PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
 _LSB = re.compile(r"_?([a-z0-9_.]+-)+[a-z0-9]+")
@@ -166,6 +169,12 @@ class _Reader:
             self.lacks(folder, error)
             return ()
 
+    async def crontab(self, path: str, stat: FileStat, *, follow: bool = True) -> bytes | None:
+        if stat.size > LARGEST:
+            self.unread.append((path, _("it is larger than {size} MiB").format(size=LARGEST // 2**20)))
+            return None
+        return await self.bytes(path, follow=follow)
+
     async def bytes(self, path: str, *, follow: bool = True) -> bytes | None:
         try:
             return await self.host.read(path, follow=follow)
@@ -204,7 +213,7 @@ class _Reader:
             refused = _("it isn't root's")
         if not refused and stat.mode & 0o022:
             refused = _("others than root may write to it (mode {mode:04o})").format(mode=stat.mode)
-        data = await self.bytes(path)
+        data = await self.crontab(path, stat)
         return None if data is None else Crontab(path, "", Table(data, system=True), stat, link, refused)
 
     async def user_crontab(self, user: str, account: Account | None) -> Crontab | None:
@@ -224,7 +233,7 @@ class _Reader:
             refused = _("it is neither the user's nor root's")
         elif stat.mode != 0o600:
             refused = _("its mode has to be 0600, and is {mode:04o}").format(mode=stat.mode)
-        data = await self.bytes(path, follow=False)
+        data = await self.crontab(path, stat, follow=False)
         return None if data is None else Crontab(path, user, Table(data), stat, None, refused)
 
     async def scripts(

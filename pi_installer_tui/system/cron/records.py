@@ -4,7 +4,7 @@ looked at before it is believed, and what a job said may hold anything, escape s
 from __future__ import annotations
 
 import json
-import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -25,6 +25,10 @@ BOOT = "/proc/sys/kernel/random/boot_id"
 #: machine or the recorder was gone before it ended
 What = Literal["done", "failed", "timeout", "killed", "locked", "running", "interrupted"]
 _ENDS = frozenset(get_args(What)) - {"running", "interrupted"}
+#: what can be true: letters of an id and of a reason, seconds since 1970 (the year 9998: a date in every time zone),
+#: wait(2), signal(7), further tries than a line can ask for
+_ID, _REASON, _LATEST, _STATUS, _SIGNAL, _TRIES = 64, 200, 253_370_764_800, 255, 64, 1_000
+_PROCESS = re.compile(r"([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})")
 #: those after which a job isn't as it should be
 BAD: frozenset[What] = frozenset(("failed", "timeout", "killed", "interrupted"))
 #: a trend is of so many runs at the most, and of so many at least
@@ -86,10 +90,10 @@ async def read(host: Host, user: str, name: str, *, most: int = MOST) -> tuple[R
     data = part.data.partition(b"\n")[2] if start else part.data
     found = list(parse(data))
     if any(record.what == "interrupted" for record in found):
-        boot = (await _text(host, BOOT)).strip()
+        boot = (await _file(host, BOOT)).strip()
         for at, record in enumerate(found):
             told = process(record.id, boot) if record.what == "interrupted" else None
-            if told is not None and began(await _text(host, f"/proc/{told[0]}/stat")) == told[1]:
+            if told is not None and began(await _file(host, f"/proc/{told[0]}/stat")) == told[1]:
                 found[at] = replace(record, what="running")
     return tuple(found)
 
@@ -102,13 +106,13 @@ def parse(data: bytes) -> tuple[Record, ...]:
         try:
             said = json.loads(line)
             run = said["id"]
-            if said["v"] != VERSION or not isinstance(run, str):
+            if said["v"] != VERSION or not isinstance(run, str) or len(run) > _ID:
                 continue
             if "ping" in said:
                 if run in found:
-                    found[run] = replace(found[run], ping=str(said["ping"]))
+                    found[run] = replace(found[run], ping=_text(said["ping"])[:_REASON])
             elif "what" not in said:
-                found.setdefault(run, Record(run, _number(said["begin"]), "interrupted"))
+                found.setdefault(run, Record(run, _time(said["begin"]), "interrupted"))
             elif said["what"] in _ENDS:
                 found[run] = _ended(said)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
@@ -119,10 +123,8 @@ def parse(data: bytes) -> tuple[Record, ...]:
 def process(run: str, boot: str) -> tuple[int, str] | None:
     """The recorder's process of a run and when that began (`began`), None where the machine has started anew since.
     boot: of the machine (BOOT)."""
-    parts = run.split("-")
-    if len(parts) != 3 or len(parts[0]) != 8 or not boot.startswith(parts[0]) or not parts[1].isdecimal():
-        return None
-    return int(parts[1]), parts[2]
+    found = _PROCESS.fullmatch(run)
+    return (int(found[2]), found[3]) if found is not None and boot.startswith(found[1]) else None
 
 
 def began(stat: str) -> str:
@@ -157,7 +159,7 @@ def _median(values: list[float]) -> float:
     return ordered[middle] if odd else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-async def _text(host: Host, name: str) -> str:
+async def _file(host: Host, name: str) -> str:
     try:
         return (await host.read(name)).decode("utf-8", "replace")
     except OSError:
@@ -168,25 +170,34 @@ def _ended(said: dict[str, Any]) -> Record:
     """Raises ValueError, KeyError, TypeError."""
     return Record(
         said["id"],
-        _number(said["begin"]),
+        _time(said["begin"]),
         said["what"],
-        _number(said["end"]),
-        _number(said["seconds"]),
-        _whole(said.get("status")),
-        _whole(said.get("signal")),
-        _whole(said.get("tries")) or 0,
-        str(said.get("tail", "")),
+        _time(said["end"]),
+        _time(said["seconds"]),
+        _whole(said.get("status"), _STATUS),
+        _whole(said.get("signal"), _SIGNAL),
+        _whole(said.get("tries"), _TRIES) or 0,
+        _text(said.get("tail", "")),
         said.get("cut") is True,
     )
 
 
-def _number(value: object) -> float:
+def _time(value: object) -> float:
     """Raises ValueError, TypeError."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LATEST:
         raise ValueError(value)
     return float(value)
 
 
-def _whole(value: object) -> int | None:
+def _text(value: object) -> str:
+    """JSON can have half a character (RFC 8259, 8.2), which nothing can show."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _whole(value: object, most: int) -> int | None:
     """Raises ValueError, TypeError."""
-    return None if value is None else int(_number(value))
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ValueError(value)
+    return value

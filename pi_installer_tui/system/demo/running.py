@@ -1,4 +1,4 @@
-"""The player of setpriv(1) with env(1), by which a job of a crontab is run: the first program of its command is looked
+"""The player of setpriv(1), by which a job of a crontab is run: the first program of its command is looked
 for in the PATH that it was given, as a shell would; what it prints is made up. A recorded command is recorded. Those of
 chmod(1) and test(1), by which a script of a folder is switched."""
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pi_installer_tui.system.accounts import PASSWD, accounts
+from pi_installer_tui.system.cron.environment import handed
 from pi_installer_tui.system.cron.wrapped import unwrap
 from pi_installer_tui.system.demo.players import Call, Refused, player
 from pi_installer_tui.system.demo.tree import Machine
@@ -48,15 +49,9 @@ def _run(call: Call) -> _Run:
         if match := re.fullmatch(r"--reuid=(\d+)", word):
             found.user = people.get(int(match[1]), "root")
     words = words[1:]
-    if words and words[0].rpartition("/")[2] == "env":
-        words.pop(0)
-        while words and (words[0].startswith("-") or "=" in words[0]):
-            word = words.pop(0)
-            if word == "-u" and words:
-                found.env.pop(words.pop(0), None)
-            elif "=" in word and not word.startswith("-"):
-                name, _equals, value = word.partition("=")
-                found.env[name] = value
+    if words and words[0].rpartition("/")[2] == "python3":
+        found.env = handed(call.env)
+        words = words[words.index("-c") + 3 :]  # the script, and the folder
     if not words:
         raise Refused("setpriv: No program specified.", 1)
     found.shell = words.pop(0)

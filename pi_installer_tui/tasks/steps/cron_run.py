@@ -4,6 +4,7 @@ that cron would give it; or by its user's login shell, to compare."""
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import time
 from collections.abc import Mapping
@@ -23,6 +24,11 @@ from pi_installer_tui.tasks.steps.commands import Tail, shown
 from pi_installer_tui.tasks.steps.crontab import Bytes, coded
 from pi_installer_tui.tasks.steps.diff import clipped
 
+#: bytes of output that the job's journal has, so that one that never stops printing doesn't fill the disk
+MOST_OUTPUT = 1024 * 1024
+#: a command that looks as if it left something running
+_LEAVES = re.compile(r"(?<![&>|<])&(?![&>])|\b(?:nohup|setsid|disown|daemonize|start-stop-daemon|tmux|screen)\b")
+
 
 class RunAsCron(StepBase):
     """A job of a crontab is run now. It is read from the line when the step is applied, and refused (`line-changed`)
@@ -31,7 +37,9 @@ class RunAsCron(StepBase):
 
     where: cron: SHELL -c as cron calls it; shell: the same command by the user's login shell.
 
-    A status other than 0 ends the step as failed (`job-failed`, `job-killed`). What it did can't be taken back."""
+    A status other than 0 ends the step as failed (`job-failed`, `job-killed`). What it did can't be taken back. Of its
+    output the first MOST_OUTPUT bytes and the last lines are kept. What it leaves running is ended with the job's unit:
+    cron would let it go on."""
 
     kind: Literal["run-as-cron"] = "run-as-cron"
     path: AbsolutePath
@@ -56,12 +64,14 @@ class RunAsCron(StepBase):
         entry, account = await self._job(host)
         began = await self._start(host, entry, account)
         told = [
-            "# " + _("as {user}, in {folder}").format(user=account.name, folder=_folder(began)),
-            "# " + _("environment: {names}").format(names=", ".join(sorted(began.env))),
+            "# " + _("as {user}, in {folder}").format(user=account.name, folder=began.home),
+            "# " + _("environment: {names}").format(names=", ".join(sorted(began.variables))),
         ]
         if entry.stdin is not None and self.script is None:
             told.append("# " + _("standard input: what is behind the first %"))
-        return Preview("command", "\n".join((*told, shown(_of_shell(began)))))
+        if self.script is None and _LEAVES.search(entry.shell):
+            told.append("# " + _("what it leaves running is ended with it; cron would let it go on"))
+        return Preview("command", "\n".join((*told, shown(began.words))))
 
     async def done(self, host: Host) -> bool:
         return False
@@ -71,15 +81,21 @@ class RunAsCron(StepBase):
         began = await self._start(context.host, entry, account)
         stdin = None if entry.stdin is None or self.script is not None else entry.stdin
         given = None if stdin is None else stdin.encode("utf-8", "surrogateescape")
-        tail, at = Tail(), time.monotonic()
+        tail, at, printed = Tail(), time.monotonic(), 0
         context.reached("command:starting")
         async with context.host.start(began.argv, input=given, env=began.env) as process:
             async for chunk in process.chunks():
                 tail.feed(chunk)
-                context.output(chunk)
+                if room := chunk[: max(0, MOST_OUTPUT - printed)]:
+                    context.output(room)
+                printed += len(chunk)
             status = await process.wait()
         context.reached("command:ended")
-        context.report({"status": status, "seconds": round(time.monotonic() - at, 3)})
+        left_out = max(0, printed - MOST_OUTPUT)
+        if left_out:
+            context.output("\n[...]\n{}\n".format("\n".join(tail.lines())).encode())
+        more = {"left_out": left_out} if left_out else {}
+        context.report({"status": status, "seconds": round(time.monotonic() - at, 3), **more})
         if status < 0:
             raise StepError("job-killed", tail.lines(), signal=str(-status))
         if status:
@@ -115,12 +131,6 @@ class RunAsCron(StepBase):
             env = await environment.of_login(host, account)
             return environment.start(account, env, (env["SHELL"], "-l", "-c", command), account.home)
         env = await environment.of_cron(host, entry, account)
-        return environment.start(account, env, (env["SHELL"], "-c", command), env["HOME"])
-
-
-def _of_shell(began: Start) -> tuple[str, ...]:
-    return began.argv[next(n for n, word in enumerate(began.argv) if word.startswith("--chdir=")) + 1 :]
-
-
-def _folder(began: Start) -> str:
-    return next(word for word in began.argv if word.startswith("--chdir=")).removeprefix("--chdir=")
+        return environment.start(
+            account, env, (env["SHELL"], "-c", command), await environment.folder(host, env["HOME"])
+        )

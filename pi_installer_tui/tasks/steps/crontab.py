@@ -184,7 +184,10 @@ class Crontab(Named):
         # its rename changes the folder's time, by which cron sees that it has to read anew (load_database())
         await host.replace(path, new.content, mode=new.mode, uid=new.uid, gid=new.gid)
         context.reached("file:replaced")
-        if await look(host, None, path) != new:
+        now = await look(host, None, path)
+        if now.kind and now.content != new.content:  # somebody's editor again: what it wrote isn't ours to take away
+            raise StepError("file-changed", path=path)
+        if now != new:
             if old.kind:
                 await host.replace(path, old.content, mode=old.mode, uid=old.uid, gid=old.gid)
             else:
@@ -196,7 +199,7 @@ class Crontab(Named):
         revision = await installing.revision(host)
         worse = next(self._worse(old, new, revision), "")
         if not worse and self.user and next(Table(old).refused(revision=revision), None) is None:
-            worse = await installing.refused(host, self.user, Table(new).body)
+            worse = await installing.refused(host, Table(new).body)
         if worse:
             raise StepError("not-valid", path=path, error=worse)
 
