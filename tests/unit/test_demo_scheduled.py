@@ -4,8 +4,9 @@ ends as it would."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from pi_installer_tui.system.cron import environment, records
 from pi_installer_tui.system.cron.read import SPOOL
 from pi_installer_tui.system.demo import DemoHost, scheduled
 from pi_installer_tui.system.demo.crontabs import queued, spooled
+from pi_installer_tui.system.host import Completed
 from pi_installer_tui.system.reading import known
 from pi_installer_tui.system.timers import at, history
 from pi_installer_tui.tasks.plan import Others
@@ -118,3 +120,19 @@ async def test_a_script_is_switched_by_its_mode(host: DemoHost) -> None:
     assert (await host.run(["chmod", "a+x", script])).ok
     stat = await host.stat(f"{SPOOL}/pi")
     assert stat is not None and (stat.uid, stat.mode) == (1000, 0o600)
+
+
+async def test_a_summary_takes_less_reading_and_says_the_same(host: DemoHost) -> None:
+    module = modules.load("cron")
+    ran: list[tuple[str, ...]] = []
+    read = await module.read(host)
+
+    class Counting(DemoHost):
+        async def run(self, argv: Sequence[str], **more: Any) -> Completed:
+            ran.append(tuple(argv))
+            return await super().run(argv, **more)
+
+    counting = Counting(host.address)
+    said = module.summary(await module.read_summary(counting))
+    assert said == module.summary(read) and said.endswith("2 are ignored") and " timers, " in said
+    assert sorted(argv[0] for argv in ran) == ["dpkg-query", "systemctl"]

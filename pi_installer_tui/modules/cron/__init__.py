@@ -3,7 +3,7 @@ line.
 
 settings.py   what can be wanted; values.py the narrow forms of single values
 state.py      what is                          listing.py  the same as one list, next and last runs
-present.py    what is as settings, facts, a phrase, JSON
+present.py    what is as settings, facts, JSON           summary.py  in a line
 plan.py       from settings to steps           validating.py  what is wrong
 drafts.py     crontabs as they will be         checks.py  what proves them
 recording.py  what a record needs
@@ -45,6 +45,11 @@ class Cron(Module["State", "CronSettings"]):
 
         return await state.read(host)
 
+    async def read_summary(self, host: Host) -> State:
+        from pi_installer_tui.modules.cron import state
+
+        return await state.read_summary(host)
+
     def present(self, state: State) -> CronSettings:
         from pi_installer_tui.modules.cron.present import present
 
@@ -56,7 +61,7 @@ class Cron(Module["State", "CronSettings"]):
         return facts(state)
 
     def summary(self, state: State) -> str:
-        from pi_installer_tui.modules.cron.present import summary
+        from pi_installer_tui.modules.cron.summary import summary
 
         return summary(state)
 

@@ -164,20 +164,6 @@ def _jobs(found: Sequence[Row]) -> str:
     return _("{jobs}, {off} switched off").format(jobs=text, off=off) if off else text
 
 
-def summary(state: State) -> str:
-    """`12 jobs, 9 timers`; more where something is wrong."""
-    found = rows(state)
-    jobs = sum(row.kind not in ("timer", "anacron") for row in found)
-    timers = len(found) - jobs - sum(row.kind == "anacron" for row in found)
-    parts = [
-        ngettext("{n} job", "{n} jobs", jobs).format(n=jobs),
-        ngettext("{n} timer", "{n} timers", timers).format(n=timers),
-    ]
-    if broken := sum(1 for row in found if row.refused and row.kind in ("crontab", "system")):
-        parts.append(ngettext("{n} is ignored", "{n} are ignored", broken).format(n=broken))
-    return ", ".join(parts)
-
-
 def state_json(state: State) -> dict[str, Any]:
     """What is, for programs. Times in seconds since 1970."""
     cron = state.cron

@@ -49,7 +49,8 @@ class State:
     files: names of the files in /etc/systemd/system. allow, deny: cron.allow and cron.deny,
     None where there is no such file. For an action or settings alone: foreseen: what there is to say of crontabs as
     they will be; calendars: what systemd says of expressions; elsewhere: units that packages have, of those that are
-    to be made; verifies: systemd-analyze is there; editing: processes of `crontab -e`, by whose crontab is open."""
+    to be made; verifies: systemd-analyze is there; editing: processes of `crontab -e`, by whose crontab is open.
+    For a summary alone: waiting: the names of the system's timers that wait, in place of `timers`."""
 
     cron: Cron = field(default_factory=Cron)
     timers: Found = field(default_factory=Found)
@@ -66,6 +67,7 @@ class State:
     elsewhere: frozenset[str] = frozenset()
     verifies: bool = False
     editing: Mapping[str, int] = field(default_factory=dict)
+    waiting: Reading[tuple[str, ...]] = MISSING
 
 
 async def read(host: Host) -> State:
@@ -76,6 +78,12 @@ async def read(host: Host) -> State:
     units, files = await _units(host, timers.timers)
     allow, deny = [await _names(host, path) for path in (ALLOW, DENY)]
     return State(cron, timers, queued, place, units=units, files=files, recorder=recorder, allow=allow, deny=deny)
+
+
+async def read_summary(host: Host) -> State:
+    """What there is to say in a line: crontabs and folders by their files, and the names of timers by one command."""
+    cron, names = await asyncio.gather(cron_read.read(host), timers_read.waiting(host))
+    return State(cron, waiting=names)
 
 
 async def read_all(host: Host) -> State:

@@ -118,6 +118,19 @@ async def read(host: Host) -> Found:
     return Found(tuple(sorted(timers, key=lambda timer: (timer.owner, timer.name))), tuple(untold))
 
 
+async def waiting(host: Host) -> Reading[tuple[str, ...]]:
+    """The names of the system's timers that wait for their time, by one command."""
+    try:
+        answer = await host.run(["systemctl", "list-timers", "--output=json"])
+        if not answer.ok:
+            return Unknown(_("systemctl doesn't answer: {why}").format(why=_last_line(answer)))
+        return Known(tuple(each["unit"] for each in json.loads(answer.stdout or "[]")))
+    except CommandNotFound as error:
+        return Unknown(_("{program} is not installed").format(program=error.program))
+    except (ValueError, KeyError, TypeError):
+        return Unknown(_("systemctl answered something that isn't understood"))
+
+
 # a manager --------------------------------------------------------------------------------------------------------
 
 
