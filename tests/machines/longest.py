@@ -15,7 +15,7 @@ SHARING = {
 }
 
 #: of these one suite's tests run without --all: by far most of their time goes into making that machine
-ONE_SUITE = {"test_logs.py": "trixie", "test_steps.py": "bookworm"}
+ONE_SUITE = {"test_contract.py": "trixie", "test_logs.py": "trixie", "test_steps.py": "bookworm"}
 
 LONGEST = {
     "test_lynis.py::test_it_is_run_and_the_profile_internet_raises_its_index": 200,
