@@ -136,3 +136,16 @@ async def test_a_summary_takes_less_reading_and_says_the_same(host: DemoHost) ->
     said = module.summary(await module.read_summary(counting))
     assert said == module.summary(read) and said.endswith("2 are ignored") and " timers, " in said
     assert sorted(argv[0] for argv in ran) == ["dpkg-query", "systemctl"]
+
+
+async def test_the_recorders_own_text_is_read_only_where_there_is_one_to_compare(
+    host: DemoHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> str:
+        raise PermissionError("a checkout of root's")
+
+    monkeypatch.setattr(cron_state, "script", unreadable)
+    bare = DemoHost.create(str(tmp_path / "machine"))
+    assert (await cron_state.read(bare)).recorder == cron_state.Recorder()
+    with pytest.raises(PermissionError):
+        await cron_state.read(host)

@@ -152,7 +152,7 @@ async def _recorder(host: Host) -> Recorder:
                     pings |= {f"{user}/{name.removesuffix('.ping')}" for name in names if name.endswith(".ping")}
         except OSError:
             continue
-    return Recorder(text is not None, text == script(), frozenset(folders), frozenset(pings))
+    return Recorder(text is not None, text is not None and text == script(), frozenset(folders), frozenset(pings))
 
 
 async def _names(host: Host, path: str) -> frozenset[str] | None:
