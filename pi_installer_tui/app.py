@@ -204,7 +204,7 @@ class PiInstallerApp(App[None], inherit_bindings=False):
             secrets = self._typed.get(job, {})
             if old.asked is not None:
                 told = arguments(old.asked.module, old.asked.action, old.asked.arguments)
-                planned = await plan_action(self.host, old.asked.module, old.asked.action, told)
+                planned = await plan_action(self.host, old.asked.module, old.asked.action, told, secrets=secrets)
             else:
                 planned = await plan(self.host, combine([{"version": 1, **old.settings}]), secrets=secrets)
         if planned.reviewed is None:
@@ -331,7 +331,8 @@ class PiInstallerApp(App[None], inherit_bindings=False):
         title = _(listed_action(module, action).title)
         try:
             with self._doing(_("planning: {what} ...").format(what=title)):
-                planned = await plan_action(self.host, module, action, arguments(module, action, told))
+                asked = arguments(module, action, told)
+                planned = await plan_action(self.host, module, action, asked, secrets=secrets or ())
             if planned.reviewed is None:
                 raise SetupError(*planned.mistakes)
         except SetupError as error:

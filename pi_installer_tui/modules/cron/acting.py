@@ -22,7 +22,6 @@ from pi_installer_tui.modules.cron.actions import (
 )
 from pi_installer_tui.modules.cron.checks import of_crontab
 from pi_installer_tui.modules.cron.lines import Edited, Wrong
-from pi_installer_tui.modules.cron.present import secret
 from pi_installer_tui.modules.cron.state import State
 from pi_installer_tui.system.cron import editing
 from pi_installer_tui.system.host import Host
@@ -84,10 +83,7 @@ def plan(state: State, action: str, told: Arguments) -> Plan:
     edited_one = _edited(state, action, told)
     if edited_one is None:
         raise KeyError(action)
-    pinged: frozenset[str] = frozenset()
-    if isinstance(told, Record) and told.anew:
-        pinged = frozenset(secret(user, wrapped.name) for user, wrapped in edited_one.recorded)
-    return _whole(state, setting, edited_one, [], [], given=pinged)
+    return _whole(state, setting, edited_one, [], [])
 
 
 def _edited(state: State, action: str, told: Arguments) -> Edited | None:
@@ -118,12 +114,10 @@ def _whole(
     proofs: Sequence[Check],
     *,
     first: bool = False,
-    given: frozenset[str] = frozenset(),
 ) -> Plan:
-    """One plan: what is needed, the crontabs, and all others (`first`: before the crontabs). given: secrets that come
-    with it, in place of those that are there."""
+    """One plan: what is needed, the crontabs, and all others (`first`: before the crontabs)."""
     needs = [step.id for step in others] if first else ()
-    steps, checks = of_drafts(state, setting, edited, needs=needs, given=given)
+    steps, checks = of_drafts(state, setting, edited, needs=needs)
     if first:
         steps = [*others, *steps]
     else:
@@ -139,18 +133,18 @@ def _whole(
 
 
 def of_drafts(
-    state: State, setting: str, edited: Edited, *, needs: Iterable[str] = (), given: frozenset[str] = frozenset()
+    state: State, setting: str, edited: Edited, *, needs: Iterable[str] = ()
 ) -> tuple[list[Step], list[Check]]:
     """The steps of edited crontabs, and what they need: the package, and what records. A job comes before it goes from
     where it was."""
     changed = [draft for draft in edited.drafts if draft.edits]
     if not changed:
-        return recording.steps(state, edited.recorded, setting, given=given, update=False), []
+        return recording.steps(state, edited.recorded, setting, update=False), []
     steps: list[Step] = []
     adds = any(edit.what != "remove" for draft in changed for edit in draft.edits)
     if adds and not state.cron.daemon:
         steps.append(InstallPackages(id=PACKAGE, setting=setting, risks=("download",), packages=("cron",)))
-    steps += recording.steps(state, edited.recorded, setting, given=given)
+    steps += recording.steps(state, edited.recorded, setting)
     before = [*needs, *(step.id for step in steps)]
     checks: list[Check] = []
     comes_first = sorted(changed, key=lambda draft: all(edit.what == "remove" for edit in draft.edits))

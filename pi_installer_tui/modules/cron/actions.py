@@ -198,11 +198,6 @@ class Record(_Kept):
     job: Key = _LINE
     text: Said = _TEXT
     name: Name = Field(title=N_("Name"), description=N_("What its record is called; small letters, digits, _ and -."))
-    anew: bool = Field(
-        default=False,
-        title=N_("Another URL"),
-        description=N_("Whether the URL of the ping that is there is replaced by the secret that is given."),
-    )
 
 
 class OfLine(Arguments):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pi_installer_tui.i18n import _
-from pi_installer_tui.modules.cron import drafts, lines, timers
+from pi_installer_tui.modules.cron import drafts, lines, recording, timers
 from pi_installer_tui.modules.cron import state as state_
 from pi_installer_tui.modules.cron.acting import NAME, of_drafts
 from pi_installer_tui.modules.cron.actions import Create
@@ -42,7 +42,7 @@ def plan(state: State, settings: CronSettings, others: Others) -> Plan:
     part = Part(NAME)
     edited, blocked = _jobs(state, settings)
     part.blocked += blocked
-    steps, checks = of_drafts(state, f"{NAME}.jobs", edited, given=others.secrets)
+    steps, checks = of_drafts(recording.given(state, others.secrets), f"{NAME}.jobs", edited)
     part.steps += steps
     part.checks += checks
     for text in dict.fromkeys((*drafts.opened(state, edited.drafts), *edited.notices, *drafts.told(state.foreseen))):

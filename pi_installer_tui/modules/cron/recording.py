@@ -18,11 +18,9 @@ def steps(
     recorded: Sequence[tuple[str, Wrapped]],
     setting: str,
     *,
-    given: frozenset[str] = frozenset(),
     update: bool = True,
 ) -> list[Step]:
-    """Before the lines that record. recorded: users, and how. given: the secrets that came with the run: an address
-    that is there is replaced then. update: the program too, where it is an older one."""
+    """Before the lines that record. recorded: users, and how. update: the program too, where it is an older one."""
     found: list[Step] = []
     if not recorded:
         return found
@@ -37,11 +35,7 @@ def steps(
         if f"{RECORDS}/{user}" not in there:
             found.append(_folder(f"cron.records.{slug(user)}", setting, f"{RECORDS}/{user}", user, group, "0700"))
         pings = [wrapped.name for each, wrapped in recorded if each == user and wrapped.ping]
-        wanted = [
-            name
-            for name in dict.fromkeys(pings)
-            if secret(user, name) in given or f"{user}/{name}" not in state.recorder.pings
-        ]
+        wanted = [name for name in dict.fromkeys(pings) if f"{user}/{name}" not in state.recorder.pings]
         if wanted and PINGS not in there and not any(step.id == "cron.pings" for step in found):
             found.append(Directory(id="cron.pings", setting=setting, path=PINGS))
         if wanted and f"{PINGS}/{user}" not in there:
@@ -62,7 +56,7 @@ def steps(
 
 
 def given(state: State, secrets: frozenset[str]) -> State:
-    """The state for an action that comes with addresses: those that are there are replaced."""
+    """The state for a plan that comes with addresses: those that are there are replaced."""
     pings = frozenset(ping for ping in state.recorder.pings if secret(*ping.split("/", 1)) not in secrets)
     return replace(state, recorder=replace(state.recorder, pings=pings))
 

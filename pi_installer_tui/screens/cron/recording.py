@@ -129,8 +129,6 @@ class RecordingScreen(MakingScreen):
         if self._row.wrapped is not None and not self._form.changed:
             return _("nothing was changed here.")
         told = {name: said[name] for name in _FIELDS if name in said}
-        if url and there:
-            told["anew"] = True
         secrets = {f"cron.{self._row.owner}.{told['name']}.ping": url} if url and said.get("ping") else None
         self.shell.act("cron", "record", {**which, **told}, secrets)
         return ""
