@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from pi_installer_tui.i18n import _
 from pi_installer_tui.system.cron import fields
 from pi_installer_tui.system.cron.fields import LONGEST, Schedule
+from pi_installer_tui.system.timers.expression import runs
 
 How = Literal["day", "weekdays", "month", "year", "minutes", "hours", "start"]
 HOWS: tuple[How, ...] = get_args(How)
@@ -157,10 +158,8 @@ def _step(every: int, whole: int) -> str:
 
 def _list(values: Sequence[int]) -> str:
     """`1-5`, `1,15`."""
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][-1] + 1:
-            parts[-1].append(value)
-        else:
-            parts.append([value])
-    return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(map(str, part)) for part in parts)
+    parts = (
+        f"{first}-{last}" if last - first > 1 else ",".join(map(str, range(first, last + 1)))
+        for first, last in runs(values)
+    )
+    return ",".join(parts)
