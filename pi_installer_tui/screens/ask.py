@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
@@ -48,3 +48,14 @@ class Ask(ModalScreen[bool], inherit_bindings=False):
 
     def action_no(self) -> None:
         self.dismiss(False)
+
+
+def ask_to_leave(app: App[Any]) -> None:
+    """Takes the screen on top away after a yes: what was typed there is forgotten."""
+
+    def leave(sure: bool | None) -> None:
+        if sure:
+            app.pop_screen()
+
+    question = _("Leave, and forget what you typed here?")
+    app.push_screen(Ask(question, [_("Nothing was changed on the machine.")]), leave)

@@ -160,18 +160,12 @@ class NewPlaceScreen(ShellScreen):
         self.app.push_screen(CodeScreen(title, self._pair.public, f"backup-{self._called}.pub"))
 
     async def action_back(self) -> None:
-        from pi_installer_tui.screens.ask import Ask
-
         if self._form is None or not self._form.changed:
             await self.app.pop_screen()
             return
+        from pi_installer_tui.screens.ask import ask_to_leave
 
-        def leave(sure: bool | None) -> None:
-            if sure:
-                self.app.pop_screen()
-
-        question = _("Leave, and forget what you typed here?")
-        self.app.push_screen(Ask(question, [_("Nothing was changed on the machine.")]), leave)
+        ask_to_leave(self.app)
 
 
 def _model(kind: str) -> type[Any]:

@@ -168,14 +168,9 @@ class MakingScreen(ShellScreen):
             await self.app.pop_screen()
             return
 
-        def leave(sure: bool | None) -> None:
-            if sure:
-                self.app.pop_screen()
+        from pi_installer_tui.screens.ask import ask_to_leave
 
-        from pi_installer_tui.screens.ask import Ask
-
-        question = _("Leave, and forget what you typed here?")
-        self.app.push_screen(Ask(question, [_("Nothing was changed on the machine.")]), leave)
+        ask_to_leave(self.app)
 
 
 class ExplainedScreen(ShellScreen):
